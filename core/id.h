@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * How ids are derived. The inputs of each hash are in the table of schema/PROTOCOL.md. */
+#ifndef GROVE_CORE_ID_H
+#define GROVE_CORE_ID_H
+
+#include "core/bytes.h"
+
+#define ID_TEXT_SIZE 33 /* 32 hexadecimal digits and a NUL */
+
+struct task_item; /* core/wire.h */
+
+/* H over any bytes: BLAKE2b-512 truncated to 32 bytes (RFC 7693). */
+struct digest digest_of(struct bytes bytes);
+
+/* The id of a task from its signed item: a root's from signer and nonce or key, a child's from parent,
+ * generation and request. Nobody can choose another's.
+ *
+ *   payload   digest of item->payload, computed once by the caller
+ *   source    DESIGN section 4, Ids */
+struct id id_of_task(const struct task_item *item, const struct key *signer, const struct digest *payload);
+
+void id_format(const struct id *id, char text[ID_TEXT_SIZE]);
+
+/* False when `text` is not 32 hexadecimal digits; `id` is then untouched. */
+bool id_parse(const char *text, struct id *id);
+
+#endif
