@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What a forest asks of the world: in order, holding ids and no pointers. Every replica computes them; the leader
+ * alone performs them, and they may be lost with it: forest_outstanding derives what is still owed. */
+#ifndef GROVE_CORE_EFFECT_H
+#define GROVE_CORE_EFFECT_H
+
+#include "core/buffer.h"
+#include "core/bytes.h"
+#include "core/refusal.h"
+
+enum effect_kind {
+    EFFECT_ANSWER,   /* one item of a Submit or Expand: token, position, task (authoritative id), refusal, settled,
+                        digest (of the kept payload, on CONFLICT) */
+    EFFECT_DONE,     /* the command of this token was applied; refusal says how it went as a whole */
+    EFFECT_ENLISTED, /* token, session: a worker's session is open (new or resumed) */
+    EFFECT_RETIRED,  /* session: ended; its peer must enlist anew */
+    EFFECT_ASSIGN,   /* session, task, attempt: to be run there */
+    EFFECT_RESUME,   /* session, task, attempt: has a slot again */
+    EFFECT_STOP,     /* session, task, attempt, refusal: to be stopped there (refusal 0: the task ended) */
+    EFFECT_REFUSE,   /* session, task, attempt, refusal: a report, return or wait that does not count */
+    EFFECT_SETTLED,  /* task: has its outcome now */
+    EFFECT_TRUSTED,  /* certificates changed: publish the roster anew */
+};
+
+struct effect {
+    enum effect_kind kind;
+    enum refusal refusal;
+    uint32_t position;
+    uint32_t attempt;
+    uint64_t token;
+    uint64_t session;
+    struct id task;
+    struct digest digest;
+    bool settled;
+};
+
+/* Zeroed is empty and valid. */
+struct effects {
+    struct effect *list;
+    size_t count;
+    size_t capacity;
+};
+
+/* Appends one; aborts when out of memory. */
+void effects_add(struct effects *effects, const struct effect *effect);
+
+/* Empties it, keeping its memory. */
+void effects_reset(struct effects *effects);
+
+void effects_clear(struct effects *effects);
+
+/* One line for people and transcripts: "assign 00112233 attempt 1 session 7". */
+void effect_print(const struct effect *effect, struct buffer *out);
+
+#endif
