@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * ROUTER and DEALER sockets under CURVE, and the loop that serves them: the seam between everything above and the
+ * network. Readers drain up to BUS_DRAIN messages a turn; then the end of the turn flushes what it produced.
+ * One thread runs a bus; only bus_signal_raise, bus_stop and bus_frame_release may be called from others. */
+#ifndef GROVE_NODES_HOST_BUS_H
+#define GROVE_NODES_HOST_BUS_H
+
+#include "core/bytes.h"
+#include "core/status.h"
+
+#define BUS_DRAIN 256 /* messages a reader takes in one turn */
+
+struct bus;
+struct bus_socket;
+
+/* The X25519 pair of this node; zeroed with the credential that owns it. */
+struct link_pair {
+    struct key public_key;
+    uint8_t secret[32];
+};
+
+/* Which peer of a ROUTER: a session handle, never an identity. */
+struct route {
+    uint8_t size;
+    uint8_t byte[255];
+};
+
+/* What a REQ put before its body, to be repeated in the reply. Zeroed: a plain DEALER. */
+struct envelope {
+    bool has_delimiter;
+    bool has_request_id;
+    uint8_t request_id[4];
+};
+
+/* The bytes of one received message, shared by reference so that a pool may read them. */
+struct bus_frame;
+struct bytes bus_frame_bytes(const struct bus_frame *frame);
+struct bus_frame *bus_frame_retain(struct bus_frame *frame);
+void bus_frame_release(struct bus_frame *frame); /* any thread; NULL is fine */
+
+struct bus_message {
+    struct route route;       /* of a ROUTER */
+    struct envelope envelope; /* of a ROUTER */
+    bool has_user;            /* false: a DEALER's own peer, pinned by its key */
+    struct key user;          /* the identity that ZAP gave to this connection */
+    enum grove_status status; /* GROVE_OK; GROVE_MALFORMED: more than one body frame (frame is NULL) */
+    struct bus_frame *frame;  /* retain it to keep it */
+};
+
+typedef void bus_receive(void *context, const struct bus_message *message);
+typedef void bus_handler(void *context);
+
+/* A loop. One a process owns the ZeroMQ context; it is ended with the last.
+ *
+ *   spin_us   how long to poll before sleeping after something happened; 0: sleep at once */
+struct bus *bus_create(uint32_t spin_us);
+void bus_destroy(struct bus *bus);
+
+struct bus_bind_options {
+    const char *address; /* HOST:PORT; port 0 takes a free one */
+    const char *zap_domain;
+    const struct link_pair *link;
+};
+
+/* A ROUTER that ZAP guards; every option that matters is read back, and the socket is refused if one differs.
+ *
+ *   errors    GROVE_INVALID: an address we do not take; GROVE_IN_USE; GROVE_IO: an option did not hold */
+enum grove_status bus_bind(struct bus *bus, const struct bus_bind_options *options, bus_receive *receive,
+                           void *context, struct bus_socket **socket) GROVE_CHECKED;
+
+/* The port a socket is bound to. */
+uint16_t bus_port(const struct bus_socket *socket);
+
+/* A DEALER to one server whose public link key is pinned. It reconnects by itself. */
+enum grove_status bus_connect(struct bus *bus, const char *endpoint, const struct key *server,
+                              const struct link_pair *link, bus_receive *receive, void *context,
+                              struct bus_socket **socket) GROVE_CHECKED;
+
+void bus_close(struct bus *bus, struct bus_socket *socket);
+
+/* Sends one frame, copying it; never waits.
+ *
+ *   route     of a ROUTER; NULL for a DEALER
+ *   errors    GROVE_BUSY: the pipe is full; GROVE_NOT_FOUND: the peer is gone */
+enum grove_status bus_send(struct bus_socket *socket, const struct route *route, const struct envelope *envelope,
+                           struct bytes frame) GROVE_CHECKED;
+
+/* Calls `handler` on the loop: when fd is readable; every `ms`; at the end of each turn that did anything. */
+enum grove_status bus_watch(struct bus *bus, int fd, bus_handler *handler, void *context) GROVE_CHECKED;
+void bus_unwatch(struct bus *bus, int fd);
+enum grove_status bus_every(struct bus *bus, uint32_t ms, bus_handler *handler, void *context) GROVE_CHECKED;
+void bus_at_turn_end(struct bus *bus, bus_handler *handler, void *context);
+
+/* A wake-up from other threads: raising it, however often, calls its handler once on the loop. */
+struct bus_signal;
+struct bus_signal *bus_signal_create(struct bus *bus, bus_handler *handler, void *context);
+void bus_signal_destroy(struct bus_signal *signal);
+void bus_signal_raise(struct bus_signal *signal); /* any thread; cheap when already raised */
+
+/* Serves until bus_stop. Messages wait between calls to it. */
+void bus_run(struct bus *bus);
+void bus_stop(struct bus *bus); /* any thread, and signal handlers */
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The only place that reads a clock. */
+#ifndef GROVE_NODES_HOST_CLOCK_H
+#define GROVE_NODES_HOST_CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_monotonic_ms(void);
+uint64_t clock_monotonic_ns(void);
+uint64_t clock_unix_ms(void);
+
+#endif
