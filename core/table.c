@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Chained hashing with two arrays while a move is under way.
+ *
+ * Where a link is follows from its hash h and from how far the move has come:
+ *
+ *   old bucket h % old_size   below `moving`   at `moving`            above
+ *   link in                   buckets          old or buckets         old
+ *   new links go to           buckets          buckets                old */
+#include "core/table.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZE_MIN 16u
+
+static struct table_link *link_of(const struct table *table, void *entry)
+{
+    return (struct table_link *)(void *)((char *)entry + table->link_offset);
+}
+
+static void *entry_of(const struct table *table, struct table_link *link)
+{
+    return (char *)link - table->link_offset;
+}
+
+static const void *key_of(const struct table *table, struct table_link *link)
+{
+    return (const char *)entry_of(table, link) + table->key_offset;
+}
+
+static size_t hash(const struct table *table, const void *key)
+{
+    union {
+        unsigned char byte[crypto_shorthash_BYTES];
+        uint64_t number;
+    } out;
+
+    crypto_shorthash(out.byte, key, table->key_size, table->hash_key);
+    return (size_t)out.number;
+}
+
+/* calloc takes a large array from the system as it is, zero and untouched, so that its pages are
+ * paid for one at a time. */
+static struct table_link **allocate(size_t size)
+{
+    struct table_link **buckets = calloc(size, sizeof(*buckets));
+
+    if (!buckets) {
+        abort();
+    }
+    return buckets;
+}
+
+static void begin_move(struct table *table, size_t size)
+{
+    table->old = table->buckets;
+    table->old_size = table->size;
+    table->moving = 0;
+    table->buckets = allocate(size);
+    table->size = size;
+}
+
+static void step(struct table *table)
+{
+    struct table_link **from = &table->old[table->moving];
+    struct table_link *link = *from;
+
+    if (link) {
+        struct table_link **to = &table->buckets[hash(table, key_of(table, link)) % table->size];
+        *from = link->next;
+        link->next = *to;
+        *to = link;
+        return;
+    }
+    table->moving++;
+    if (table->moving == table->old_size) {
+        free(table->old);
+        table->old = NULL;
+    }
+}
+
+/* Takes a move some steps on, or begins one when the load is over one or under an eighth. */
+static void advance(struct table *table)
+{
+    if (!table->old && table->count > table->size) {
+        begin_move(table, table->size * 2);
+    } else if (!table->old && table->size > SIZE_MIN && table->count < table->size / 8) {
+        begin_move(table, table->size / 2);
+    }
+    for (int i = 0; i < TABLE_STEPS && table->old; i++) {
+        step(table);
+    }
+}
+
+/* The link in a chain that points to the entry with this key; NULL when there is none. */
+static struct table_link **find_in(const struct table *table, struct table_link **head,
+                                   const void *key)
+{
+    for (struct table_link **at = head; *at; at = &(*at)->next) {
+        if (memcmp(key_of(table, *at), key, table->key_size) == 0) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+static struct table_link **find(const struct table *table, const void *key)
+{
+    struct table_link **at = NULL;
+
+    if (table->size == 0) {
+        return NULL;
+    }
+    const size_t h = hash(table, key);
+    const size_t in_old = table->old ? h % table->old_size : 0;
+    if (table->old && in_old >= table->moving) {
+        at = find_in(table, &table->old[in_old], key);
+    }
+    if (!at && (!table->old || in_old <= table->moving)) {
+        at = find_in(table, &table->buckets[h % table->size], key);
+    }
+    return at;
+}
+
+void table_init(struct table *table, const uint8_t hash_key[16], size_t link_offset,
+                size_t key_offset, size_t key_size)
+{
+    *table =
+        (struct table){.link_offset = link_offset, .key_offset = key_offset, .key_size = key_size};
+    memcpy(table->hash_key, hash_key, sizeof(table->hash_key));
+}
+
+void table_clear(struct table *table)
+{
+    free(table->buckets);
+    free(table->old);
+    table->buckets = NULL;
+    table->old = NULL;
+    table->size = 0;
+    table->count = 0;
+}
+
+void *table_find(const struct table *table, const void *key)
+{
+    struct table_link **at = find(table, key);
+
+    return at ? entry_of(table, *at) : NULL;
+}
+
+void table_insert(struct table *table, void *entry)
+{
+    struct table_link *link = link_of(table, entry);
+
+    if (table->size == 0) {
+        table->buckets = allocate(SIZE_MIN);
+        table->size = SIZE_MIN;
+    }
+    const size_t h = hash(table, key_of(table, link));
+    const bool moved = !table->old || h % table->old_size <= table->moving;
+    struct table_link **to =
+        moved ? &table->buckets[h % table->size] : &table->old[h % table->old_size];
+    link->next = *to;
+    *to = link;
+    table->count++;
+    advance(table);
+}
+
+void table_remove(struct table *table, void *entry)
+{
+    struct table_link *link = link_of(table, entry);
+    struct table_link **at = find(table, key_of(table, link));
+
+    assert(at && *at == link);
+    *at = link->next;
+    link->next = NULL;
+    table->count--;
+    advance(table);
+}
