@@ -27,6 +27,9 @@
 #define LIMIT_PATTERNS 16u             /* submit or run patterns in a certificate */
 #define LIMIT_FUNCTIONS 256u           /* functions a worker offers */
 #define LIMIT_CERTIFICATE_SIZE 4096u   /* bytes, signed form */
+#define LIMIT_REVOCATION_SIZE 512u     /* bytes, signed form */
+#define LIMIT_CERTIFICATES 16384u      /* identities a mesh knows, about 3 KiB each */
+#define LIMIT_REVOCATIONS 65536u       /* revoked identities and serials */
 
 /* The ledger. */
 #define LIMIT_GROUP_COMMANDS 1024u         /* commands in one entry; a command is a batch */
