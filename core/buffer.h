@@ -14,7 +14,8 @@ struct buffer {
 
 void buffer_append(struct buffer *buffer, const void *data, size_t size);
 
-/* Makes room for `size` more bytes at the end and returns where they go; the caller fills all of them. */
+/* Makes room for `size` more bytes at the end and returns where they go; the caller fills all of
+ * them. */
 uint8_t *buffer_extend(struct buffer *buffer, size_t size);
 
 /* Empties it, keeping its memory. */

@@ -12,12 +12,13 @@ struct task_item; /* core/wire.h */
 /* H over any bytes: BLAKE2b-512 truncated to 32 bytes (RFC 7693). */
 struct digest digest_of(struct bytes bytes);
 
-/* The id of a task from its signed item: a root's from signer and nonce or key, a child's from parent,
- * generation and request. Nobody can choose another's.
+/* The id of a task from its signed item: a root's from signer and nonce or key, a child's from
+ * parent, generation and request. Nobody can choose another's.
  *
  *   payload   digest of item->payload, computed once by the caller
  *   source    DESIGN section 4, Ids */
-struct id id_of_task(const struct task_item *item, const struct key *signer, const struct digest *payload);
+struct id id_of_task(const struct task_item *item, const struct key *signer,
+                     const struct digest *payload);
 
 void id_format(const struct id *id, char text[ID_TEXT_SIZE]);
 

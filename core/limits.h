@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Every bound, with its unit and its reason. schema/ options repeat some; core/wire.c asserts them equal. */
+ * Every bound, with its unit and its reason. schema/ options repeat some; core/wire.c asserts them
+ * equal. */
 #ifndef GROVE_CORE_LIMITS_H
 #define GROVE_CORE_LIMITS_H
 
@@ -9,9 +10,12 @@
 #define LIMIT_MIB (UINT32_C(1024) * LIMIT_KIB)
 
 /* What travels. */
-#define LIMIT_FRAME_SIZE (4 * LIMIT_MIB)   /* bytes; one message, checked by ZeroMQ and again by us */
-#define LIMIT_PAYLOAD_SIZE LIMIT_MIB       /* bytes; a payload or a result */
-#define LIMIT_ITEM_SIZE (LIMIT_PAYLOAD_SIZE + 4 * LIMIT_KIB) /* bytes; an item with all its fields */
+#define LIMIT_FRAME_SIZE                                                                           \
+    (4 * LIMIT_MIB)                  /* bytes; one message, checked by ZeroMQ and again by us      \
+                                      */
+#define LIMIT_PAYLOAD_SIZE LIMIT_MIB /* bytes; a payload or a result */
+#define LIMIT_ITEM_SIZE                                                                            \
+    (LIMIT_PAYLOAD_SIZE + 4 * LIMIT_KIB)   /* bytes; an item with all its fields */
 #define LIMIT_BATCH_ITEMS 256u             /* items under one seal; bounds every hashing loop */
 #define LIMIT_BATCH_SIZE (512 * LIMIT_KIB) /* bytes; or a single item of any permitted size */
 #define LIMIT_HELLO_SIZE (4 * LIMIT_KIB)   /* bytes; the first message of a session */
@@ -32,36 +36,38 @@
 #define LIMIT_REVOCATIONS 65536u       /* revoked identities and serials */
 
 /* The ledger. */
-#define LIMIT_GROUP_COMMANDS 1024u         /* commands in one entry; a command is a batch */
-#define LIMIT_GROUP_SIZE (256 * LIMIT_KIB) /* bytes of one entry, but at least one command */
-#define LIMIT_UNCOMMITTED 4096u            /* commands that wait for the ledger before BUSY */
+#define LIMIT_GROUP_COMMANDS 1024u              /* commands in one entry; a command is a batch */
+#define LIMIT_GROUP_SIZE (256 * LIMIT_KIB)      /* bytes of one entry, but at least one command */
+#define LIMIT_UNCOMMITTED 4096u                 /* commands that wait for the ledger before BUSY */
 #define LIMIT_UNCOMMITTED_SIZE (64 * LIMIT_MIB) /* bytes of them */
 
 /* The forest. */
-#define LIMIT_DEPTH 1024u                        /* a root has depth 0 */
-#define LIMIT_LIVE_TASKS UINT32_C(2000000)       /* tasks that have not ended */
-#define LIMIT_BODY_SIZE (UINT64_C(1) << 30)      /* bytes of items of live tasks */
+#define LIMIT_DEPTH 1024u                         /* a root has depth 0 */
+#define LIMIT_LIVE_TASKS UINT32_C(2000000)        /* tasks that have not ended */
+#define LIMIT_BODY_SIZE (UINT64_C(1) << 30)       /* bytes of items of live tasks */
 #define LIMIT_REMEMBERED_SIZE (UINT64_C(1) << 30) /* bytes of remembered ids, at most 56 B each */
-#define LIMIT_MOVES 1000u                        /* tasks one command may move */
-#define LIMIT_AWAITED 10000u                     /* children one attempt may await at a time */
-#define LIMIT_ATTEMPTS 1000u                     /* max_attempts a submitter may ask for */
-#define LIMIT_LOSSES 3u                          /* lost attempts that make a task POISON */
-#define LIMIT_REFUSALS 3u                        /* sessions that refuse a task before it ends `refused` */
-#define LIMIT_CHECKPOINT_SIZE LIMIT_MIB          /* bytes; latest wins */
-#define LIMIT_SESSIONS 10000u                    /* workers at a time */
-#define LIMIT_SLOTS 4096u                        /* RUNNING attempts of one worker */
-#define LIMIT_WINDOW 4096u                       /* attempts assigned ahead of one worker */
-#define LIMIT_MAX_WAITING 1024u                  /* WAITING handlers of one worker: one thread each */
-#define LIMIT_PRIORITY 100                       /* priorities run from -100 to 100, 0 by default */
+#define LIMIT_MOVES 1000u                         /* tasks one command may move */
+#define LIMIT_AWAITED 10000u                      /* children one attempt may await at a time */
+#define LIMIT_ATTEMPTS 1000u                      /* max_attempts a submitter may ask for */
+#define LIMIT_LOSSES 3u                           /* lost attempts that make a task POISON */
+#define LIMIT_REFUSALS 3u               /* sessions that refuse a task before it ends `refused` */
+#define LIMIT_CHECKPOINT_SIZE LIMIT_MIB /* bytes; latest wins */
+#define LIMIT_SESSIONS 10000u           /* workers at a time */
+#define LIMIT_SLOTS 4096u               /* RUNNING attempts of one worker */
+#define LIMIT_WINDOW 4096u              /* attempts assigned ahead of one worker */
+#define LIMIT_MAX_WAITING 1024u         /* WAITING handlers of one worker: one thread each */
+#define LIMIT_PRIORITY 100              /* priorities run from -100 to 100, 0 by default */
 
 /* Time, milliseconds. */
-#define LIMIT_HEARTBEAT_MS 2000u             /* between heartbeats of a worker */
-#define LIMIT_SESSION_MS 6000u               /* silence after which a worker is retired */
-#define LIMIT_EXPIRES_MS 30000u              /* a submit without a key may be re-sent this long */
+#define LIMIT_HEARTBEAT_MS 2000u /* between heartbeats of a worker */
+#define LIMIT_SESSION_MS 6000u   /* silence after which a worker is retired */
+#define LIMIT_EXPIRES_MS 30000u  /* a submit without a key may be re-sent this long */
 #define LIMIT_RETENTION_MS (24u * 3600u * 1000u) /* a settled tree stays this long, or ... */
 #define LIMIT_RETENTION_SIZE (512 * LIMIT_MIB)   /* ... until settled trees exceed this, bytes */
-#define LIMIT_BACKOFF_FIRST_MS 1000u         /* before a second attempt; doubles */
-#define LIMIT_BACKOFF_LAST_MS 300000u        /* and stops doubling here */
-#define LIMIT_DELAY_MS (UINT64_C(366) * 24 * 3600 * 1000) /* the longest delay or deadline ahead */
+#define LIMIT_BACKOFF_FIRST_MS 1000u             /* before a second attempt; doubles */
+#define LIMIT_BACKOFF_LAST_MS 300000u            /* and stops doubling here */
+#define LIMIT_DELAY_MS                                                                             \
+    (UINT64_C(366) * 24 * 3600 * 1000) /* the longest delay or deadline ahead                      \
+                                        */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Every outside cause of failure, with its text. Installed as <grove/status.h>.
+ * Every outside cause of failure, with its text. Installed beside grove.h.
  *
- * A status says that a call could not do its work; a refusal by the mesh (core/refusal.h) is an answer. */
+ * A status says that a call could not do its work; a refusal by the mesh (core/refusal.h) is an
+ * answer. */
 #ifndef GROVE_STATUS_H
 #define GROVE_STATUS_H
 

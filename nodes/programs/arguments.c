@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Command lines: long and short options before, between and after the words; "--" ends them. */
+#include "nodes/programs/program.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct option common_options[] = {
+    {"credential", 0, "FILE",
+     "the mesh and who you are in it (else GROVE_CREDENTIAL, else the last grove dev)"},
+    {"output", 'o', "FORMAT", "text (default) or json"},
+    {"help", 'h', NULL, "show this help"},
+    OPTION_END,
+};
+
+void complain(const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    fputs("grove: ", stderr);
+    vfprintf(stderr, format, list);
+    fputc('\n', stderr);
+    va_end(list);
+}
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+
+    return least < c ? least : c;
+}
+
+/* Levenshtein distance of two short words; long ones are far apart. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[64];
+    const size_t width = strlen(b);
+
+    if (width >= sizeof(row) / sizeof(row[0]) || strlen(a) >= sizeof(row) / sizeof(row[0])) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= width; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= width; j++) {
+            const size_t above = row[j];
+
+            row[j] = smallest(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
+            diagonal = above;
+        }
+    }
+    return row[width];
+}
+
+const char *nearest_word(const char *word, const char *const *words, size_t count)
+{
+    const char *nearest = NULL;
+    size_t least = 3; /* further off, a guess helps nobody */
+
+    for (size_t i = 0; i < count; i++) {
+        const size_t away = distance(word, words[i]);
+
+        if (away < least) {
+            least = away;
+            nearest = words[i];
+        }
+    }
+    return nearest;
+}
+
+static const struct option *find_in(const struct option *options, const char *name, size_t length,
+                                    char letter)
+{
+    for (; options != NULL && options->name != NULL; options++) {
+        if (letter != 0
+                ? options->letter == letter
+                : strlen(options->name) == length && strncmp(options->name, name, length) == 0) {
+            return options;
+        }
+    }
+    return NULL;
+}
+
+static const struct option *find_option(const struct subcommand *command, const char *name,
+                                        size_t length, char letter)
+{
+    const struct option *option = find_in(command->options, name, length, letter);
+
+    return option != NULL ? option : find_in(common_options, name, length, letter);
+}
+
+static void complain_unknown(const struct subcommand *command, const char *word)
+{
+    const char *names[64];
+    size_t count = 0;
+    const struct option *lists[] = {command->options, common_options};
+
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct option *o = lists[i]; o != NULL && o->name != NULL && count < 64; o++) {
+            names[count++] = o->name;
+        }
+    }
+    const char *nearest = word[1] == '-' ? nearest_word(word + 2, names, count) : NULL;
+
+    if (nearest != NULL) {
+        complain("%s: unknown option %s; did you mean --%s?", command->name, word, nearest);
+    } else {
+        complain("%s: unknown option %s; see 'grove help %s'", command->name, word, command->name);
+    }
+}
+
+static bool add_given(const struct subcommand *command, struct arguments *arguments,
+                      const struct option *option, const char *value)
+{
+    if (arguments->given_count == ARGUMENT_LIMIT) {
+        complain("%s: more than %d options", command->name, ARGUMENT_LIMIT);
+        return false;
+    }
+    arguments->given[arguments->given_count].option = option;
+    arguments->given[arguments->given_count].value = value;
+    arguments->given_count++;
+    return true;
+}
+
+/* Takes the option at argv[*i], and its value; moves *i over both. */
+static bool take_option(const struct subcommand *command, int argc, char **argv, int *i,
+                        struct arguments *arguments)
+{
+    const char *word = argv[*i];
+    const bool is_long = word[1] == '-';
+    const char *equals = is_long ? strchr(word, '=') : NULL;
+    const char *name = word + 2;
+    const size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
+    const struct option *option = find_option(command, name, length, is_long ? '\0' : word[1]);
+    const char *value = equals != NULL ? equals + 1 : NULL;
+
+    if (option == NULL) {
+        complain_unknown(command, word);
+        return false;
+    }
+    if (!is_long && word[2] != '\0') {
+        value = word + 2; /* -tNAME */
+    }
+    if (option->value == NULL && value != NULL) {
+        complain("%s: --%s takes no value", command->name, option->name);
+        return false;
+    }
+    if (option->value != NULL && value == NULL) {
+        if (*i + 1 >= argc) {
+            complain("%s: --%s wants %s", command->name, option->name, option->value);
+            return false;
+        }
+        value = argv[++*i];
+    }
+    return add_given(command, arguments, option, value);
+}
+
+bool arguments_parse(const struct subcommand *command, int argc, char **argv,
+                     struct arguments *arguments)
+{
+    memset(arguments, 0, sizeof(*arguments));
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+
+        if (strcmp(word, "--") == 0) {
+            arguments->rest = &argv[i + 1];
+            return true;
+        }
+        if (word[0] == '-' && word[1] != '\0') {
+            if (!take_option(command, argc, argv, &i, arguments)) {
+                return false;
+            }
+        } else if (arguments->word_count < ARGUMENT_LIMIT) {
+            arguments->word[arguments->word_count++] = word;
+        } else {
+            complain("%s: more than %d arguments", command->name, ARGUMENT_LIMIT);
+            return false;
+        }
+    }
+    const char *format = argument_value(arguments, "output");
+
+    if (format != NULL && strcmp(format, "json") != 0 && strcmp(format, "text") != 0) {
+        complain("%s: --output is text or json, not '%s'", command->name, format);
+        return false;
+    }
+    return true;
+}
+
+const char *argument_value_at(const struct arguments *arguments, const char *name, size_t i)
+{
+    for (size_t k = 0; k < arguments->given_count; k++) {
+        if (strcmp(arguments->given[k].option->name, name) == 0 && i-- == 0) {
+            return arguments->given[k].value;
+        }
+    }
+    return NULL;
+}
+
+const char *argument_value(const struct arguments *arguments, const char *name)
+{
+    for (size_t k = arguments->given_count; k > 0; k--) {
+        if (strcmp(arguments->given[k - 1].option->name, name) == 0) {
+            return arguments->given[k - 1].value;
+        }
+    }
+    return NULL;
+}
+
+bool argument_given(const struct arguments *arguments, const char *name)
+{
+    for (size_t k = 0; k < arguments->given_count; k++) {
+        if (strcmp(arguments->given[k].option->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool argument_number(const struct arguments *arguments, const char *name, int64_t least,
+                     int64_t most, int64_t absent, int64_t *number)
+{
+    const char *text = argument_value(arguments, name);
+    char *end;
+
+    if (text == NULL) {
+        *number = absent;
+        return true;
+    }
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+
+    if (errno != 0 || end == text || *end != '\0' || value < least || value > most) {
+        complain("--%s wants a whole number from %lld to %lld, not '%s'", name, (long long)least,
+                 (long long)most, text);
+        return false;
+    }
+    *number = value;
+    return true;
+}
+
+/* Milliseconds in one unit of a duration; 0 for an unknown unit. */
+static uint64_t unit_ms(const char *unit)
+{
+    static const struct {
+        const char *name;
+        uint64_t ms;
+    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(unit, units[i].name) == 0) {
+            return units[i].ms;
+        }
+    }
+    return 0;
+}
+
+bool argument_duration(const struct arguments *arguments, const char *name, uint64_t absent_ms,
+                       uint64_t *ms)
+{
+    const char *text = argument_value(arguments, name);
+    char *end;
+
+    if (text == NULL) {
+        *ms = absent_ms;
+        return true;
+    }
+    errno = 0;
+    const double value = strtod(text, &end);
+    const uint64_t unit = unit_ms(end);
+
+    if (errno != 0 || end == text || unit == 0 || !(value >= 0) || value * (double)unit > 4e10) {
+        complain("--%s wants a duration such as 250ms, 30s, 5m or 2h, not '%s'", name, text);
+        return false;
+    }
+    *ms = (uint64_t)(value * (double)unit);
+    return true;
+}
+
+bool argument_json(const struct arguments *arguments)
+{
+    const char *format = argument_value(arguments, "output");
+
+    return format != NULL && strcmp(format, "json") == 0;
+}
+
+static void print_options(const char *title, const struct option *options)
+{
+    if (options == NULL || options->name == NULL) {
+        return;
+    }
+    printf("\n%s:\n", title);
+    for (; options->name != NULL; options++) {
+        char left[64];
+
+        snprintf(left, sizeof(left), "%s%c%s--%s%s%s", options->letter != 0 ? "-" : "  ",
+                 options->letter != 0 ? options->letter : ' ', options->letter != 0 ? ", " : " ",
+                 options->name, options->value != NULL ? " " : "",
+                 options->value != NULL ? options->value : "");
+        printf("  %-26s %s\n", left, options->help);
+    }
+}
+
+void print_help(const struct subcommand *command)
+{
+    printf("usage: grove %s %s\n\n%s.\n", command->name, command->usage, command->summary);
+    if (command->description != NULL) {
+        printf("\n%s\n", command->description);
+    }
+    print_options("options", command->options);
+    print_options("every command", common_options);
+}

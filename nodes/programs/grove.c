@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * One binary: a table of subcommands. */
+#include "nodes/programs/program.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct subcommand *const subcommands[] = {
+    &dev_subcommand,     &coordinator_subcommand,
+    &worker_subcommand,  &run_subcommand,
+    &submit_subcommand,  &wait_subcommand,
+    &result_subcommand,  &tree_subcommand,
+    &stats_subcommand,   &keys_subcommand,
+    &cluster_subcommand, &version_subcommand,
+    &help_subcommand,    NULL,
+};
+
+const struct subcommand *subcommand_find(const char *name)
+{
+    for (size_t i = 0; subcommands[i] != NULL; i++) {
+        if (strcmp(subcommands[i]->name, name) == 0) {
+            return subcommands[i];
+        }
+    }
+    return NULL;
+}
+
+static void complain_unknown(const char *word)
+{
+    const char *names[sizeof(subcommands) / sizeof(subcommands[0])];
+    size_t count = 0;
+
+    for (; subcommands[count] != NULL; count++) {
+        names[count] = subcommands[count]->name;
+    }
+    const char *nearest = nearest_word(word, names, count);
+
+    if (nearest != NULL) {
+        complain("unknown command '%s'; did you mean '%s'?", word, nearest);
+    } else {
+        complain("unknown command '%s'; 'grove help' lists them all", word);
+    }
+}
+
+/* A result that could not be written whole is no success: a full disk behind a pipe must not go
+ * unseen. */
+static enum exit_code flush(enum exit_code code)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        complain("cannot write to standard output");
+        return code == EXIT_DONE ? EXIT_SYSTEM : code;
+    }
+    return code;
+}
+
+static enum exit_code run(int argc, char **argv)
+{
+    struct arguments arguments;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+        arguments = (struct arguments){.word_count = 0};
+        help_subcommand.run(&arguments);
+        return flush(argc < 2 ? EXIT_USAGE : EXIT_DONE);
+    }
+    const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
+    const struct subcommand *command = subcommand_find(name);
+
+    if (command == NULL) {
+        complain_unknown(name);
+        return EXIT_USAGE;
+    }
+    if (!arguments_parse(command, argc - 2, argv + 2, &arguments)) {
+        return EXIT_USAGE;
+    }
+    if (argument_given(&arguments, "help")) {
+        print_help(command);
+        return flush(EXIT_DONE);
+    }
+    return flush(command->run(&arguments));
+}
+
+int main(int argc, char **argv)
+{
+    return (int)run(argc, argv);
+}

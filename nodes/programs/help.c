@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * grove help [COMMAND] */
+#include "nodes/programs/program.h"
+
+#include <stdio.h>
+
+static enum exit_code run(const struct arguments *arguments)
+{
+    if (arguments->word_count > 0) {
+        const struct subcommand *command = subcommand_find(arguments->word[0]);
+
+        if (command == NULL) {
+            complain("help: no command '%s'; 'grove help' lists them all", arguments->word[0]);
+            return EXIT_USAGE;
+        }
+        print_help(command);
+        return EXIT_DONE;
+    }
+    printf("usage: grove COMMAND [OPTIONS]\n\n"
+           "A distributed worker mesh: tasks in, signed results out.\n\n");
+    for (size_t i = 0; subcommands[i] != NULL; i++) {
+        printf("  %-12s %s\n", subcommands[i]->name, subcommands[i]->summary);
+    }
+    printf("\n'grove help COMMAND' tells the rest. Start with 'grove dev', then 'grove run -t echo "
+           "hello'.\n"
+           "Exit codes: 0 done, 1 task failed, 2 usage, 3 not found, 4 refused, 5 no leader, 6 "
+           "deadline,\n"
+           "7 cancelled, 8 conflict.\n");
+    return EXIT_DONE;
+}
+
+const struct subcommand help_subcommand = {
+    .name = "help",
+    .summary = "Tell what the commands do",
+    .usage = "[COMMAND]",
+    .run = run,
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What an operator's commands ask of a running mesh. */
+#ifndef GROVE_NODES_PROGRAMS_OPERATOR_H
+#define GROVE_NODES_PROGRAMS_OPERATOR_H
+
+#include "nodes/host/credential.h"
+#include "nodes/programs/program.h"
+
+/* Loads the credential this command line uses; says what is wrong on stderr.
+ *
+ *   path      out, PATH_MAX bytes: the file that was chosen
+ *   code      out: what to exit with when it returns false */
+bool operator_credential(const struct arguments *arguments, struct credential *credential,
+                         char *path, enum exit_code *code);
+
+/* Admits signed certificates to the running mesh; idempotent. Says on stderr why not. */
+enum exit_code operator_admit(const struct credential *credential, const struct bytes *certificates,
+                              size_t count);
+
+/* Has the coordinator write a snapshot; `index` is the ledger index it covers. */
+enum exit_code operator_snapshot(const struct credential *credential, uint64_t *index);
+
+/* Asks the stats socket; `reply` holds its JSON. */
+enum exit_code operator_ask(const struct credential *credential, const char *request,
+                            struct buffer *reply);
+
+#endif

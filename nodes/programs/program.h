@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What the subcommands of `grove` share: their table, their options, their exit codes. Results go
+ * to stdout, reasons to stderr. */
+#ifndef GROVE_NODES_PROGRAMS_PROGRAM_H
+#define GROVE_NODES_PROGRAMS_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_TASK_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_FOUND = 3,
+    EXIT_REFUSED = 4,
+    EXIT_NO_LEADER = 5,
+    EXIT_DEADLINE = 6,
+    EXIT_CANCELLED = 7,
+    EXIT_CONFLICT = 8,
+    EXIT_SYSTEM = 74,       /* a disk or a system call failed */
+    EXIT_REFUSED_DATA = 78, /* a data directory or configuration that must not be used */
+};
+
+struct option {
+    const char *name;  /* without the dashes */
+    char letter;       /* 0: none */
+    const char *value; /* what the value is called in help; NULL: a flag */
+    const char *help;
+};
+
+#define OPTION_END                                                                                 \
+    {                                                                                              \
+        NULL, 0, NULL, NULL                                                                        \
+    }
+
+#define ARGUMENT_LIMIT 256 /* options, and words, of one command line */
+
+/* The words of one command line, taken apart; everything borrows from argv. */
+struct arguments {
+    struct {
+        const struct option *option;
+        const char *value;
+    } given[ARGUMENT_LIMIT];
+    size_t given_count;
+    const char *word[ARGUMENT_LIMIT]; /* what is no option */
+    size_t word_count;
+    char **rest; /* after "--"; NULL when there was none */
+};
+
+struct subcommand {
+    const char *name;
+    const char *summary;          /* one line, for the list */
+    const char *usage;            /* after "grove name " */
+    const char *description;      /* a paragraph or two; may be NULL */
+    const struct option *options; /* its own, ended by OPTION_END */
+    enum exit_code (*run)(const struct arguments *arguments);
+};
+
+/* In the order of `grove help`; ended by NULL. */
+extern const struct subcommand *const subcommands[];
+
+/* One file each. */
+extern const struct subcommand cluster_subcommand, coordinator_subcommand, dev_subcommand,
+    help_subcommand, keys_subcommand, result_subcommand, run_subcommand, stats_subcommand,
+    submit_subcommand, tree_subcommand, version_subcommand, wait_subcommand, worker_subcommand;
+
+const struct subcommand *subcommand_find(const char *name);
+
+/* The word of `words` that was probably meant, or NULL. */
+const char *nearest_word(const char *word, const char *const *words, size_t count);
+
+/* The whole help of one subcommand, on stdout. */
+void print_help(const struct subcommand *command);
+
+/* Takes `argv` apart. On a mistake says so on stderr, with the nearest option's name, and returns
+ * false. */
+bool arguments_parse(const struct subcommand *command, int argc, char **argv,
+                     struct arguments *arguments);
+
+/* The last value given for an option, or NULL. */
+const char *argument_value(const struct arguments *arguments, const char *name);
+bool argument_given(const struct arguments *arguments, const char *name);
+
+/* The i-th value of an option that may be repeated, or NULL. */
+const char *argument_value_at(const struct arguments *arguments, const char *name, size_t i);
+
+/* A whole number within bounds; `absent` when the option is not given. Says what is wrong and
+ * returns false. */
+bool argument_number(const struct arguments *arguments, const char *name, int64_t least,
+                     int64_t most, int64_t absent, int64_t *number);
+
+/* A duration such as 250ms, 30s, 5m, 2h, 1d; a bare number is seconds. In milliseconds. */
+bool argument_duration(const struct arguments *arguments, const char *name, uint64_t absent_ms,
+                       uint64_t *ms);
+
+/* Whether -o json was asked for. */
+bool argument_json(const struct arguments *arguments);
+
+/* "grove: ..." on stderr. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The exit code that stands for a status. */
+enum exit_code exit_of_status(enum grove_status status);
+
+#endif
