@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Batches under one signature, and excerpts of them.
  *
- * A seal is Ed25519 over "grove.v1.seal\0", mesh, signer, kind, count and root, where root is the RFC 6962 tree
- * over the items with leaf = H(0x00, item) and node = H(0x01, left, right). An excerpt carries some items and
- * the sibling hashes that they do not determine; the whole batch is the excerpt that carries none. */
+ * A seal is Ed25519 over "grove.v1.seal\0", mesh, signer, kind, count and root, where root is the
+ * RFC 6962 tree over the items with leaf = H(0x00, item) and node = H(0x01, left, right). An
+ * excerpt carries some items and the sibling hashes that they do not determine; the whole batch is
+ * the excerpt that carries none. */
 #ifndef GROVE_CORE_SEAL_H
 #define GROVE_CORE_SEAL_H
 
@@ -13,7 +14,8 @@
 
 enum seal_kind { SEAL_TASK = 1, SEAL_RESULT = 2, SEAL_VERDICT = 3 };
 
-/* What is signed about a batch, with its signature; enough, beside the leaves, to cut excerpts for ever. */
+/* What is signed about a batch, with its signature; enough, beside the leaves, to cut excerpts for
+ * ever. */
 struct seal {
     struct key signer;
     struct signature signature;
@@ -24,8 +26,8 @@ struct seal {
 /* A Sealed message taken apart; everything borrows from the frame. */
 struct sealed {
     struct seal seal;
-    uint16_t item_count;               /* items here, 1 to seal.count */
-    uint8_t index[LIMIT_BATCH_ITEMS];  /* ascending; of the whole batch: 0, 1, 2 ... */
+    uint16_t item_count;              /* items here, 1 to seal.count */
+    uint8_t index[LIMIT_BATCH_ITEMS]; /* ascending; of the whole batch: 0, 1, 2 ... */
     struct bytes item[LIMIT_BATCH_ITEMS];
     struct bytes hashes; /* 32 bytes each; empty for the whole batch */
 };
@@ -45,27 +47,31 @@ void seal_make(const struct signer *signer, const struct key *mesh, enum seal_ki
 /* The tree's root from all its leaves. */
 struct digest seal_root(const struct digest *leaves, unsigned count);
 
-/* The sibling hashes that an excerpt of `indices` (ascending, distinct, below count) needs, in the order of
- * PROTOCOL.md. Writes at most LIMIT_BATCH_ITEMS of them to `hashes` and returns how many. */
-unsigned seal_cut(const struct digest *leaves, unsigned count, const uint8_t *indices, unsigned index_count,
-                  struct digest *hashes);
+/* The sibling hashes that an excerpt of `indices` (ascending, distinct, below count) needs, in the
+ * order of PROTOCOL.md. Writes at most LIMIT_BATCH_ITEMS of them to `hashes` and returns how many.
+ */
+unsigned seal_cut(const struct digest *leaves, unsigned count, const uint8_t *indices,
+                  unsigned index_count, struct digest *hashes);
 
-/* Checks that these items, with these hashes and no other, are in a batch that seal.signer sealed for `mesh`.
+/* Checks that these items, with these hashes and no other, are in a batch that seal.signer sealed
+ * for `mesh`.
  *
  *   leaves    out: the leaves of the items here, item_count of them; may be NULL
- *   errors    GROVE_MALFORMED: hashes missing or left over, indices out of order; GROVE_BAD_SIGNATURE
+ *   errors    GROVE_MALFORMED: hashes missing or left over, indices out of order or past the count;
+ *             GROVE_BAD_SIGNATURE
  *   source    RFC 6962, section 2.1; RFC 8032, section 5.1 */
-enum grove_status seal_open(const struct sealed *sealed, const struct key *mesh, struct digest *leaves)
-    GROVE_CHECKED;
+enum grove_status seal_open(const struct sealed *sealed, const struct key *mesh,
+                            struct digest *leaves) GROVE_CHECKED;
 
-/* Verified seals, so that the second excerpt of a batch costs hashes and no signature. Successes only.
- * One thread at a time. */
+/* Verified seals, so that the second excerpt of a batch costs hashes and no signature. Successes
+ * only, at most `entries` of them; a newer one takes the place of an older one. One thread at a
+ * time. `hash_key` is private and random: whoever knew it could choose what is dropped. */
 struct seal_cache;
 struct seal_cache *seal_cache_create(unsigned entries, const uint8_t hash_key[16]);
 void seal_cache_destroy(struct seal_cache *cache);
 
-/* seal_open through a cache. */
-enum grove_status seal_cache_open(struct seal_cache *cache, const struct sealed *sealed, const struct key *mesh,
-                                  struct digest *leaves) GROVE_CHECKED;
+/* seal_open through a cache, or without one when it is NULL. */
+enum grove_status seal_cache_open(struct seal_cache *cache, const struct sealed *sealed,
+                                  const struct key *mesh, struct digest *leaves) GROVE_CHECKED;
 
 #endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * A growing run of bytes. */
+#include "core/buffer.h"
+
+#include <stdlib.h>
+
+#define FIRST_CAPACITY 256
+
+static void grow(struct buffer *buffer, size_t needed)
+{
+    size_t capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;
+
+    while (capacity < needed) {
+        capacity *= 2;
+    }
+    uint8_t *data = realloc(buffer->data, capacity);
+    if (data == NULL) {
+        abort();
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+}
+
+uint8_t *buffer_extend(struct buffer *buffer, size_t size)
+{
+    if (size > SIZE_MAX / 4 - buffer->size) {
+        abort();
+    }
+    if (buffer->data == NULL || buffer->capacity - buffer->size < size) {
+        grow(buffer, buffer->size + size);
+    }
+    uint8_t *end = buffer->data + buffer->size;
+    buffer->size += size;
+    return end;
+}
+
+void buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    if (size > 0) {
+        memcpy(buffer_extend(buffer, size), data, size);
+    }
+}
+
+void buffer_reset(struct buffer *buffer)
+{
+    buffer->size = 0;
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    if (buffer != NULL) {
+        free(buffer->data);
+        *buffer = (struct buffer){0};
+    }
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Batches under one signature, and excerpts of them. */
+#include "core/seal.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "core/id.h"
+#include "core/purpose.h"
+
+/* Of the tree of a batch: a leaf can never stand for a node, nor a node for a leaf. */
+#define PREFIX_LEAF 0x00
+#define PREFIX_NODE 0x01
+
+/* ---- the tree */
+
+struct digest seal_leaf(struct bytes item)
+{
+    static const uint8_t prefix = PREFIX_LEAF;
+    uint8_t whole[crypto_generichash_BYTES_MAX];
+    crypto_generichash_state hash;
+    struct digest leaf;
+
+    crypto_generichash_init(&hash, NULL, 0, sizeof(whole));
+    crypto_generichash_update(&hash, &prefix, sizeof(prefix));
+    crypto_generichash_update(&hash, item.data, item.size);
+    crypto_generichash_final(&hash, whole, sizeof(whole));
+    memcpy(leaf.byte, whole, sizeof(leaf.byte));
+    return leaf;
+}
+
+static struct digest node_of(const struct digest *left, const struct digest *right)
+{
+    uint8_t both[1 + 2 * sizeof(struct digest)] = {PREFIX_NODE};
+
+    memcpy(both + 1, left, sizeof(*left));
+    memcpy(both + 1 + sizeof(*left), right, sizeof(*right));
+    return digest_of(bytes_of(both, sizeof(both)));
+}
+
+/* The left part of a tree of `count` leaves: the largest power of two below it. */
+static unsigned left_of(unsigned count)
+{
+    unsigned left = 1;
+
+    while (left * 2 < count) {
+        left *= 2;
+    }
+    return left;
+}
+
+/* Recursion is at most as deep as a tree of LIMIT_BATCH_ITEMS leaves: 8. */
+struct digest seal_root(const struct digest *leaves, unsigned count)
+{
+    assert(count >= 1 && count <= LIMIT_BATCH_ITEMS);
+    if (count == 1) {
+        return leaves[0];
+    }
+    unsigned left_count = left_of(count);
+    struct digest left = seal_root(leaves, left_count);
+    struct digest right = seal_root(leaves + left_count, count - left_count);
+    return node_of(&left, &right);
+}
+
+/* ---- excerpts: both walk the tree depth first, left before right; a part without any of the items
+ * is one hash, and any other part is walked into */
+
+struct cut {
+    const struct digest *leaves;
+    const uint8_t *indices; /* that are still to come */
+    unsigned index_count;
+    struct digest *hashes;
+    unsigned hash_count;
+};
+
+static void cut_part(struct cut *cut, unsigned first, unsigned count)
+{
+    if (cut->index_count == 0 || cut->indices[0] >= first + count) {
+        cut->hashes[cut->hash_count++] = seal_root(cut->leaves + first, count);
+        return;
+    }
+    if (count == 1) {
+        cut->indices++;
+        cut->index_count--;
+        return;
+    }
+    unsigned left_count = left_of(count);
+    cut_part(cut, first, left_count);
+    cut_part(cut, first + left_count, count - left_count);
+}
+
+unsigned seal_cut(const struct digest *leaves, unsigned count, const uint8_t *indices,
+                  unsigned index_count, struct digest *hashes)
+{
+    struct cut cut = {
+        .leaves = leaves, .indices = indices, .index_count = index_count, .hashes = hashes};
+
+    assert(index_count >= 1 && index_count <= count);
+    cut_part(&cut, 0, count);
+    assert(cut.index_count == 0);
+    return cut.hash_count;
+}
+
+struct proof {
+    const struct digest *leaves; /* of the items that are here, from the next one on */
+    const uint8_t *indices;
+    unsigned index_count;
+    struct bytes hashes;
+    bool is_short; /* a hash is missing */
+};
+
+static struct digest take_hash(struct proof *proof)
+{
+    struct digest hash = {{0}};
+
+    if (proof->hashes.size < sizeof(hash)) {
+        proof->is_short = true;
+        return hash;
+    }
+    memcpy(&hash, proof->hashes.data, sizeof(hash));
+    proof->hashes = bytes_of(proof->hashes.data + sizeof(hash), proof->hashes.size - sizeof(hash));
+    return hash;
+}
+
+static struct digest prove_part(struct proof *proof, unsigned first, unsigned count)
+{
+    if (proof->index_count == 0 || proof->indices[0] >= first + count) {
+        return take_hash(proof);
+    }
+    if (count == 1) {
+        proof->indices++;
+        proof->index_count--;
+        return *proof->leaves++;
+    }
+    unsigned left_count = left_of(count);
+    struct digest left = prove_part(proof, first, left_count);
+    struct digest right = prove_part(proof, first + left_count, count - left_count);
+    return node_of(&left, &right);
+}
+
+/* ---- the signature */
+
+struct signed_bytes {
+    uint8_t byte[sizeof(PURPOSE_SEAL) + 2 * sizeof(struct key) + 1 + 2 + sizeof(struct digest)];
+};
+
+/* What is signed: purpose, mesh, signer, kind, count (little-endian), root. */
+static struct signed_bytes signed_bytes_of(const struct key *mesh, const struct seal *seal,
+                                           const struct digest *root)
+{
+    struct signed_bytes bytes;
+    uint8_t *to = bytes.byte;
+
+    memcpy(to, PURPOSE_SEAL, sizeof(PURPOSE_SEAL));
+    to += sizeof(PURPOSE_SEAL);
+    memcpy(to, mesh, sizeof(*mesh));
+    to += sizeof(*mesh);
+    memcpy(to, &seal->signer, sizeof(seal->signer));
+    to += sizeof(seal->signer);
+    *to++ = seal->kind;
+    *to++ = (uint8_t)seal->count;
+    *to++ = (uint8_t)(seal->count >> 8);
+    memcpy(to, root, sizeof(*root));
+    return bytes;
+}
+
+void seal_make(const struct signer *signer, const struct key *mesh, enum seal_kind kind,
+               const struct digest *leaves, unsigned count, struct seal *seal)
+{
+    struct digest root = seal_root(leaves, count);
+
+    *seal = (struct seal){
+        .signer = signer->public_key, .count = (uint16_t)count, .kind = (uint8_t)kind};
+    struct signed_bytes bytes = signed_bytes_of(mesh, seal, &root);
+    crypto_sign_detached(seal->signature.byte, NULL, bytes.byte, sizeof(bytes.byte),
+                         signer->secret);
+}
+
+/* Hostile counts are bounded here, before anything is hashed. */
+static bool form_is_right(const struct sealed *sealed)
+{
+    unsigned count = sealed->seal.count;
+    unsigned items = sealed->item_count;
+
+    if (count < 1 || count > LIMIT_BATCH_ITEMS || items < 1 || items > count) {
+        return false;
+    }
+    for (unsigned i = 1; i < items; i++) {
+        if (sealed->index[i] <= sealed->index[i - 1]) {
+            return false;
+        }
+    }
+    return sealed->index[items - 1] < count;
+}
+
+/* The root that the items and hashes make; writes the leaves of the items here. */
+static enum grove_status prove_root(const struct sealed *sealed, struct digest *leaves,
+                                    struct digest *root)
+{
+    if (!form_is_right(sealed)) {
+        return GROVE_MALFORMED;
+    }
+    for (unsigned i = 0; i < sealed->item_count; i++) {
+        leaves[i] = seal_leaf(sealed->item[i]);
+    }
+    struct proof proof = {.leaves = leaves,
+                          .indices = sealed->index,
+                          .index_count = sealed->item_count,
+                          .hashes = sealed->hashes};
+    *root = prove_part(&proof, 0, sealed->seal.count);
+    return proof.is_short || proof.hashes.size > 0 ? GROVE_MALFORMED : GROVE_OK;
+}
+
+static enum grove_status verify(const struct sealed *sealed, const struct signed_bytes *bytes)
+{
+    return crypto_sign_verify_detached(sealed->seal.signature.byte, bytes->byte,
+                                       sizeof(bytes->byte), sealed->seal.signer.byte) == 0
+               ? GROVE_OK
+               : GROVE_BAD_SIGNATURE;
+}
+
+/* ---- the cache */
+
+struct seal_cache {
+    uint8_t hash_key[16];
+    unsigned entries;
+    struct digest verified[]; /* at a place that the digest itself names; zeroed: empty */
+};
+
+struct seal_cache *seal_cache_create(unsigned entries, const uint8_t hash_key[16])
+{
+    assert(entries > 0);
+    struct seal_cache *cache = calloc(1, sizeof(*cache) + entries * sizeof(cache->verified[0]));
+    if (cache == NULL) {
+        abort();
+    }
+    memcpy(cache->hash_key, hash_key, sizeof(cache->hash_key));
+    cache->entries = entries;
+    return cache;
+}
+
+void seal_cache_destroy(struct seal_cache *cache)
+{
+    free(cache);
+}
+
+/* All that a verification depends on: what was signed, which names the signer, and the signature.
+ */
+static struct digest cache_name(const struct seal_cache *cache, const struct seal *seal,
+                                const struct signed_bytes *bytes)
+{
+    crypto_generichash_state hash;
+    struct digest name;
+
+    crypto_generichash_init(&hash, cache->hash_key, sizeof(cache->hash_key), sizeof(name.byte));
+    crypto_generichash_update(&hash, bytes->byte, sizeof(bytes->byte));
+    crypto_generichash_update(&hash, seal->signature.byte, sizeof(seal->signature.byte));
+    crypto_generichash_final(&hash, name.byte, sizeof(name.byte));
+    return name;
+}
+
+static enum grove_status verify_through(struct seal_cache *cache, const struct sealed *sealed,
+                                        const struct signed_bytes *bytes)
+{
+    struct digest name = cache_name(cache, &sealed->seal, bytes);
+    uint32_t place;
+
+    memcpy(&place, name.byte, sizeof(place));
+    struct digest *known = &cache->verified[place % cache->entries];
+    if (digest_equal(known, &name)) {
+        return GROVE_OK;
+    }
+    enum grove_status status = verify(sealed, bytes);
+    if (status == GROVE_OK) {
+        *known = name;
+    }
+    return status;
+}
+
+enum grove_status seal_cache_open(struct seal_cache *cache, const struct sealed *sealed,
+                                  const struct key *mesh, struct digest *leaves)
+{
+    struct digest own_leaves[LIMIT_BATCH_ITEMS];
+    struct digest root;
+    enum grove_status status = prove_root(sealed, own_leaves, &root);
+
+    if (status != GROVE_OK) {
+        return status;
+    }
+    struct signed_bytes bytes = signed_bytes_of(mesh, &sealed->seal, &root);
+    status = cache == NULL ? verify(sealed, &bytes) : verify_through(cache, sealed, &bytes);
+    if (status == GROVE_OK && leaves != NULL) {
+        memcpy(leaves, own_leaves, sealed->item_count * sizeof(*leaves));
+    }
+    return status;
+}
+
+enum grove_status seal_open(const struct sealed *sealed, const struct key *mesh,
+                            struct digest *leaves)
+{
+    return seal_cache_open(NULL, sealed, mesh, leaves);
+}
