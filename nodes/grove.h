@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * grove: submit tasks to a worker mesh, and run them.
+ *
+ * A program that submits opens a client. A program that runs tasks opens a worker, names its
+ * handlers and calls grove_worker_run. Inside a handler the same calls make children of the task
+ * that it runs, and waiting for one gives the slot back: lineage needs no argument.
+ *
+ * Option structs begin with their size and are initialised by their _INIT macro, so that a program
+ * goes on working with a later library. In all of them 0 and NULL stand for the default. Texts are
+ * UTF-8. Whatever a call takes is copied before it returns. */
+#ifndef GROVE_H
+#define GROVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GROVE_ERROR_SIZE 1024      /* bytes of the text that opening writes on failure */
+#define GROVE_ID_TEXT_SIZE 33      /* 32 hexadecimal digits and a NUL */
+#define GROVE_FOREVER UINT64_MAX   /* a timeout that never comes */
+#define GROVE_PAYLOAD_SIZE 1048576 /* bytes; the most a payload, result or checkpoint may have */
+
+struct grove_client;
+struct grove_worker;
+struct grove_attempt;
+
+struct grove_id {
+    unsigned char byte[16];
+};
+
+/* Borrowed bytes; an empty slice may have a NULL data. */
+struct grove_bytes {
+    const void *data;
+    size_t size;
+};
+
+void grove_id_format(const struct grove_id *id, char text[GROVE_ID_TEXT_SIZE]);
+
+/* False when `text` is not 32 hexadecimal digits; `id` is then untouched. */
+bool grove_id_parse(const char *text, struct grove_id *id);
+
+/* The library's own version, "0.1.0". */
+const char *grove_version(void);
+
+/* ---- what is submitted, and what comes of it */
+
+struct grove_task {
+    size_t size;
+    const char *function;       /* [a-z0-9._-]{1,63} */
+    struct grove_bytes payload; /* at most GROVE_PAYLOAD_SIZE */
+    const char *content_type;   /* for the handler; may be NULL */
+    const char *key;            /* the same key by the same signer (of a child: in the same
+                                 * parent) is the same task; NULL: a new one */
+    bool has_priority;          /* false: its parent's, or 0 */
+    int priority;               /* -100 to 100, greater first */
+    uint64_t delay_ms;          /* not before this long from now */
+    uint64_t deadline_ms;       /* Unix time; it and its children have ended by then */
+    uint64_t timeout_ms;        /* of one attempt, while it runs */
+    uint32_t max_attempts;      /* 0 is 1 */
+    bool at_most_once;          /* an attempt that may have started is never followed by another */
+    bool fresh;                 /* no child of an earlier attempt answers */
+    uint64_t expires_ms;        /* how long submitting may take, from now; 0: 30 s */
+};
+/* clang-format off */
+#define GROVE_TASK_INIT {.size = sizeof(struct grove_task)}
+/* clang-format on */
+
+/* How a task ended: below 16 the word of the worker that ran it, from 16 a verdict of the mesh. */
+enum grove_code {
+    GROVE_CODE_SUCCEEDED = 0,
+    GROVE_CODE_FAILED = 1,
+    GROVE_CODE_PERMANENT = 2, /* failed in a way that no retry mends */
+    GROVE_CODE_TIMEOUT = 3,   /* an attempt ran over its timeout_ms */
+    GROVE_CODE_CANCELLED = 16,
+    GROVE_CODE_POISON = 17, /* killed its worker too often */
+    GROVE_CODE_DEADLINE = 18,
+    GROVE_CODE_REFUSED = 19, /* no worker would take it */
+    GROVE_CODE_LOST = 20,    /* at_most_once, and its worker died */
+    GROVE_CODE_ABANDONED = 21,
+    GROVE_CODE_NONE = 255 /* it has not ended, or was never accepted: see the status */
+};
+
+/* "succeeded", "failed" ...: as it stands in JSON; never NULL. */
+const char *grove_code_name(enum grove_code code);
+
+/* A success, verified to be signed by a worker that may run this function. */
+struct grove_result {
+    struct grove_id task;
+    struct grove_bytes bytes; /* a NUL follows them, so that a text can be printed */
+    const char *content_type; /* "" when there is none */
+    uint32_t attempt;         /* from 1 */
+    uint64_t run_ms;
+    void *memory; /* the library's */
+};
+
+/* Everything but a success. */
+struct grove_failure {
+    struct grove_id task;     /* zero when it never had an id */
+    const char *function;     /* "" when that is not known */
+    enum grove_code code;     /* how the task ended, or GROVE_CODE_NONE */
+    enum grove_status status; /* what the call returned for it */
+    const char *reason;       /* one word: the code's, the refusal's or the status's name */
+    const char *text;         /* for people; never NULL */
+    struct grove_bytes bytes; /* what the handler added to its failure */
+    uint32_t attempt;         /* of a failure by a worker, else 0 */
+    bool retryable;           /* the same call may succeed later */
+    void *memory;             /* the library's */
+};
+
+/* Release what a call wrote; empty and zeroed ones are fine. */
+void grove_result_clear(struct grove_result *result);
+void grove_failure_clear(struct grove_failure *failure);
+
+/* ---- clients */
+
+struct grove_client_options {
+    size_t size;
+    const char *credential_path; /* NULL: $GROVE_CREDENTIAL, else that of `grove dev` */
+    uint32_t connect_timeout_ms; /* 0: 5 s */
+    uint32_t spin_us; /* how long the I/O thread polls before it sleeps; buys latency with CPU */
+};
+/* clang-format off */
+#define GROVE_CLIENT_OPTIONS_INIT {.size = sizeof(struct grove_client_options)}
+/* clang-format on */
+
+/* Connects to the mesh. A client may be used by any number of threads at a time.
+ *
+ *   options   NULL: all defaults
+ *   error     out, may be NULL: GROVE_ERROR_SIZE bytes; a sentence that says what to do
+ *   errors    GROVE_NO_LEADER: nobody answers, or our key is not admitted there; GROVE_NOT_FOUND,
+ *             GROVE_PERMISSION, GROVE_MALFORMED...: the credential file; GROVE_REFUSED */
+enum grove_status grove_client_open(const struct grove_client_options *options,
+                                    struct grove_client **client, char *error) GROVE_CHECKED;
+
+/* Calls in other threads return GROVE_CLOSED; NULL is fine. Not from a handler. */
+void grove_client_close(struct grove_client *client);
+
+/* The calls below take a client, or, in a handler, NULL: there they always make and await children
+ * of the task it runs, whatever client is given. They may be made by the thread that the handler
+ * was called on. `result` and `failure` may be NULL; what is given is always written: one of them
+ * is filled and the other left empty.
+ *
+ *   errors    GROVE_TIMEOUT: no answer in time (of a submit: it may or may not have been accepted;
+ *             do it again with the same key); GROVE_BUSY: refused for want of room; GROVE_REFUSED,
+ *             GROVE_DENIED, GROVE_EXPIRED, GROVE_CONFLICT (another task has this key);
+ * GROVE_INVALID, GROVE_TOO_LARGE: an option; GROVE_CANCELLED: the handler's own attempt was told to
+ *             stop; GROVE_CLOSED. failure->text has the sentence. */
+
+/* Submits a task, which is durable when this returns.
+ *
+ *   id        out, may be NULL */
+enum grove_status grove_submit(struct grove_client *client, const struct grove_task *task,
+                               struct grove_id *id, struct grove_failure *failure) GROVE_CHECKED;
+
+/* Submits many, in few round trips.
+ *
+ *   ids       out: `count`, in input order; zero where refused
+ *   failures  out, may be NULL: `count`, in input order; empty where accepted
+ *   returns   GROVE_OK when all were accepted, else the status of the first that was not */
+enum grove_status grove_submit_many(struct grove_client *client, const struct grove_task *tasks,
+                                    size_t count, struct grove_id *ids,
+                                    struct grove_failure *failures) GROVE_CHECKED;
+
+/* Submits a task and awaits its end.
+ *
+ *   errors    GROVE_FAILED: it ended, and not well: failure->code says how; GROVE_BAD_SIGNATURE,
+ *             GROVE_UNKNOWN_KEY, GROVE_DENIED: what came as its result is not to be trusted */
+enum grove_status grove_wait(struct grove_client *client, const struct grove_task *task,
+                             struct grove_result *result, struct grove_failure *failure)
+    GROVE_CHECKED;
+
+/* Awaits the end of a task that was submitted before, by anybody; in a handler, one of its
+ * children.
+ *
+ *   timeout_ms  in a handler only GROVE_FOREVER: it has no slot to come back to
+ *   errors      those of grove_wait; GROVE_TIMEOUT, GROVE_NOT_FOUND, GROVE_FORGOTTEN */
+enum grove_status grove_result(struct grove_client *client, const struct grove_id *id,
+                               uint64_t timeout_ms, struct grove_result *result,
+                               struct grove_failure *failure) GROVE_CHECKED;
+
+/* Awaits the ends of many, at most 10,000 in a handler.
+ *
+ *   results, failures  out, may be NULL: `count` each, in the order of ids
+ *   returns            GROVE_OK when all succeeded, else the status of the first that did not */
+enum grove_status grove_wait_many(struct grove_client *client, const struct grove_id *ids,
+                                  size_t count, uint64_t timeout_ms, struct grove_result *results,
+                                  struct grove_failure *failures) GROVE_CHECKED;
+
+/* ---- workers */
+
+struct grove_worker_options {
+    size_t size;
+    const char *credential_path; /* NULL: $GROVE_CREDENTIAL, else that of `grove dev` */
+    const char *instance;        /* NULL: host name and a counter locked on this host */
+    uint32_t slots;              /* attempts that run at a time; 0: one a processor */
+    uint32_t window;             /* attempts fetched ahead; 0: 256 */
+    uint32_t max_waiting;        /* handlers that wait for children; 0: 1,024 */
+    uint32_t stack_size;         /* bytes of a handler's stack; 0: 256 KiB */
+    uint32_t connect_timeout_ms; /* 0: keep trying, and warn after 5 s */
+    uint32_t spin_us; /* how long idle threads poll before they sleep; buys latency with CPU */
+};
+/* clang-format off */
+#define GROVE_WORKER_OPTIONS_INIT {.size = sizeof(struct grove_worker_options)}
+/* clang-format on */
+
+/* Runs one attempt, blocking as it likes, on a thread of its own.
+ *
+ *   returns   GROVE_OK: the task succeeded, with what grove_attempt_return was given, or nothing.
+ *             Anything else: it failed, with what grove_attempt_fail was given, or, when a call of
+ *             this handler failed before, for that reason */
+typedef enum grove_status grove_handler(struct grove_attempt *attempt, void *context);
+
+/* Loads the credential; nothing is sent before grove_worker_run.
+ *
+ *   options   NULL: all defaults
+ *   error     out, may be NULL: GROVE_ERROR_SIZE bytes */
+enum grove_status grove_worker_open(const struct grove_worker_options *options,
+                                    struct grove_worker **worker, char *error) GROVE_CHECKED;
+
+/* Names the handler, or the shell command, that runs a function; before grove_worker_run. A command
+ * gets the payload on stdin; its stdout is the result, its exit status the verdict.
+ *
+ *   errors    GROVE_INVALID: not a function's name; GROVE_CONFLICT: named before; GROVE_TOO_LARGE:
+ *             256 functions are named */
+enum grove_status grove_worker_handle(struct grove_worker *worker, const char *function,
+                                      grove_handler *handler, void *context) GROVE_CHECKED;
+enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,
+                                    const char *command) GROVE_CHECKED;
+
+/* Enlists and works until grove_worker_stop: then finishes what has started, hands the rest back
+ * and takes leave. A silent mesh never stops it.
+ *
+ *   error     out, may be NULL: GROVE_ERROR_SIZE bytes
+ *   errors    GROVE_NO_LEADER: after connect_timeout_ms; GROVE_IN_USE: this instance is alive
+ *             elsewhere; GROVE_DENIED, GROVE_REFUSED: not as a worker, or not these functions */
+enum grove_status grove_worker_run(struct grove_worker *worker, char *error) GROVE_CHECKED;
+
+/* From any thread, and from signal handlers. */
+void grove_worker_stop(struct grove_worker *worker);
+
+/* After grove_worker_run has returned; NULL is fine. */
+void grove_worker_close(struct grove_worker *worker);
+
+/* ---- inside a handler */
+
+struct grove_id grove_attempt_id(const struct grove_attempt *attempt); /* of the task */
+struct grove_id grove_attempt_root(const struct grove_attempt *attempt);
+struct grove_id grove_attempt_parent(const struct grove_attempt *attempt); /* zero for a root */
+uint32_t grove_attempt_number(const struct grove_attempt *attempt);        /* from 1 */
+uint32_t grove_attempt_depth(const struct grove_attempt *attempt);         /* a root has 0 */
+const char *grove_attempt_function(const struct grove_attempt *attempt);
+const char *grove_attempt_content_type(const struct grove_attempt *attempt); /* may be "" */
+
+/* What it was given; a NUL follows it. Borrowed until the handler returns. */
+struct grove_bytes grove_attempt_payload(const struct grove_attempt *attempt);
+
+/* What an earlier attempt left with grove_checkpoint, or nothing. Borrowed likewise. */
+struct grove_bytes grove_attempt_checkpoint_load(const struct grove_attempt *attempt);
+
+/* Sets the result; the last call counts. To be returned: `return grove_attempt_return(...)`.
+ *
+ *   returns   GROVE_OK; GROVE_TOO_LARGE, and the attempt fails for good */
+enum grove_status grove_attempt_return(struct grove_attempt *attempt, const void *data,
+                                       size_t size);
+
+/* Sets the failure; retried if attempts are left, but the second kind never. To be returned.
+ *
+ *   text      for people, one screen at most
+ *   bytes     for the one who awaits it; may be empty
+ *   returns   GROVE_FAILED */
+enum grove_status grove_attempt_fail(struct grove_attempt *attempt, const char *text,
+                                     struct grove_bytes bytes);
+enum grove_status grove_attempt_fail_permanently(struct grove_attempt *attempt, const char *text,
+                                                 struct grove_bytes bytes);
+
+/* Whether this attempt was told to stop: return soon, nothing of it counts any more. False outside
+ * a handler. */
+bool grove_cancelled(void);
+
+/* Says how far this attempt is; cheap, as only the latest of each 100 ms travels. Nothing outside a
+ * handler.
+ *
+ *   percent   0 to 100; more is 100
+ *   text      a line; longer than 200 bytes is cut; may be NULL */
+void grove_progress(unsigned percent, const char *text);
+
+/* Keeps bytes for the next attempt of this task; the last one counts, durable when this returns.
+ *
+ *   errors    GROVE_TOO_LARGE; GROVE_CANCELLED; GROVE_INVALID: outside a handler */
+enum grove_status grove_checkpoint(const void *data, size_t size) GROVE_CHECKED;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
