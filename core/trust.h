@@ -8,9 +8,9 @@
 #define GROVE_CORE_TRUST_H
 
 #include "core/bytes.h"
+#include "core/certificate.h"
 #include "core/refusal.h"
 #include "core/table.h"
-#include "core/wire.h"
 
 struct trusted;
 struct revoked;
