@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The state of a forest, for the files of core that move, write and check it; nobody else includes
+ * this.
+ *
+ * What is marked *derived* follows from the rest and is in no snapshot. Order comes from lists and
+ * sequence numbers only, never from a table or an address. */
+#ifndef GROVE_CORE_FOREST_STATE_H
+#define GROVE_CORE_FOREST_STATE_H
+
+#ifndef __unused
+#define __unused __attribute__((unused)) /* for RB_GENERATE_STATIC */
+#endif
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include "core/forest.h"
+#include "core/table.h"
+#include "core/trust.h"
+
+struct task;
+struct tree;
+struct work;
+struct lane;
+struct queue;
+struct pool;
+struct session;
+
+/* Bytes that are kept: a text, a checkpoint, a result. NULL stands for none. */
+struct blob {
+    uint32_t size;
+    uint8_t data[];
+};
+
+/* The seal of a batch, shared by what was copied out of it. */
+struct record {
+    uint32_t uses; /* derived: tasks and results that point here */
+    struct seal seal;
+    struct digest leaves[]; /* seal.count */
+};
+
+/* A function's name, interned while a task or a session refers to it. */
+struct function {
+    struct table_link by_name;
+    RB_ENTRY(function) named;              /* forest->functions, in byte order */
+    char name[LIMIT_FUNCTION_LENGTH + 1];  /* zeros to the end: a key of fixed size */
+    uint64_t uses;                         /* derived: tasks and pools that point here */
+    uint64_t sessions;                     /* derived: that offer it */
+    uint64_t state[TASK_STATE_COUNT];      /* derived: its tasks in each state */
+    uint64_t succeeded, failed, cancelled; /* ever, while interned */
+    LIST_HEAD(, offer) offers;             /* derived: pools that offer it */
+    TAILQ_HEAD(, queue) blocked;           /* derived: queues that wait for room in a session */
+};
+
+/* What makes two submissions the same call of one parent, whatever the generation (DESIGN, Ids).
+ * With a key of the caller's, `call` is made from the key; else it holds {join kind and occurrence,
+ * join position}. */
+struct request {
+    struct task *parent; /* NULL: a root */
+    struct function *function;
+    struct digest payload;
+    uint64_t call[2];
+};
+
+enum task_flag {
+    TASK_AT_MOST_ONCE = 1,
+    TASK_INDEXED = 2, /* in forest->by_request: the latest of its equal requests */
+    TASK_KEYED = 4,   /* named by its caller */
+};
+
+/* A task. Its signed item follows it in the same allocation. */
+struct task {
+    struct table_link by_id;
+    struct id id;
+    struct table_link by_request; /* children only */
+    struct request request;
+    struct tree *tree;
+    struct record *record;
+    struct work *work;         /* NULL until it is first assigned, or ends before */
+    struct lane *lane;         /* derived: where it is READY, else NULL */
+    TAILQ_ENTRY(task) sibling; /* in its parent's children, or in forest->roots; oldest first */
+    TAILQ_HEAD(task_list, task) children;
+    union {
+        RB_ENTRY(task) ready;       /* derived: in lane->tasks */
+        TAILQ_ENTRY(task) retained; /* a root: in forest->retained */
+    };
+    uint64_t sequence; /* order of acceptance, from 1; unique */
+    uint64_t submitted_ms;
+    uint64_t deadline_ms; /* its own or an ancestor's, whichever is first; 0: none */
+    uint64_t due_ms;      /* DELAYED: until then */
+    uint32_t timer;       /* derived: position in forest->timers, from 1; 0: none */
+    uint32_t child_count; /* derived */
+    uint32_t attempts;    /* begun so far; the number of the last */
+    uint32_t generation;  /* own failures */
+    uint32_t awaited;     /* equals the wait of its parent's work: its parent waits for it */
+    uint32_t item_size;
+    uint16_t max_attempts;
+    uint16_t depth; /* a root: 0 */
+    int8_t priority;
+    uint8_t state; /* enum task_state */
+    uint8_t flags; /* enum task_flag */
+    uint8_t seal_index;
+    uint8_t item[];
+};
+
+/* What a root has beside its task: the same allocation, in front of it. */
+struct tree {
+    struct task *root;
+    uint64_t served; /* forest->served when it last got an attempt assigned; 0: never, it has not
+                        begun */
+    uint64_t size;   /* derived: bytes that forgetting it gives back */
+    uint64_t
+        settled_ms; /* when its last task ended and its last attempt was given back; 0: not yet */
+    uint64_t expires_ms;  /* until then its id must be known */
+    uint32_t tasks, open; /* derived */
+    uint32_t held;        /* derived: attempts that sessions hold, those told to stop as well */
+    bool forgetting;      /* being freed: it answers no more */
+};
+
+/* Where a session holds an attempt. An attempt told to stop stays where it is until it is given
+ * back. */
+enum place {
+    PLACE_NONE,      /* no session holds one */
+    PLACE_CHILDREN,  /* assigned ahead, a child */
+    PLACE_ROOTS,     /* assigned ahead, a root */
+    PLACE_SLOT,      /* has a slot: it has started, as far as anybody knows */
+    PLACE_WAITING,   /* its task is WAITING, and nothing awaited has ended */
+    PLACE_RESUMABLE, /* ... something has: first in line for a slot */
+    PLACE_COUNT
+};
+
+/* A charge that is taken back if the same process shows up with the attempt. */
+struct loss {
+    struct id boot;
+    uint32_t attempt;
+};
+
+/* What a task has gathered since it was first assigned: the attempt in force, its past, its end. */
+struct work {
+    struct task *task;
+    /* the attempt in force: number task->attempts */
+    struct session *session;
+    TAILQ_ENTRY(work) held; /* in session->places[place] */
+    uint8_t place;          /* enum place */
+    bool stopping;          /* the task ended meanwhile */
+    bool resumed;           /* has waited and got a slot again */
+    bool seen;              /* scratch of one command: the worker lists it */
+    uint32_t wait;          /* number of its last wait; 0: none yet */
+    uint64_t started_ms;    /* when the last attempt was assigned */
+    /* the past */
+    uint32_t losses;
+    struct loss loss[LIMIT_LOSSES - 1];
+    uint32_t refusals;
+    uint64_t refused_by[LIMIT_REFUSALS - 1]; /* sessions that will not run it */
+    uint32_t percent;
+    struct blob *progress;
+    struct blob *checkpoint;
+    struct blob *failure; /* text of the last own failure, or of its refusals */
+    /* the end */
+    uint64_t ended_ms;
+    uint32_t code;         /* enum outcome_code */
+    struct blob *verdict;  /* text; NULL for a result */
+    struct record *record; /* of the result; NULL for a verdict */
+    struct blob *result;   /* its item as signed */
+    uint8_t result_index;
+};
+
+TAILQ_HEAD(work_list, work);
+RB_HEAD(task_tree, task);
+
+/* ---- what runs next (core/ready.h); all of it derived */
+
+/* Ready tasks of one tree and priority in one queue; or, as `fresh` of a queue, roots that have not
+ * begun. */
+struct lane {
+    struct table_link by_key;
+    struct lane_key {
+        struct queue *queue;
+        struct tree *tree; /* NULL: fresh */
+        int64_t priority;
+    } key;
+    RB_ENTRY(lane) turn;    /* in key.queue->lanes */
+    uint64_t served;        /* tree->served when it was put there, or less */
+    struct task_tree tasks; /* by priority, then oldest first */
+};
+RB_HEAD(lane_tree, lane);
+
+/* What stands higher is taken first: priority, begun trees, the tree served longest ago, the
+ * deeper, the oldest. */
+struct rank {
+    int32_t priority;
+    bool fresh;
+    uint64_t served;
+    uint32_t depth;
+    uint64_t sequence;
+};
+
+/* Ready tasks that exactly the same sessions may take. */
+struct queue {
+    struct table_link by_key;
+    struct queue_key {
+        struct function *function;
+        uint64_t refused_by[LIMIT_REFUSALS - 1]; /* ascending; 0: none */
+        uint32_t depth;
+        uint32_t needs; /* set of enum queue_need */
+    } key;
+    struct lane fresh;
+    struct lane_tree lanes;
+    uint64_t count;   /* tasks */
+    struct rank rank; /* of its first task when it was put into `runnable`, or a higher one */
+    bool is_blocked;  /* in function->blocked, else in forest->runnable */
+    union {
+        RB_ENTRY(queue) runnable;
+        TAILQ_ENTRY(queue) blocked;
+    };
+};
+RB_HEAD(queue_tree, queue);
+
+enum queue_need {
+    NEED_SLOT = 1, /* at most once: never assigned ahead */
+    NEED_CALM = 2, /* it has a loss: never beside another such task */
+};
+
+/* ---- who works (core/roster.h) */
+
+RB_HEAD(session_tree, session);
+RB_HEAD(session_line, session);
+
+/* Sessions that offer exactly the same functions. Derived. */
+struct pool {
+    struct session_line line; /* those with room, whom to ask first in front */
+    uint64_t sessions;
+    size_t offer_count;
+    struct offer {
+        struct function *function;
+        struct pool *pool;
+        LIST_ENTRY(offer) of_function;
+    } offers[]; /* by name */
+};
+
+struct session {
+    uint64_t index;
+    RB_ENTRY(session) by_index;   /* forest->sessions; not when leaving */
+    TAILQ_ENTRY(session) leaving; /* forest->leaving */
+    struct table_link by_boot, by_instance;
+    struct id boot;                       /* key of by_boot: boot and identity */
+    struct key identity;                  /* key of by_instance: identity and instance */
+    char instance[LIMIT_NAME_LENGTH + 1]; /* zeros to the end */
+    uint32_t slots, window, max_waiting;
+    uint64_t enlisted_ms;
+    size_t function_count;
+    struct function **functions;          /* by name: offered, and not returned as *cannot run* */
+    const char **names;                   /* derived: theirs, for views */
+    struct pool *pool;                    /* derived; NULL when leaving, or without functions */
+    struct work_list places[PLACE_COUNT]; /* attempts, oldest first */
+    uint32_t held[PLACE_COUNT];           /* derived: how many are in each place */
+    uint32_t stopping;                    /* derived: told to stop */
+    uint32_t lost;                        /* derived: of tasks that have a loss */
+    /* where it stands in pool->line; derived */
+    RB_ENTRY(session) in_line;
+    bool is_in_line;
+    uint32_t excess; /* depth that a task must have to be taken; 0: any */
+    bool is_full;    /* no free slot: only ahead */
+    uint64_t load;
+    bool is_hungry; /* got room in this command: in forest->hungry */
+    TAILQ_ENTRY(session) hungry;
+    /* leaving */
+    bool is_leaving;
+    uint8_t reason; /* enum retire_reason */
+};
+TAILQ_HEAD(session_list, session);
+
+/* ---- the rest */
+
+/* An entry of a heap that is ordered by at_ms, then sequence. */
+struct timer {
+    uint64_t at_ms;
+    uint64_t sequence;
+    void *owner; /* struct task or struct memory */
+};
+
+struct timers {
+    struct timer *heap;
+    uint32_t count, capacity;
+};
+
+/* An id that was known and must be recognized until it expires. With its timer at most 56 bytes. */
+struct memory {
+    struct table_link by_id;
+    struct id id;
+};
+
+RB_HEAD(function_tree, function);
+
+struct forest {
+    struct forest_options options; /* zeros replaced by the limits; not in the snapshot */
+    uint64_t now_ms;               /* greatest stamp applied */
+    uint64_t applied;              /* commands */
+    uint64_t sequence;             /* of the last task accepted */
+    uint64_t served;               /* attempts assigned */
+
+    struct table by_id;      /* tasks; derived */
+    struct table by_request; /* children; derived */
+    struct task_list roots;  /* oldest first, those being forgotten as well */
+    struct task_list
+        retained;         /* settled roots, longest settled first, those being forgotten as well */
+    struct timers timers; /* a task's delay, backoff or deadline; derived */
+
+    struct table memories; /* derived */
+    struct timers fading;  /* all memories; the sequence is that of the forgotten root */
+
+    struct table by_name;           /* functions; derived */
+    struct function_tree functions; /* derived, but for what they counted */
+
+    struct table queues; /* derived */
+    struct table lanes;  /* derived */
+    struct queue_tree
+        runnable; /* not known to be blocked; first the one to be served first; derived */
+
+    struct session_tree sessions;      /* by index */
+    struct session_list leaving;       /* retired, and not yet rid of all their attempts */
+    struct session_list hungry;        /* scratch of one command */
+    struct table by_boot, by_instance; /* derived */
+
+    struct trust trust;
+    struct forest_counters counters; /* state, open_roots, roots, sessions, sizes: derived */
+
+    uint32_t moves;          /* tasks that this command may still move */
+    struct effects *effects; /* of this command; NULL between commands */
+    char fault[160];         /* what forest_check found */
+};
+
+#endif
