@@ -5,103 +5,21 @@
 #include <assert.h>
 
 #define VARINT_SIZE 10u
-#define NUMBER_MOST ((UINT32_C(1) << 29) - 1)
 
-static bool take_long_varint(struct bytes *rest, uint64_t *value)
+struct varint field_varint(struct bytes from)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < VARINT_SIZE && i < rest->size; i++) {
-        uint64_t byte = rest->data[i];
+    for (unsigned i = 0; i < VARINT_SIZE && i < from.size; i++) {
+        uint64_t byte = from.data[i];
+
         sum |= (byte & 0x7f) << (7 * i);
         if (byte < 0x80) {
-            *value = sum;
-            *rest = bytes_of(rest->data + i + 1, rest->size - i - 1);
-            return i < VARINT_SIZE - 1 || byte <= 1;
+            bool fits = i < VARINT_SIZE - 1 || byte <= 1;
+            return (struct varint){.value = sum, .size = fits ? i + 1 : 0};
         }
     }
-    return false;
-}
-
-static inline bool take_varint(struct bytes *rest, uint64_t *value)
-{
-    if (rest->size > 0 && rest->data[0] < 0x80) {
-        *value = rest->data[0];
-        *rest = bytes_of(rest->data + 1, rest->size - 1);
-        return true;
-    }
-    return take_long_varint(rest, value);
-}
-
-static bool take_fixed64(struct bytes *rest, uint64_t *value)
-{
-    uint64_t sum = 0;
-
-    if (rest->size < sizeof(sum)) {
-        return false;
-    }
-    for (unsigned i = 0; i < sizeof(sum); i++) {
-        sum |= (uint64_t)rest->data[i] << (8 * i);
-    }
-    *value = sum;
-    *rest = bytes_of(rest->data + sizeof(sum), rest->size - sizeof(sum));
-    return true;
-}
-
-static inline bool take_bytes(struct bytes *rest, struct bytes *bytes)
-{
-    uint64_t size = 0;
-
-    if (!take_varint(rest, &size) || size > rest->size) {
-        return false;
-    }
-    *bytes = bytes_of(rest->data, (size_t)size);
-    *rest = bytes_of(rest->data + size, rest->size - (size_t)size);
-    return true;
-}
-
-bool field_take(struct bytes *rest, struct field *field)
-{
-    uint64_t tag = 0;
-
-    if (!take_varint(rest, &tag) || tag >> 3 == 0 || tag >> 3 > NUMBER_MOST) {
-        return false;
-    }
-    field->number = (uint32_t)(tag >> 3);
-    switch (tag & 7) {
-    case FIELD_VARINT:
-        field->type = FIELD_VARINT;
-        return take_varint(rest, &field->value);
-    case FIELD_FIXED64:
-        field->type = FIELD_FIXED64;
-        return take_fixed64(rest, &field->value);
-    case FIELD_BYTES:
-        field->type = FIELD_BYTES;
-        return take_bytes(rest, &field->bytes);
-    default:
-        return false;
-    }
-}
-
-size_t field_varint_size(uint64_t value)
-{
-    size_t size = 1;
-
-    while (value >= 0x80) {
-        value >>= 7;
-        size++;
-    }
-    return size;
-}
-
-uint8_t *field_write_varint(uint8_t *to, uint64_t value)
-{
-    while (value >= 0x80) {
-        *to++ = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    *to++ = (uint8_t)value;
-    return to;
+    return (struct varint){0};
 }
 
 static void put_varint(struct buffer *out, uint64_t value)

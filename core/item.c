@@ -53,32 +53,17 @@ static const struct shape task_shape = {
     SHAPE_OF(task_item, task_fields),
     .required = SHAPE_BIT(TASK(nonce)),
     .together = SHAPE_BIT(TASK(parent)) | SHAPE_BIT(TASK(root)) | SHAPE_BIT(TASK(attempt)),
+    .dependent = SHAPE_BIT(TASK(generation)) | SHAPE_BIT(TASK(occurrence)) |
+                 SHAPE_BIT(TASK(join_kind)) | SHAPE_BIT(TASK(join_position)),
 };
-
-/* A root has no lineage at all. */
-static bool lineage_is_whole(const struct lineage *lineage)
-{
-    return lineage->present || (lineage->generation == 0 && lineage->occurrence == 0 &&
-                                lineage->join_kind == 0 && lineage->join_position == 0);
-}
 
 enum grove_status wire_task_decode(struct bytes bytes, struct task_item *item)
 {
-    struct task_item decoded;
-    enum grove_status status = shape_decode(&task_shape, bytes, &decoded);
-
-    if (status == GROVE_OK && !lineage_is_whole(&decoded.lineage)) {
-        status = GROVE_MALFORMED;
-    }
-    if (status == GROVE_OK) {
-        *item = decoded;
-    }
-    return status;
+    return shape_decode(&task_shape, bytes, item);
 }
 
 void wire_task_encode(struct buffer *out, const struct task_item *item)
 {
-    assert(lineage_is_whole(&item->lineage));
     shape_encode(&task_shape, item, out);
 }
 

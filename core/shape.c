@@ -64,16 +64,23 @@ static enum grove_status take_slice(const struct shape_field *rule, struct bytes
         (rule->unit > 1 && bytes.size % rule->unit != 0)) {
         return GROVE_MALFORMED;
     }
-    memcpy(at, &bytes, sizeof(bytes));
+    /* Member by member: what was just stored as two words is slow to load as one of both. */
+    memcpy(at + offsetof(struct bytes, data), &bytes.data, sizeof(bytes.data));
+    memcpy(at + offsetof(struct bytes, size), &bytes.size, sizeof(bytes.size));
     return GROVE_OK;
+}
+
+static enum grove_status check_message(const struct shape *shape, struct bytes bytes)
+{
+    uint8_t unused[SHAPE_SIZE];
+
+    return shape_decode(shape, bytes, unused);
 }
 
 static enum grove_status check_element(const struct shape_field *rule, struct bytes bytes)
 {
-    uint8_t unused[SHAPE_SIZE];
-
     if (rule->kind == SHAPE_MESSAGES) {
-        return shape_decode(rule->element, bytes, unused);
+        return check_message(rule->element, bytes);
     }
     if (bytes.size > rule->limit) {
         return GROVE_TOO_LARGE;
@@ -85,18 +92,18 @@ static enum grove_status check_element(const struct shape_field *rule, struct by
 static enum grove_status take_element(const struct shape_field *rule, const struct field *field,
                                       struct bytes start, uint8_t *at)
 {
-    struct wire_list list;
+    uint8_t *at_count = at + offsetof(struct wire_list, count);
+    uint32_t count;
 
-    memcpy(&list, at, sizeof(list));
-    if (list.count == 0) {
-        list = (struct wire_list){.rest = start, .field = field->number};
+    memcpy(&count, at_count, sizeof(count));
+    if (count == 0) {
+        const struct wire_list list = {.rest = start, .field = field->number};
+        memcpy(at, &list, sizeof(list));
     }
-    list.count++;
-    if (rule->most > 0 && list.count > rule->most) {
-        return GROVE_TOO_LARGE;
-    }
-    memcpy(at, &list, sizeof(list));
-    return check_element(rule, field->bytes);
+    count++;
+    memcpy(at_count, &count, sizeof(count));
+    return rule->most > 0 && count > rule->most ? GROVE_TOO_LARGE
+                                                : check_element(rule, field->bytes);
 }
 
 /* `start` is what was left of the message before this field. */
@@ -128,6 +135,15 @@ static enum grove_status take_value(const struct shape_field *rule, const struct
     return GROVE_MALFORMED;
 }
 
+/* `seen` is the set of fields that were there. */
+static bool is_whole(const struct shape *shape, uint64_t seen)
+{
+    uint64_t together = seen & shape->together;
+
+    return (seen & shape->required) == shape->required &&
+           (together == shape->together || (together == 0 && (seen & shape->dependent) == 0));
+}
+
 static enum grove_status walk(const struct shape *shape, struct bytes rest, uint8_t *out)
 {
     uint64_t seen = 0;
@@ -153,17 +169,14 @@ static enum grove_status walk(const struct shape *shape, struct bytes rest, uint
             out[rule->present] = true;
         }
     }
-    bool whole = (seen & shape->required) == shape->required &&
-                 ((seen & shape->together) == 0 || (seen & shape->together) == shape->together);
-    return whole ? GROVE_OK : GROVE_MALFORMED;
+    return is_whole(shape, seen) ? GROVE_OK : GROVE_MALFORMED;
 }
 
 enum grove_status shape_decode(const struct shape *shape, struct bytes bytes, void *out)
 {
-    uint8_t decoded[SHAPE_SIZE];
+    uint8_t decoded[SHAPE_SIZE] = {0};
 
     assert(shape->size <= sizeof(decoded) && shape->field_count <= 64);
-    memset(decoded, 0, shape->size);
     enum grove_status status = walk(shape, bytes, decoded);
     if (status == GROVE_OK) {
         memcpy(out, decoded, shape->size);

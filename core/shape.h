@@ -39,6 +39,7 @@ struct shape {
     uint32_t size;        /* of the struct, at most SHAPE_SIZE */
     uint64_t required;    /* set of numbers: fields that must be there */
     uint64_t together;    /* set of numbers: all of them, or none */
+    uint64_t dependent;   /* set of numbers: only with those of `together` */
 };
 
 #define SHAPE_SIZE 256u
