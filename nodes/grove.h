@@ -175,22 +175,31 @@ enum grove_status grove_wait(struct grove_client *client, const struct grove_tas
                              struct grove_result *result, struct grove_failure *failure)
     GROVE_CHECKED;
 
+/* Submits many and awaits them all.
+ *
+ *   results, failures  out, may be NULL: `count` each, in input order
+ *   returns            GROVE_OK when all succeeded, else the status of the first that did not */
+enum grove_status grove_wait_many(struct grove_client *client, const struct grove_task *tasks,
+                                  size_t count, struct grove_result *results,
+                                  struct grove_failure *failures) GROVE_CHECKED;
+
 /* Awaits the end of a task that was submitted before, by anybody; in a handler, one of its
  * children.
  *
- *   timeout_ms  in a handler only GROVE_FOREVER: it has no slot to come back to
+ *   timeout_ms  kept to a tenth of a second; in a handler only GROVE_FOREVER: it would have no slot
+ *               to come back to
  *   errors      those of grove_wait; GROVE_TIMEOUT, GROVE_NOT_FOUND, GROVE_FORGOTTEN */
 enum grove_status grove_result(struct grove_client *client, const struct grove_id *id,
                                uint64_t timeout_ms, struct grove_result *result,
                                struct grove_failure *failure) GROVE_CHECKED;
 
-/* Awaits the ends of many, at most 10,000 in a handler.
+/* Awaits the ends of many tasks that were submitted before; a handler at most 10,000.
  *
  *   results, failures  out, may be NULL: `count` each, in the order of ids
  *   returns            GROVE_OK when all succeeded, else the status of the first that did not */
-enum grove_status grove_wait_many(struct grove_client *client, const struct grove_id *ids,
-                                  size_t count, uint64_t timeout_ms, struct grove_result *results,
-                                  struct grove_failure *failures) GROVE_CHECKED;
+enum grove_status grove_result_many(struct grove_client *client, const struct grove_id *ids,
+                                    size_t count, uint64_t timeout_ms, struct grove_result *results,
+                                    struct grove_failure *failures) GROVE_CHECKED;
 
 /* ---- workers */
 
