@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "tests/bench/mesh.h"
+
+#include <dirent.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#include "nodes/grove.h"
+#include "nodes/host/clock.h"
+#include "nodes/host/credential.h"
+
+#define DAY_MS (UINT64_C(24) * 3600 * 1000)
+
+static _Noreturn void give_up(const char *what, const char *why)
+{
+    fprintf(stderr, "bench: %s: %s\n", what, why);
+    exit(1);
+}
+
+/* A port that is free, as are the three after it; taken again at once by whom it is meant for. */
+static uint16_t free_port(void)
+{
+    for (uint16_t port = 17310; port < 27310; port = (uint16_t)(port + 10)) {
+        unsigned bound = 0;
+
+        for (uint16_t i = 0; i < 4; i++) {
+            const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            const struct sockaddr_in address = {.sin_family = AF_INET,
+                                                .sin_port = htons((uint16_t)(port + i)),
+                                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+            bound += bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+            close(fd);
+        }
+        if (bound == 4) {
+            return port;
+        }
+    }
+    give_up("port", "none is free");
+}
+
+static void save(const char *path, const struct credential *credential)
+{
+    char error[CREDENTIAL_ERROR_SIZE];
+
+    if (credential_save(path, credential, error) != GROVE_OK) {
+        give_up("credential", error);
+    }
+}
+
+static void make_one(const struct signer *mesh, const char *name, uint32_t roles,
+                     struct credential *made)
+{
+    struct certificate wanted = {.roles = roles, .submit_count = 1, .run_count = 1};
+
+    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+    snprintf(wanted.submit[0].text, sizeof(wanted.submit[0].text), "*");
+    snprintf(wanted.run[0].text, sizeof(wanted.run[0].text), "*");
+    wanted.not_before_ms = clock_unix_ms() - DAY_MS;
+    wanted.not_after_ms = clock_unix_ms() + DAY_MS;
+    credential_make(mesh, &wanted, made);
+}
+
+static void name_coordinator(struct credential *credential, const struct credential *coordinator,
+                             uint16_t port)
+{
+    struct coordinator_address *address = &credential->coordinator[0];
+
+    credential->coordinator_count = 1;
+    snprintf(address->endpoint, sizeof(address->endpoint), "tcp://127.0.0.1:%u", port);
+    address->certificate = coordinator->certificate;
+    buffer_append(&address->certificate_bytes, coordinator->certificate_bytes.data,
+                  coordinator->certificate_bytes.size);
+}
+
+static void make_credentials(struct mesh *mesh, const char *coordinator_path, uint16_t port)
+{
+    struct signer key;
+    static struct credential coordinator, client, worker;
+
+    crypto_sign_keypair(key.public_key.byte, key.secret);
+    make_one(&key, "c1", ROLE_COORDINATOR, &coordinator);
+    make_one(&key, "bench", ROLE_CLIENT | ROLE_OPERATOR | ROLE_OBSERVER, &client);
+    make_one(&key, "worker", ROLE_WORKER, &worker);
+    name_coordinator(&client, &coordinator, port);
+    name_coordinator(&worker, &coordinator, port);
+    name_coordinator(&coordinator, &coordinator, port);
+    save(coordinator_path, &coordinator);
+    save(mesh->client_credential, &client);
+    save(mesh->worker_credential, &worker);
+    credential_clear(&coordinator);
+    credential_clear(&client);
+    credential_clear(&worker);
+}
+
+static enum grove_status echo(struct grove_attempt *attempt, void *context)
+{
+    const struct grove_bytes payload = grove_attempt_payload(attempt);
+
+    (void)context;
+    return grove_attempt_return(attempt, payload.data, payload.size);
+}
+
+static enum grove_status chain(struct grove_attempt *attempt, void *context)
+{
+    struct grove_task task = GROVE_TASK_INIT;
+    const long steps = strtol(grove_attempt_payload(attempt).data, NULL, 10);
+    static const char payload[64] = "step";
+
+    (void)context;
+    task.function = "echo";
+    task.payload = (struct grove_bytes){payload, sizeof(payload)};
+    for (long i = 0; i < steps; i++) {
+        const enum grove_status status = grove_wait(NULL, &task, NULL, NULL);
+
+        if (status != GROVE_OK) {
+            return status;
+        }
+    }
+    return GROVE_OK;
+}
+
+static _Noreturn void run_worker(const struct mesh *mesh, unsigned slots, unsigned window)
+{
+    struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
+    struct grove_worker *worker;
+    char error[GROVE_ERROR_SIZE];
+
+    options.credential_path = mesh->worker_credential;
+    options.slots = slots;
+    options.window = window;
+    if (grove_worker_open(&options, &worker, error) != GROVE_OK ||
+        grove_worker_handle(worker, "echo", echo, NULL) != GROVE_OK ||
+        grove_worker_handle(worker, "chain", chain, NULL) != GROVE_OK ||
+        grove_worker_run(worker, error) != GROVE_OK) {
+        give_up("worker", error);
+    }
+    exit(0);
+}
+
+/* A child that ends with us, whatever happens. */
+static pid_t start(void)
+{
+    const pid_t child = fork();
+
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    }
+    return child;
+}
+
+static void await_first_task(const struct mesh *mesh)
+{
+    /* A client here would start a ZeroMQ context before the next fork, so a child asks. */
+    const pid_t child = start();
+    int status;
+
+    if (child == 0) {
+        struct grove_client_options options = GROVE_CLIENT_OPTIONS_INIT;
+        struct grove_client *client;
+        struct grove_task task = GROVE_TASK_INIT;
+        char error[GROVE_ERROR_SIZE];
+
+        options.credential_path = mesh->client_credential;
+        task.function = "echo";
+        if (grove_client_open(&options, &client, error) != GROVE_OK) {
+            give_up("client", error);
+        }
+        _exit(grove_wait(client, &task, NULL, NULL) == GROVE_OK ? 0 : 1);
+    }
+    if (waitpid(child, &status, 0) != child || status != 0) {
+        give_up("mesh", "the first task did not end well");
+    }
+}
+
+void mesh_start(struct mesh *mesh, const char *grove, unsigned slots, unsigned window)
+{
+    char coordinator_path[300], data[300], listen[32];
+    const uint16_t port = free_port();
+
+    snprintf(mesh->directory, sizeof(mesh->directory), "bench-mesh.XXXXXX");
+    if (mkdtemp(mesh->directory) == NULL) {
+        give_up("directory", "cannot make one here");
+    }
+    snprintf(coordinator_path, sizeof(coordinator_path), "%s/c1.credential", mesh->directory);
+    snprintf(data, sizeof(data), "%s/data", mesh->directory);
+    snprintf(mesh->client_credential, sizeof(mesh->client_credential), "%s/client.credential",
+             mesh->directory);
+    snprintf(mesh->worker_credential, sizeof(mesh->worker_credential), "%s/worker.credential",
+             mesh->directory);
+    snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
+    make_credentials(mesh, coordinator_path, port);
+    mesh->coordinator = start();
+    if (mesh->coordinator == 0) {
+        execl(grove, grove, "coordinator", "--data", data, "--listen", listen, "--credential",
+              coordinator_path, "--bootstrap", "--admit", mesh->client_credential, "--admit",
+              mesh->worker_credential, NULL);
+        give_up(grove, "cannot be run");
+    }
+    mesh->worker = start();
+    if (mesh->worker == 0) {
+        run_worker(mesh, slots, window);
+    }
+    await_first_task(mesh);
+}
+
+static void end(pid_t child)
+{
+    kill(child, SIGTERM);
+    waitpid(child, NULL, 0);
+}
+
+static void remove_tree(const char *path)
+{
+    char command[400];
+
+    snprintf(command, sizeof(command), "rm -rf -- '%s'", path);
+    if (system(command) != 0) {
+        fprintf(stderr, "bench: cannot remove %s\n", path);
+    }
+}
+
+void mesh_stop(struct mesh *mesh)
+{
+    end(mesh->worker);
+    end(mesh->coordinator);
+    remove_tree(mesh->directory);
+}
+
+/* The number after `name` in a file of /proc; 0 when it is not there. */
+static uint64_t read_number(const char *path, const char *name)
+{
+    FILE *file = fopen(path, "re");
+    char line[256];
+    uint64_t number = 0;
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0) {
+            number = strtoull(line + strlen(name), NULL, 10);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return number;
+}
+
+static double cpu_seconds(pid_t process)
+{
+    char path[64];
+    unsigned long user = 0, kernel = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)process);
+    FILE *file = fopen(path, "re");
+
+    if (file != NULL) {
+        if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                   &kernel) != 2) {
+            user = kernel = 0;
+        }
+        fclose(file);
+    }
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+void mesh_usage(const struct mesh *mesh, struct mesh_usage *usage)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/io", (int)mesh->coordinator);
+    usage->journal_bytes = read_number(path, "write_bytes:");
+    usage->wire_bytes = read_number("/sys/class/net/lo/statistics/tx_bytes", "");
+    usage->coordinator_s = cpu_seconds(mesh->coordinator);
+    usage->worker_s = cpu_seconds(mesh->worker);
+    usage->cpu_s = usage->coordinator_s + usage->worker_s + cpu_seconds(getpid());
+}
+
+uint64_t mesh_memory(const struct mesh *mesh)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)mesh->coordinator);
+    return read_number(path, "VmRSS:") * 1024;
+}
+
+uint64_t mesh_disk(const struct mesh *mesh)
+{
+    char path[600];
+    uint64_t total = 0;
+
+    snprintf(path, sizeof(path), "%s/data", mesh->directory);
+    DIR *directory = opendir(path);
+
+    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+        struct stat about;
+
+        snprintf(path, sizeof(path), "%s/data/%s", mesh->directory, entry->d_name);
+        if (strncmp(entry->d_name, "snapshot", 8) == 0 && stat(path, &about) == 0) {
+            total = (uint64_t)about.st_size > total ? (uint64_t)about.st_size : total;
+        }
+    }
+    closedir(directory);
+    return total;
+}
+
+void mesh_snapshot(const struct mesh *mesh, const char *grove)
+{
+    const pid_t child = start();
+    int status;
+
+    if (child == 0) {
+        execl(grove, grove, "cluster", "snapshot", "--credential", mesh->client_credential, NULL);
+        _exit(127);
+    }
+    if (waitpid(child, &status, 0) != child || status != 0) {
+        give_up("cluster snapshot", "it failed");
+    }
+}
