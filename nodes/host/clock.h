@@ -5,8 +5,11 @@
 
 #include <stdint.h>
 
+/* Since some moment in the past; never goes back. */
 uint64_t clock_monotonic_ms(void);
 uint64_t clock_monotonic_ns(void);
+
+/* Since 1970, UTC; an operator may set it back. */
 uint64_t clock_unix_ms(void);
 
 #endif
