@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The one ZeroMQ context of the process. */
+#include "nodes/host/bus_context.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *shared;
+static unsigned users;
+
+void *bus_context_retain(void)
+{
+    pthread_mutex_lock(&lock);
+    if (users++ == 0) {
+        shared = zmq_ctx_new();
+        if (shared == NULL) {
+            abort();
+        }
+    }
+    void *const context = shared;
+    pthread_mutex_unlock(&lock);
+    return context;
+}
+
+void bus_context_release(void)
+{
+    pthread_mutex_lock(&lock);
+    assert(users > 0);
+    if (--users == 0) {
+        while (zmq_ctx_term(shared) != 0 && zmq_errno() == EINTR) {
+        }
+        shared = NULL;
+    }
+    pthread_mutex_unlock(&lock);
+}

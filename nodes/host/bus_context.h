@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The one ZeroMQ context of the process: inproc, and so ZAP, works only within one; and libzmq
+ * 4.3.4 closes libsodium's randomness whenever a context ends. */
+#ifndef GROVE_NODES_HOST_BUS_CONTEXT_H
+#define GROVE_NODES_HOST_BUS_CONTEXT_H
+
+/* Makes the context if there is none; any thread. Out of memory aborts. */
+void *bus_context_retain(void);
+
+/* The last one ends it; all sockets are closed by then. */
+void bus_context_release(void);
+
+#endif

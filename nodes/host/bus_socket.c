@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Sockets of a bus: binding and connecting, messages to frames and back. */
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "nodes/host/bus_loop.h"
+#include "nodes/host/bus_options.h"
+#include "nodes/host/zap.h"
+
+#define ENDPOINT_SIZE 128
+
+struct bus_socket {
+    LIST_ENTRY(bus_socket) link;
+    struct bus *bus;
+    void *zmq;
+    bool is_router;
+    bool draining, closed; /* closed while draining: freed after it */
+    uint16_t port;
+    bus_receive *receive;
+    void *context;
+};
+
+struct bus_frame {
+    atomic_uint references;
+    zmq_msg_t message;
+};
+
+static void *allocate(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
+}
+
+/* ---- frames */
+
+struct bytes bus_frame_bytes(const struct bus_frame *frame)
+{
+    return bytes_of(zmq_msg_data((zmq_msg_t *)(uintptr_t)&frame->message),
+                    zmq_msg_size(&frame->message));
+}
+
+struct bus_frame *bus_frame_retain(struct bus_frame *frame)
+{
+    atomic_fetch_add_explicit(&frame->references, 1, memory_order_relaxed);
+    return frame;
+}
+
+void bus_frame_release(struct bus_frame *frame)
+{
+    if (frame != NULL &&
+        atomic_fetch_sub_explicit(&frame->references, 1, memory_order_acq_rel) == 1) {
+        zmq_msg_close(&frame->message);
+        free(frame);
+    }
+}
+
+/* Moves the content of `part` into a frame. */
+static struct bus_frame *frame_create(zmq_msg_t *part)
+{
+    struct bus_frame *frame = malloc(sizeof(*frame));
+
+    if (frame == NULL) {
+        abort();
+    }
+    atomic_init(&frame->references, 1);
+    zmq_msg_init(&frame->message);
+    zmq_msg_move(&frame->message, part);
+    return frame;
+}
+
+/* ---- receiving */
+
+/* The next part of a message that has begun; libzmq has all of it by then. */
+static void next_part(struct bus_socket *socket, zmq_msg_t *part)
+{
+    const int size = zmq_msg_recv(part, socket->zmq, ZMQ_DONTWAIT);
+    assert(size >= 0);
+}
+
+/* Begins a message: its route, if it has one, and the part after that; false when there is none. */
+static bool first_part(struct bus_socket *socket, zmq_msg_t *part, struct route *route)
+{
+    if (zmq_msg_recv(part, socket->zmq, ZMQ_DONTWAIT) < 0) {
+        return false;
+    }
+    if (socket->is_router) {
+        assert(zmq_msg_more(part) && zmq_msg_size(part) <= sizeof(route->byte));
+        route->size = (uint8_t)zmq_msg_size(part);
+        memcpy(route->byte, zmq_msg_data(part), route->size);
+        next_part(socket, part);
+    }
+    return true;
+}
+
+/* Walks to the body: [delimiter] body, or request id, delimiter, body. Whatever else came is
+ * dropped part by part and is GROVE_MALFORMED. */
+static enum grove_status find_body(struct bus_socket *socket, zmq_msg_t *part,
+                                   struct envelope *envelope)
+{
+    struct envelope found = {0};
+
+    if (zmq_msg_more(part) && zmq_msg_size(part) == sizeof(found.request_id)) {
+        memcpy(found.request_id, zmq_msg_data(part), sizeof(found.request_id));
+        found.has_request_id = true;
+        next_part(socket, part);
+    }
+    if (zmq_msg_more(part) && zmq_msg_size(part) == 0) {
+        found.has_delimiter = true;
+        *envelope = found;
+        next_part(socket, part);
+    }
+    if (!zmq_msg_more(part) && (found.has_delimiter || !found.has_request_id)) {
+        return GROVE_OK;
+    }
+    while (zmq_msg_more(part)) {
+        next_part(socket, part);
+    }
+    return GROVE_MALFORMED;
+}
+
+/* The identity that ZAP gave to the connection of this message. */
+static bool read_user(zmq_msg_t *part, struct key *user)
+{
+    const char *text = zmq_msg_gets(part, "User-Id");
+    size_t size = 0;
+
+    return text != NULL &&
+           sodium_hex2bin(user->byte, sizeof(user->byte), text, strlen(text), NULL, &size, NULL) ==
+               0 &&
+           size == sizeof(user->byte);
+}
+
+/* Receives and delivers one message; false when none is there. */
+static bool receive_one(struct bus_socket *socket)
+{
+    struct bus_message message = {0};
+    zmq_msg_t part;
+
+    zmq_msg_init(&part);
+    if (!first_part(socket, &part, &message.route)) {
+        zmq_msg_close(&part);
+        return false;
+    }
+    message.status = find_body(socket, &part, &message.envelope);
+    if (socket->is_router) {
+        message.has_user = read_user(&part, &message.user);
+    } else if (message.envelope.has_delimiter) {
+        message.status = GROVE_MALFORMED;
+    }
+    if (message.status == GROVE_OK) {
+        message.frame = frame_create(&part);
+    }
+    zmq_msg_close(&part);
+    /* A ROUTER's connection without a user cannot be, and would be nobody's. */
+    if (message.has_user == socket->is_router) {
+        socket->receive(socket->context, &message);
+    }
+    bus_frame_release(message.frame);
+    return true;
+}
+
+static void socket_destroy(struct bus_socket *socket)
+{
+    zmq_close(socket->zmq);
+    free(socket);
+}
+
+static int on_readable(zloop_t *loop, zmq_pollitem_t *item, void *context)
+{
+    struct bus_socket *socket = context;
+
+    (void)loop;
+    (void)item;
+    bus_begin_turn(socket->bus);
+    socket->draining = true;
+    for (int i = 0; i < BUS_DRAIN && !socket->closed && receive_one(socket); i++) {
+    }
+    socket->draining = false;
+    if (socket->closed) {
+        socket_destroy(socket);
+    }
+    return 0;
+}
+
+/* ---- sending */
+
+static enum grove_status send_part(struct bus_socket *socket, const void *data, size_t size,
+                                   int flags)
+{
+    while (zmq_send(socket->zmq, data, size, ZMQ_DONTWAIT | flags) < 0) {
+        switch (zmq_errno()) {
+        case EINTR:
+            continue;
+        case EAGAIN:
+            return GROVE_BUSY;
+        case EHOSTUNREACH:
+            return GROVE_NOT_FOUND;
+        default:
+            return GROVE_IO;
+        }
+    }
+    return GROVE_OK;
+}
+
+/* Only the first part can be refused: with it libzmq has taken the message. */
+enum grove_status bus_send(struct bus_socket *socket, const struct route *route,
+                           const struct envelope *envelope, struct bytes frame)
+{
+    enum grove_status status = GROVE_OK;
+
+    assert((route != NULL) == socket->is_router);
+    if (route != NULL) {
+        status = send_part(socket, route->byte, route->size, ZMQ_SNDMORE);
+    }
+    if (status == GROVE_OK && envelope != NULL && envelope->has_request_id) {
+        status = send_part(socket, envelope->request_id, sizeof(envelope->request_id), ZMQ_SNDMORE);
+    }
+    if (status == GROVE_OK && envelope != NULL && envelope->has_delimiter) {
+        status = send_part(socket, "", 0, ZMQ_SNDMORE);
+    }
+    if (status == GROVE_OK) {
+        status = send_part(socket, frame.data, frame.size, 0);
+    }
+    return status;
+}
+
+/* ---- opening and closing */
+
+static struct bus_socket *socket_create(struct bus *bus, int type, bus_receive *receive,
+                                        void *context)
+{
+    struct bus_socket *socket = allocate(sizeof(*socket));
+
+    *socket = (struct bus_socket){
+        .bus = bus, .is_router = type == ZMQ_ROUTER, .receive = receive, .context = context};
+    socket->zmq = zmq_socket(bus_context(bus), type);
+    if (socket->zmq == NULL) {
+        abort();
+    }
+    return socket;
+}
+
+/* From here on the loop reads it. */
+static void serve(struct bus_socket *socket)
+{
+    zmq_pollitem_t item = {.socket = socket->zmq, .events = ZMQ_POLLIN};
+
+    if (zloop_poller(bus_loop(socket->bus), &item, on_readable, socket) != 0) {
+        abort();
+    }
+    LIST_INSERT_HEAD(bus_sockets(socket->bus), socket, link);
+}
+
+/* HOST:PORT to an endpoint for libzmq, names and numbers resolved here: left to itself, libzmq
+ * would take network interfaces, wildcards and other transports too. */
+static enum grove_status resolve(const char *address, char endpoint[ENDPOINT_SIZE])
+{
+    const struct addrinfo hints = {.ai_family = *address == '[' ? AF_INET6 : AF_INET,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    const char *colon = strrchr(address, ':');
+    const char *const first = *address == '[' ? address + 1 : address;
+    const char *const last = *address == '[' && colon != NULL ? colon - 1 : colon;
+    char host[ENDPOINT_SIZE / 2], number[ENDPOINT_SIZE / 2];
+    struct addrinfo *found = NULL;
+
+    if (colon == NULL || last <= first || (size_t)(last - first) >= sizeof(host) ||
+        (*address == '[' && *last != ']') || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+        colon[1] == '\0' || strtoul(colon + 1, NULL, 10) > UINT16_MAX) {
+        return GROVE_INVALID;
+    }
+    memcpy(host, first, (size_t)(last - first));
+    host[last - first] = '\0';
+    if (getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, colon + 1, &hints, &found) != 0) {
+        return GROVE_INVALID;
+    }
+    const int rc = getnameinfo(found->ai_addr, found->ai_addrlen, number, sizeof(number), NULL, 0,
+                               NI_NUMERICHOST);
+    freeaddrinfo(found);
+    if (rc != 0) {
+        return GROVE_INVALID;
+    }
+    snprintf(endpoint, ENDPOINT_SIZE, *address == '[' ? "tcp://[%s]%s" : "tcp://%s%s", number,
+             colon);
+    return GROVE_OK;
+}
+
+static void allow_ipv6(struct bus_socket *socket, const char *endpoint)
+{
+    const int on = 1;
+
+    if (strchr(endpoint, '[') != NULL) {
+        zmq_setsockopt(socket->zmq, ZMQ_IPV6, &on, sizeof(on));
+    }
+}
+
+static enum grove_status bind_to(struct bus_socket *socket, const char *endpoint)
+{
+    char bound[ENDPOINT_SIZE];
+    size_t size = sizeof(bound);
+
+    allow_ipv6(socket, endpoint);
+    if (zmq_bind(socket->zmq, endpoint) != 0) {
+        switch (zmq_errno()) {
+        case EADDRINUSE:
+            return GROVE_IN_USE;
+        case EACCES:
+            return GROVE_PERMISSION;
+        default:
+            return GROVE_INVALID;
+        }
+    }
+    const int rc = zmq_getsockopt(socket->zmq, ZMQ_LAST_ENDPOINT, bound, &size);
+    assert(rc == 0);
+    socket->port = (uint16_t)strtoul(strrchr(bound, ':') + 1, NULL, 10);
+    return GROVE_OK;
+}
+
+enum grove_status bus_bind(struct bus *bus, const struct bus_bind_options *options,
+                           bus_receive *receive, void *context, struct bus_socket **socket)
+{
+    char endpoint[ENDPOINT_SIZE];
+    enum grove_status status = resolve(options->address, endpoint);
+
+    if (status != GROVE_OK) {
+        return status;
+    }
+    struct bus_socket *made = socket_create(bus, ZMQ_ROUTER, receive, context);
+    status = bus_options_router(made->zmq, options->link, options->zap_domain);
+    if (status == GROVE_OK) {
+        status =
+            zap_self_test(options->zap, made->zmq, &options->link->public_key, options->zap_domain);
+    }
+    if (status == GROVE_OK) {
+        status = bind_to(made, endpoint);
+    }
+    if (status != GROVE_OK) {
+        socket_destroy(made);
+        return status;
+    }
+    serve(made);
+    *socket = made;
+    return GROVE_OK;
+}
+
+uint16_t bus_port(const struct bus_socket *socket)
+{
+    return socket->port;
+}
+
+enum grove_status bus_connect(struct bus *bus, const char *endpoint, const struct key *server,
+                              const struct link_pair *link, bus_receive *receive, void *context,
+                              struct bus_socket **socket)
+{
+    if (strncmp(endpoint, "tcp://", strlen("tcp://")) != 0) {
+        return GROVE_INVALID;
+    }
+    struct bus_socket *made = socket_create(bus, ZMQ_DEALER, receive, context);
+    enum grove_status status = bus_options_dealer(made->zmq, link, server);
+    if (status == GROVE_OK) {
+        allow_ipv6(made, endpoint);
+        status = zmq_connect(made->zmq, endpoint) == 0 ? GROVE_OK : GROVE_INVALID;
+    }
+    if (status != GROVE_OK) {
+        socket_destroy(made);
+        return status;
+    }
+    serve(made);
+    *socket = made;
+    return GROVE_OK;
+}
+
+void bus_close(struct bus *bus, struct bus_socket *socket)
+{
+    if (socket == NULL) {
+        return;
+    }
+    zmq_pollitem_t item = {.socket = socket->zmq, .events = ZMQ_POLLIN};
+    zloop_poller_end(bus_loop(bus), &item);
+    LIST_REMOVE(socket, link);
+    if (socket->draining) {
+        socket->closed = true;
+    } else {
+        socket_destroy(socket);
+    }
+}

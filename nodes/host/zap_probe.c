@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The probes of zap_self_test. Waiting for a refusal proves nothing quickly, and a silent one (300)
+ * shows nothing to the client, so the ROUTER's own monitor tells what became of each handshake. */
+#include "nodes/host/zap_probe.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zmq.h>
+
+#include "nodes/host/bus_context.h"
+#include "nodes/host/bus_options.h"
+#include "nodes/host/clock.h"
+#include "nodes/host/log.h"
+#include "nodes/host/zap_roster.h"
+
+#define PATIENCE_MS 2000 /* far more than four handshakes take; only a failure waits so long */
+
+enum visitor { KNOWN, STRANGER, WITH_NULL, WITH_PLAIN, VISITOR_COUNT };
+
+/* What the ROUTER and its monitor have told so far. */
+struct sightings {
+    unsigned admitted;     /* handshakes that succeeded */
+    unsigned turned_away;  /* by ZAP, status 300 */
+    unsigned incompatible; /* never came as far as ZAP */
+    unsigned heard;        /* messages of the known key, under its identity */
+    unsigned wrong;        /* any other message or event */
+};
+
+static const struct sightings expected = {
+    .admitted = 1, .turned_away = 1, .incompatible = 2, .heard = 1};
+
+void zap_probe_init(struct zap_probe *probe, const char *domain)
+{
+    *probe = (struct zap_probe){
+        .known = {.roles = zap_roles_of_domain(bytes_of_text(domain)), .not_after_ms = UINT64_MAX}};
+    crypto_box_keypair(probe->link.public_key.byte, probe->link.secret);
+    probe->known.link = probe->link.public_key;
+    randombytes_buf(probe->known.identity.byte, sizeof(probe->known.identity.byte));
+}
+
+void zap_probe_clear(struct zap_probe *probe)
+{
+    sodium_memzero(probe, sizeof(*probe));
+}
+
+static void set_curve(void *dealer, const struct link_pair *link, const struct key *server)
+{
+    zmq_setsockopt(dealer, ZMQ_CURVE_SERVERKEY, server->byte, sizeof(server->byte));
+    zmq_setsockopt(dealer, ZMQ_CURVE_PUBLICKEY, link->public_key.byte, 32);
+    zmq_setsockopt(dealer, ZMQ_CURVE_SECRETKEY, link->secret, sizeof(link->secret));
+}
+
+/* A client that tries once and, if it is let in, says who it is. */
+static void *send_visitor(void *context, enum visitor visitor, const struct zap_probe *probe,
+                          const struct key *server, const char *endpoint)
+{
+    const int never = -1, none = 0;
+    const uint8_t name = (uint8_t)visitor;
+    struct link_pair stranger;
+    void *dealer = zmq_socket(context, ZMQ_DEALER);
+
+    if (dealer == NULL) {
+        abort();
+    }
+    zmq_setsockopt(dealer, ZMQ_RECONNECT_IVL, &never, sizeof(never));
+    zmq_setsockopt(dealer, ZMQ_LINGER, &none, sizeof(none));
+    switch (visitor) {
+    case KNOWN:
+        set_curve(dealer, &probe->link, server);
+        break;
+    case STRANGER:
+        crypto_box_keypair(stranger.public_key.byte, stranger.secret);
+        set_curve(dealer, &stranger, server);
+        break;
+    case WITH_PLAIN:
+        zmq_setsockopt(dealer, ZMQ_PLAIN_USERNAME, "grove", strlen("grove"));
+        zmq_setsockopt(dealer, ZMQ_PLAIN_PASSWORD, "grove", strlen("grove"));
+        break;
+    case WITH_NULL:
+    case VISITOR_COUNT:
+        break;
+    }
+    if (zmq_connect(dealer, endpoint) != 0 || zmq_send(dealer, &name, sizeof(name), 0) < 0) {
+        abort();
+    }
+    return dealer;
+}
+
+static void *watch(void *context, void *router)
+{
+    char endpoint[64];
+    void *monitor = zmq_socket(context, ZMQ_PAIR);
+
+    snprintf(endpoint, sizeof(endpoint), "inproc://zap-probe-%p", router);
+    if (monitor == NULL ||
+        zmq_socket_monitor(router, endpoint,
+                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) != 0 ||
+        zmq_connect(monitor, endpoint) != 0) {
+        abort();
+    }
+    return monitor;
+}
+
+/* An event is a number and a value in one part, and an address in another. */
+static void see_event(void *monitor, struct sightings *seen)
+{
+    struct {
+        uint16_t number;
+        uint32_t value;
+    } event;
+    uint8_t part[sizeof(event.number) + sizeof(event.value)];
+    char address[256];
+
+    if (zmq_recv(monitor, part, sizeof(part), ZMQ_DONTWAIT) != (int)sizeof(part) ||
+        zmq_recv(monitor, address, sizeof(address), ZMQ_DONTWAIT) < 0) {
+        seen->wrong++;
+        return;
+    }
+    memcpy(&event.number, part, sizeof(event.number));
+    memcpy(&event.value, part + sizeof(event.number), sizeof(event.value));
+    switch (event.number) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        seen->admitted++;
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        *(event.value == 300 ? &seen->turned_away : &seen->wrong) += 1;
+        break;
+    default:
+        /* The peer may hang up first, so that it looks like a broken connection. */
+        seen->incompatible++;
+    }
+}
+
+static void hear(void *router, const struct zap_probe *probe, struct sightings *seen)
+{
+    char user[2 * sizeof(struct key) + 1];
+    zmq_msg_t message;
+
+    sodium_bin2hex(user, sizeof(user), probe->known.identity.byte, sizeof(struct key));
+    zmq_msg_init(&message);
+    while (zmq_msg_recv(&message, router, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&message)) {
+    }
+    const char *said = zmq_msg_gets(&message, "User-Id");
+    const bool is_known = zmq_msg_size(&message) == 1 &&
+                          *(const uint8_t *)zmq_msg_data(&message) == KNOWN && said != NULL &&
+                          strcmp(said, user) == 0;
+    *(is_known ? &seen->heard : &seen->wrong) += 1;
+    zmq_msg_close(&message);
+}
+
+static bool is_over(const struct sightings *seen)
+{
+    return seen->wrong > 0 || seen->admitted > expected.admitted ||
+           seen->turned_away > expected.turned_away || seen->incompatible > expected.incompatible ||
+           seen->heard > expected.heard || memcmp(seen, &expected, sizeof(expected)) == 0;
+}
+
+static struct sightings look(void *router, void *monitor, const struct zap_probe *probe)
+{
+    const uint64_t end_ms = clock_monotonic_ms() + PATIENCE_MS;
+    struct sightings seen = {0};
+
+    for (uint64_t now_ms; !is_over(&seen) && (now_ms = clock_monotonic_ms()) < end_ms;) {
+        zmq_pollitem_t items[] = {{.socket = monitor, .events = ZMQ_POLLIN},
+                                  {.socket = router, .events = ZMQ_POLLIN}};
+        if (zmq_poll(items, 2, (long)(end_ms - now_ms)) <= 0) {
+            continue;
+        }
+        if (items[0].revents != 0) {
+            see_event(monitor, &seen);
+        }
+        if (items[1].revents != 0) {
+            hear(router, probe, &seen);
+        }
+    }
+    return seen;
+}
+
+static struct sightings receive_visitors(const struct zap_probe *probe, void *router,
+                                         const struct key *server, const char *endpoint)
+{
+    void *const context = bus_context_retain();
+    void *const monitor = watch(context, router);
+    void *dealers[VISITOR_COUNT];
+
+    for (int i = 0; i < VISITOR_COUNT; i++) {
+        dealers[i] = send_visitor(context, (enum visitor)i, probe, server, endpoint);
+    }
+    const struct sightings seen = look(router, monitor, probe);
+    zmq_socket_monitor(router, NULL, 0);
+    for (int i = 0; i < VISITOR_COUNT; i++) {
+        zmq_close(dealers[i]);
+    }
+    zmq_close(monitor);
+    bus_context_release();
+    return seen;
+}
+
+enum grove_status zap_probe_run(const struct zap_probe *probe, void *router,
+                                const struct key *server, const char *domain)
+{
+    char endpoint[64];
+    size_t size = sizeof(endpoint);
+
+    if (!bus_options_guarded(router, domain)) {
+        log_event(LOG_ERROR, "self-test failed", "domain=%s error=\"socket not guarded\"", domain);
+        return GROVE_DENIED;
+    }
+    if (zmq_bind(router, "tcp://127.0.0.1:*") != 0 ||
+        zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, endpoint, &size) != 0) {
+        log_event(LOG_ERROR, "self-test failed", "domain=%s error=\"%s\"", domain,
+                  zmq_strerror(zmq_errno()));
+        return GROVE_DENIED;
+    }
+    const struct sightings seen = receive_visitors(probe, router, server, endpoint);
+    const int rc = zmq_unbind(router, endpoint);
+    assert(rc == 0);
+    if (memcmp(&seen, &expected, sizeof(expected)) != 0) {
+        log_event(LOG_ERROR, "self-test failed",
+                  "domain=%s admitted=%u turned_away=%u incompatible=%u heard=%u wrong=%u", domain,
+                  seen.admitted, seen.turned_away, seen.incompatible, seen.heard, seen.wrong);
+        return GROVE_DENIED;
+    }
+    return GROVE_OK;
+}
