@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The journal as libraft wants to see it: a raft_io, and the snapshots that children write.
+ *
+ * There is no message to send with one voter; send, recover, truncate and snapshot_get stay unset
+ * until there are peers. */
+#ifndef GROVE_COORDINATOR_REPLICA_STORAGE_H
+#define GROVE_COORDINATOR_REPLICA_STORAGE_H
+
+#include "nodes/coordinator/replica/journal.h"
+
+#include <raft.h>
+
+/* What libraft is given in place of the state's bytes: it may be large, and lies in a file. */
+struct storage_token {
+    uint64_t index;
+};
+
+struct storage {
+    struct raft_io io;
+    struct journal *journal;
+    struct recovery *recovery; /* until raft_start returns; then NULL */
+    struct id ledger;
+    uint64_t (*now_ns)(void);
+    raft_io_tick_cb tick;
+    raft_io_recv_cb receive;
+    uint64_t
+        appended; /* bytes of all records appended since the newest snapshot before the start */
+
+    /* The snapshot being written. */
+    pid_t child; /* 0 for none */
+    uint64_t child_index;
+    uint64_t child_appended; /* `appended` when it was begun */
+    struct raft_io_snapshot_put *put;
+    raft_io_snapshot_put_cb put_done;
+
+    /* The newest snapshot on disk. */
+    uint64_t snapshot_index;
+    uint64_t snapshot_size;     /* bytes of the file */
+    uint64_t snapshot_appended; /* `appended` at its index */
+};
+
+/* How a child ended. */
+enum storage_child { CHILD_NONE, CHILD_RUNS, CHILD_WROTE, CHILD_FAILED };
+
+/* Sets up `io` over a journal that was opened, not started. `recovery` must live until raft_start
+ * has returned. */
+void storage_init(struct storage *storage, struct journal *journal, struct recovery *recovery,
+                  uint64_t (*now_ns)(void));
+
+/* Begins to write the snapshot that libraft is about to take.
+ *
+ *   pending   index, term and configuration, set by libraft
+ *   errors    GROVE_BUSY: no child can be made; try again later */
+enum grove_status storage_fork(struct storage *storage, const struct raft_snapshot *pending,
+                               snapshot_fill fill, void *context) GROVE_CHECKED;
+
+/* Tells it that raft_start has returned. */
+void storage_started(struct storage *storage);
+
+/* Asks after the child; when it has ended, tells libraft.
+ *
+ *   error     of a failed child: an errno, or 0 when it was killed */
+enum storage_child storage_reap(struct storage *storage, int *error);
+
+/* Kills the child, if there is one, and tells libraft that its snapshot was cancelled. */
+void storage_cancel(struct storage *storage);
+
+#endif

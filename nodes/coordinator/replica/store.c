@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "nodes/coordinator/replica/store.h"
+
+#include "nodes/coordinator/replica/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct store_segment {
+    uint64_t number;
+    uint64_t size;   /* bytes */
+    uint64_t before; /* index of the last record before its first */
+    TAILQ_ENTRY(store_segment) link;
+};
+
+void store_init(struct store *store, int directory, size_t segment_size, uint64_t (*now_ns)(void))
+{
+    assert(segment_size >= SEGMENT_SIZE_LEAST);
+    *store = (struct store){
+        .directory = directory,
+        .segment_size = segment_size,
+        .now_ns = now_ns,
+        .fd = -1,
+        .spare = -1,
+    };
+    TAILQ_INIT(&store->segments);
+}
+
+static void close_file(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+    }
+    *fd = -1;
+}
+
+static void add_segment(struct store *store, uint64_t number, uint64_t size, uint64_t before)
+{
+    struct store_segment *segment = malloc(sizeof(*segment));
+
+    if (segment == NULL) {
+        abort();
+    }
+    *segment = (struct store_segment){.number = number, .size = size, .before = before};
+    TAILQ_INSERT_TAIL(&store->segments, segment, link);
+    store->counters.size += size;
+}
+
+static void drop_segment(struct store *store)
+{
+    struct store_segment *oldest = TAILQ_FIRST(&store->segments);
+
+    store->counters.size -= oldest->size;
+    TAILQ_REMOVE(&store->segments, oldest, link);
+    free(oldest);
+}
+
+void store_clear(struct store *store)
+{
+    close_file(&store->fd);
+    close_file(&store->spare);
+    while (!TAILQ_EMPTY(&store->segments)) {
+        drop_segment(store);
+    }
+}
+
+static struct store_segment *newest(const struct store *store)
+{
+    return TAILQ_LAST(&store->segments, store_segments);
+}
+
+/* Translates an error at the newest segment; 0 is GROVE_OK. */
+static enum grove_status newest_status(const struct store *store, const char *action, int error,
+                                       struct fault *fault)
+{
+    char name[SEGMENT_NAME_SIZE];
+
+    if (error == 0) {
+        return GROVE_OK;
+    }
+    segment_name(newest(store)->number, name);
+    return fault_errno(fault, name, action, error);
+}
+
+static enum grove_status sync_newest(struct store *store, struct fault *fault)
+{
+    uint64_t begin_ns = store->now_ns();
+    int error = fdatasync(store->fd) < 0 ? errno : 0;
+
+    store->counters.syncs++;
+    store->counters.sync_ns += store->now_ns() - begin_ns;
+    return newest_status(store, "cannot sync", error, fault);
+}
+
+/* Promises all that was synced; not itself synced. */
+static enum grove_status write_promise(struct store *store, struct fault *fault)
+{
+    store->promise.sequence++;
+    store->promise.end = store->end;
+    store->owed = false;
+    return segment_promise(store->fd, &store->promise, fault);
+}
+
+enum grove_status store_promise(struct store *store, struct fault *fault)
+{
+    enum grove_status status = write_promise(store, fault);
+
+    store->counters.promises++;
+    return status == GROVE_OK ? sync_newest(store, fault) : status;
+}
+
+enum grove_status store_sync(struct store *store, struct fault *fault)
+{
+    store->owed = true;
+    return sync_newest(store, fault);
+}
+
+static uint64_t next_number(const struct store *store)
+{
+    return TAILQ_EMPTY(&store->segments) ? 1 : newest(store)->number + 1;
+}
+
+bool store_make_spare(struct store *store)
+{
+    struct fault ignored;
+
+    return store->spare >= 0 ||
+           segment_make(store->directory, next_number(store), store->segment_size, &store->spare,
+                        &ignored) == GROVE_OK;
+}
+
+/* Makes sure that the segment made ahead has room for a record of `size` bytes. */
+static enum grove_status fit_spare(struct store *store, size_t size, struct fault *fault)
+{
+    size_t needed = SEGMENT_RECORDS_OFFSET + size;
+
+    if (needed <= store->segment_size) {
+        needed = store->segment_size;
+    } else {
+        close_file(&store->spare); /* segment_make takes its name over */
+    }
+    return store->spare >= 0
+               ? GROVE_OK
+               : segment_make(store->directory, next_number(store), needed, &store->spare, fault);
+}
+
+/* Begins the next segment for a record of `size` bytes. All that was written before is synced, and
+ * so may be promised. */
+static enum grove_status begin_segment(struct store *store, size_t size, struct fault *fault)
+{
+    enum grove_status status = fit_spare(store, size, fault);
+    struct stat file;
+
+    if (status != GROVE_OK) {
+        return status;
+    }
+    if (fstat(store->spare, &file) < 0) {
+        return fault_errno(fault, "segment made ahead", "cannot stat", errno);
+    }
+    struct segment_header header = {
+        .number = next_number(store),
+        .size = (uint64_t)file.st_size,
+        .ledger = store->ledger,
+        .start = store->end,
+    };
+    store->promise.end = store->end;
+    store->owed = false;
+    status = segment_begin(store->spare, &header, &store->promise, fault);
+    if (status != GROVE_OK) {
+        return status;
+    }
+    close_file(&store->fd);
+    store->fd = store->spare;
+    store->spare = -1;
+    store->offset = SEGMENT_RECORDS_OFFSET;
+    store->counters.segments++;
+    add_segment(store, header.number, header.size, store->end.index);
+    return GROVE_OK;
+}
+
+enum grove_status store_write(struct store *store, struct record *record, struct fault *fault)
+{
+    size_t size = RECORD_HEADER_SIZE + record->payload.size;
+    enum grove_status status = GROVE_OK;
+    struct record_header header;
+
+    if (store->owed) {
+        status = write_promise(store, fault);
+    }
+    if (status == GROVE_OK && store->offset + size > newest(store)->size) {
+        status = sync_newest(store, fault);
+        if (status == GROVE_OK) {
+            status = begin_segment(store, size, fault);
+        }
+    }
+    if (status != GROVE_OK) {
+        return status;
+    }
+    record_seal(record, &store->end, &header);
+    int error = file_write_two(store->fd, bytes_of(&header, sizeof(header)), record->payload,
+                               store->offset);
+    store->offset += size;
+    store->counters.written += size;
+    return newest_status(store, "cannot write", error, fault);
+}
+
+/* Removes segments that hold no record: made ahead, or left by an interrupted first start. */
+static enum grove_status remove_segments_after(const struct store *store, uint64_t number,
+                                               struct fault *fault)
+{
+    char name[SEGMENT_NAME_SIZE];
+    uint64_t *numbers = NULL;
+    size_t count = 0;
+    int error = file_list(store->directory, SEGMENT_PREFIX, &numbers, &count);
+
+    for (size_t i = 0; i < count && error == 0; i++) {
+        segment_name(numbers[i], name);
+        if (numbers[i] > number && unlinkat(store->directory, name, 0) < 0) {
+            error = errno;
+        }
+    }
+    free(numbers);
+    return error == 0 ? GROVE_OK : fault_errno(fault, "segments", "cannot remove", error);
+}
+
+enum grove_status store_begin(struct store *store, const struct id *ledger, struct record *first,
+                              struct fault *fault)
+{
+    size_t size = RECORD_HEADER_SIZE + first->payload.size;
+    enum grove_status status;
+
+    store->ledger = *ledger;
+    store->end = chain_of_ledger(ledger);
+    store->promise = (struct promise){.term = first->term};
+    status = remove_segments_after(store, 0, fault);
+    if (status == GROVE_OK) {
+        status = begin_segment(store, size, fault);
+    }
+    if (status == GROVE_OK) {
+        status = store_write(store, first, fault);
+    }
+    if (status == GROVE_OK) {
+        status = store_sync(store, fault);
+    }
+    return status == GROVE_OK ? store_promise(store, fault) : status;
+}
+
+/* Zeroes what a crash left after the last whole record, so that nothing can ever grow out of it. */
+static enum grove_status cut_tail(struct store *store, struct fault *fault)
+{
+    static const uint8_t zeroes[1 << 16];
+    size_t size = (size_t)newest(store)->size;
+    int error = 0;
+
+    for (size_t at = store->offset; at < size && error == 0; at += sizeof(zeroes)) {
+        size_t step = size - at < sizeof(zeroes) ? size - at : sizeof(zeroes);
+        error = file_write(store->fd, zeroes, step, at);
+    }
+    return newest_status(store, "cannot cut the torn tail", error, fault);
+}
+
+enum grove_status store_resume(struct store *store, const struct recovery *recovery,
+                               struct fault *fault)
+{
+    char name[SEGMENT_NAME_SIZE];
+    enum grove_status status;
+
+    for (size_t i = 0; i < recovery->segment_count; i++) {
+        const struct recovered_segment *segment = &recovery->segments[i];
+        add_segment(store, segment->number, segment->size, segment->before);
+    }
+    store->ledger = recovery->ledger;
+    store->promise = recovery->promise;
+    store->end = recovery->end;
+    store->offset = recovery->end_offset;
+
+    segment_name(newest(store)->number, name);
+    store->fd = openat(store->directory, name, O_RDWR | O_CLOEXEC);
+    if (store->fd < 0) {
+        return fault_errno(fault, name, "cannot open", errno);
+    }
+    status = remove_segments_after(store, newest(store)->number, fault);
+    if (status == GROVE_OK && recovery->torn) {
+        status = cut_tail(store, fault);
+    }
+    /* What a killed process wrote may be in memory only: sync it before anybody builds on it. */
+    if (status == GROVE_OK) {
+        status = store_sync(store, fault);
+    }
+    return status == GROVE_OK ? store_promise(store, fault) : status;
+}
+
+void store_forget(struct store *store, uint64_t index)
+{
+    struct store_segment *next;
+    char name[SNAPSHOT_NAME_SIZE];
+    uint64_t *snapshots = NULL;
+    size_t count = 0;
+
+    while ((next = TAILQ_NEXT(TAILQ_FIRST(&store->segments), link)) != NULL &&
+           next->before <= index) {
+        segment_name(TAILQ_FIRST(&store->segments)->number, name);
+        unlinkat(store->directory, name, 0);
+        drop_segment(store);
+    }
+    if (file_list(store->directory, SNAPSHOT_PREFIX, &snapshots, &count) == 0) {
+        for (size_t i = 0; i < count && snapshots[i] < index; i++) {
+            snapshot_name(snapshots[i], name);
+            unlinkat(store->directory, name, 0);
+        }
+        free(snapshots);
+    }
+    fsync(store->directory);
+}
