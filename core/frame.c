@@ -51,7 +51,8 @@ enum grove_status wire_message_open(struct bytes frame, struct message *message)
             return GROVE_MALFORMED;
         }
     }
-    if (opened.type == 0) {
+    bool is_empty = opened.type == MESSAGE_GOODBYE || opened.type == MESSAGE_SNAPSHOT;
+    if (opened.type == 0 || (is_empty && opened.body.size > 0)) {
         return GROVE_MALFORMED;
     }
     *message = opened;

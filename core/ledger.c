@@ -75,7 +75,7 @@ static const struct shape_field retire_fields[] = {
     SESSION(Retire),
     [TAG(Retire, reason)] = {SHAPE_UINT32, SHAPE_AT(parts, reason), .limit = RETIRE_REPLACED}};
 static const struct shape_field trust_fields[] = {SLICE(Trust, certificate, encoded)};
-static const struct shape_field no_fields[] = {{SHAPE_NONE}};
+static const struct shape_field no_fields[] = {{.kind = SHAPE_NONE}};
 
 static const struct shape command_shapes[] = {
     [COMMAND_SUBMIT] = {SHAPE_OF(parts, submit_fields)},

@@ -440,7 +440,7 @@ enum grove_status wire_admit_decode(struct bytes body, struct wire_list *certifi
     return shape_decode(&admit_shape, body, certificates);
 }
 
-static const struct shape_field done_fields[] = {[TAG(Done, index)] = {SHAPE_UINT64}};
+static const struct shape_field done_fields[] = {[TAG(Done, index)] = {.kind = SHAPE_UINT64}};
 
 static const struct shape done_shape = {
     .fields = done_fields, .field_count = TAG(Done, index) + 1, .size = sizeof(uint64_t)};
