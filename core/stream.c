@@ -127,6 +127,8 @@ static struct bytes take(struct stream_reader *reader, size_t size)
 {
     if (size > reader->rest.size) {
         stream_fail(reader);
+    }
+    if (reader->failed || size == 0) {
         return (struct bytes){0};
     }
     const struct bytes taken = bytes_of(reader->rest.data, size);
