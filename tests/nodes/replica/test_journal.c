@@ -329,6 +329,27 @@ static void a_whole_record_after_the_promise_is_kept(void **state)
     assert_int_equal(f->recovery.promise.end.index, 2);
 }
 
+static void a_flip_in_the_unpromised_record_costs_it_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f);
+    append(f, "8 bytes.", 8);
+    stop(f);
+    size_t size = tear(f, RECORD_HEADER_SIZE + 64);
+    assert_int_equal(open_journal(f), GROVE_OK);
+    size_t begin = f->recovery.end_offset - size;
+    stop(f);
+    for (size_t i = 0; i < size; i++) {
+        scratch_flip(&f->scratch, FIRST_SEGMENT, begin + i, 16);
+        assert_int_equal(open_journal(f), GROVE_OK);
+        assert_int_equal(f->recovery.end.index, 2);
+        assert_true(f->recovery.torn);
+        stop(f);
+        scratch_flip(&f->scratch, FIRST_SEGMENT, begin + i, 16);
+    }
+}
+
 static void a_log_shorter_than_its_promise_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -453,6 +474,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_readable_slot_it_refuses, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_torn_tail_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_whole_record_after_the_promise_is_kept, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_flip_in_the_unpromised_record_costs_it_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_log_shorter_than_its_promise_is_refused, set_up,
                                         tear_down),
