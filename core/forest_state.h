@@ -33,7 +33,8 @@ struct blob {
 
 /* The seal of a batch, shared by what was copied out of it. */
 struct record {
-    uint32_t uses; /* derived: tasks and results that point here */
+    uint32_t uses;   /* derived: tasks and results that point here */
+    uint32_t number; /* scratch of a snapshot: which of those in it */
     struct seal seal;
     struct digest leaves[]; /* seal.count */
 };
@@ -325,6 +326,7 @@ struct forest {
     struct forest_counters counters; /* state, open_roots, roots, sessions, sizes: derived */
 
     uint32_t moves;          /* tasks that this command may still move */
+    uint64_t token;          /* of this command */
     struct effects *effects; /* of this command; NULL between commands */
     char fault[160];         /* what forest_check found */
 };

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What a command says to the world, while it is applied; refusals are counted here and nowhere
+ * else. */
+#ifndef GROVE_CORE_EMIT_H
+#define GROVE_CORE_EMIT_H
+
+#include "core/forest_state.h"
+
+/* EFFECT_DONE. It and the answers are for whoever proposed the command here; without a token nobody
+ * is told. */
+void emit_done(struct forest *forest, enum refusal refusal);
+
+/* EFFECT_ANSWER: the item at this position is this task. */
+void emit_accepted(struct forest *forest, uint32_t position, const struct task *task);
+
+/* EFFECT_ANSWER: ... is refused.
+ *
+ *   digest   of the payload that is kept, on REFUSED_CONFLICT; else NULL */
+void emit_refused(struct forest *forest, uint32_t position, const struct id *id,
+                  enum refusal refusal, const struct digest *digest);
+
+/* EFFECT_ASSIGN, EFFECT_RESUME or EFFECT_STOP (the task ended) of the attempt that a session holds.
+ */
+void emit_attempt(struct forest *forest, enum effect_kind kind, const struct work *work);
+
+/* EFFECT_REFUSE or EFFECT_STOP of an attempt that does not count. */
+void emit_stale(struct forest *forest, enum effect_kind kind, uint64_t session,
+                const struct id *task, uint32_t attempt, enum refusal refusal);
+
+/* EFFECT_ENLISTED or EFFECT_RETIRED. */
+void emit_session(struct forest *forest, enum effect_kind kind, uint64_t session);
+
+void emit_settled(struct forest *forest, const struct task *task);
+void emit_trusted(struct forest *forest);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Queues, lanes and ranks. */
+#include "core/ready.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/kept.h"
+
+static int order(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int by_age(const struct task *a, const struct task *b)
+{
+    return a->priority != b->priority ? b->priority - a->priority : order(a->sequence, b->sequence);
+}
+
+RB_GENERATE_STATIC(task_tree, task, ready, by_age)
+
+static int by_turn(const struct lane *a, const struct lane *b)
+{
+    if (a->key.priority != b->key.priority) {
+        return a->key.priority > b->key.priority ? -1 : 1;
+    }
+    if (a->served != b->served) {
+        return order(a->served, b->served);
+    }
+    return order(a->key.tree->root->sequence, b->key.tree->root->sequence);
+}
+
+RB_GENERATE_STATIC(lane_tree, lane, turn, by_turn)
+
+static int compare_ranks(const struct rank *a, const struct rank *b)
+{
+    if (a->priority != b->priority) {
+        return a->priority > b->priority ? -1 : 1;
+    }
+    if (a->fresh != b->fresh) {
+        return a->fresh ? 1 : -1;
+    }
+    if (a->served != b->served) {
+        return order(a->served, b->served);
+    }
+    return a->depth != b->depth ? order(b->depth, a->depth) : order(a->sequence, b->sequence);
+}
+
+/* A rank names a task that stands in the queue, so no two queues have equal ranks. */
+static int by_rank(const struct queue *a, const struct queue *b)
+{
+    return compare_ranks(&a->rank, &b->rank);
+}
+
+RB_GENERATE_STATIC(queue_tree, queue, runnable, by_rank)
+
+static struct queue_key key_of(const struct task *task)
+{
+    struct queue_key key = {.function = task->request.function, .depth = task->depth};
+
+    if (task->flags & TASK_AT_MOST_ONCE) {
+        key.needs |= NEED_SLOT;
+    }
+    if (task->work && task->work->losses > 0) {
+        key.needs |= NEED_CALM;
+    }
+    if (task->work) {
+        memcpy(key.refused_by, task->work->refused_by, sizeof(key.refused_by));
+    }
+    return key;
+}
+
+/* The lane whose turn it is among the trees begun, or NULL; puts those that were served meanwhile
+ * where they belong. */
+static struct lane *first_lane(struct queue *queue)
+{
+    struct lane *lane = RB_MIN(lane_tree, &queue->lanes);
+
+    while (lane && lane->served != lane->key.tree->served) {
+        RB_REMOVE(lane_tree, &queue->lanes, lane);
+        lane->served = lane->key.tree->served;
+        RB_INSERT(lane_tree, &queue->lanes, lane);
+        lane = RB_MIN(lane_tree, &queue->lanes);
+    }
+    return lane;
+}
+
+static struct rank rank_of(const struct task *task)
+{
+    return (struct rank){.priority = task->priority,
+                         .fresh = task->tree->served == 0,
+                         .served = task->tree->served,
+                         .depth = task->depth,
+                         .sequence = task->sequence};
+}
+
+struct task *ready_first(struct queue *queue)
+{
+    struct task *fresh = RB_MIN(task_tree, &queue->fresh.tasks);
+    struct lane *lane = first_lane(queue);
+
+    if (!lane || (fresh && fresh->priority > lane->key.priority)) {
+        return fresh;
+    }
+    return RB_MIN(task_tree, &lane->tasks);
+}
+
+/* Puts a queue where its first task belongs. */
+static void rank_again(struct forest *forest, struct queue *queue)
+{
+    const struct rank rank = rank_of(ready_first(queue));
+
+    if (queue->is_blocked || compare_ranks(&rank, &queue->rank) == 0) {
+        return;
+    }
+    RB_REMOVE(queue_tree, &forest->runnable, queue);
+    queue->rank = rank;
+    RB_INSERT(queue_tree, &forest->runnable, queue);
+}
+
+static struct queue *make_queue(struct forest *forest, const struct queue_key *key)
+{
+    struct queue *queue = kept_allocate(sizeof(*queue));
+
+    queue->key = *key;
+    queue->fresh.key.queue = queue;
+    table_insert(&forest->queues, queue);
+    return queue;
+}
+
+static void drop_queue(struct forest *forest, struct queue *queue)
+{
+    if (queue->is_blocked) {
+        TAILQ_REMOVE(&queue->key.function->blocked, queue, blocked);
+    } else {
+        RB_REMOVE(queue_tree, &forest->runnable, queue);
+    }
+    table_remove(&forest->queues, queue);
+    free(queue);
+}
+
+static struct lane *lane_for(struct forest *forest, struct queue *queue, const struct task *task)
+{
+    const struct lane_key key = {.queue = queue, .tree = task->tree, .priority = task->priority};
+
+    if (task->tree->served == 0) {
+        return &queue->fresh;
+    }
+    struct lane *lane = table_find(&forest->lanes, &key);
+    if (!lane) {
+        lane = kept_allocate(sizeof(*lane));
+        lane->key = key;
+        lane->served = task->tree->served;
+        table_insert(&forest->lanes, lane);
+        RB_INSERT(lane_tree, &queue->lanes, lane);
+    }
+    return lane;
+}
+
+void ready_add(struct forest *forest, struct task *task)
+{
+    const struct queue_key key = key_of(task);
+    struct queue *queue = table_find(&forest->queues, &key);
+
+    if (!queue) {
+        queue = make_queue(forest, &key);
+    }
+    task->lane = lane_for(forest, queue, task);
+    RB_INSERT(task_tree, &task->lane->tasks, task);
+    queue->count++;
+    if (queue->count == 1) {
+        queue->rank = rank_of(task);
+        RB_INSERT(queue_tree, &forest->runnable, queue);
+    } else {
+        rank_again(forest, queue);
+    }
+}
+
+void ready_remove(struct forest *forest, struct task *task)
+{
+    struct lane *lane = task->lane;
+    struct queue *queue = lane->key.queue;
+
+    RB_REMOVE(task_tree, &lane->tasks, task);
+    task->lane = NULL;
+    if (lane != &queue->fresh && RB_EMPTY(&lane->tasks)) {
+        RB_REMOVE(lane_tree, &queue->lanes, lane);
+        table_remove(&forest->lanes, lane);
+        free(lane);
+    }
+    queue->count--;
+    if (queue->count == 0) {
+        drop_queue(forest, queue);
+    } else {
+        rank_again(forest, queue);
+    }
+}
+
+struct queue *ready_next(struct forest *forest)
+{
+    struct queue *queue = RB_MIN(queue_tree, &forest->runnable);
+
+    /* A tree served elsewhere has moved back since. */
+    while (queue) {
+        rank_again(forest, queue);
+        struct queue *first = RB_MIN(queue_tree, &forest->runnable);
+        if (first == queue) {
+            break;
+        }
+        queue = first;
+    }
+    return queue;
+}
+
+void ready_block(struct forest *forest, struct queue *queue)
+{
+    assert(!queue->is_blocked);
+    RB_REMOVE(queue_tree, &forest->runnable, queue);
+    queue->is_blocked = true;
+    TAILQ_INSERT_TAIL(&queue->key.function->blocked, queue, blocked);
+}
+
+void ready_unblock(struct forest *forest, struct function *function)
+{
+    struct queue *queue = NULL;
+
+    while ((queue = TAILQ_FIRST(&function->blocked))) {
+        TAILQ_REMOVE(&function->blocked, queue, blocked);
+        queue->is_blocked = false;
+        queue->rank = rank_of(ready_first(queue));
+        RB_INSERT(queue_tree, &forest->runnable, queue);
+    }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What runs next. Priority, then round robin over the trees begun, within a tree the deeper, then
+ * the oldest; roots that have not begun come after the trees of their priority that have.
+ *
+ * Ready tasks stand in queues. All tasks of a queue may go to exactly the same sessions, so that
+ * when its first finds none, none does, and the whole queue is blocked until a session that offers
+ * its function gets room: work that cannot run is never scanned. In a queue the tasks of one tree
+ * stand in a lane. A tree that is served moves behind the others; its lanes elsewhere follow when
+ * they come to the front, which gives the same order, since a tree only ever moves back. */
+#ifndef GROVE_CORE_READY_H
+#define GROVE_CORE_READY_H
+
+#include "core/forest_state.h"
+
+/* Puts a task that became READY into its queue. */
+void ready_add(struct forest *forest, struct task *task);
+
+/* Takes it out again; it stands in one. */
+void ready_remove(struct forest *forest, struct task *task);
+
+/* The queue whose first task is served next, or NULL when all are blocked or there is none. */
+struct queue *ready_next(struct forest *forest);
+
+/* The task of a queue that is served next. */
+struct task *ready_first(struct queue *queue);
+
+/* No session has room for this queue: sets it aside. */
+void ready_block(struct forest *forest, struct queue *queue);
+
+/* A session that offers this function got room: its queues may run again. */
+void ready_unblock(struct forest *forest, struct function *function);
+
+#endif

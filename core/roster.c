@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Sessions and what they hold. */
+#include "core/roster.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/emit.h"
+#include "core/kept.h"
+#include "core/pool.h"
+#include "core/ready.h"
+#include "core/tree.h"
+
+static int by_index(const struct session *a, const struct session *b)
+{
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+RB_GENERATE_STATIC(session_tree, session, by_index, by_index)
+
+struct session *roster_session(const struct forest *forest, uint64_t index)
+{
+    struct session_tree head = forest->sessions; /* the macros want a head they could write to */
+    struct session key = {.index = index};
+
+    return RB_FIND(session_tree, &head, &key);
+}
+
+struct session *roster_session_after(const struct forest *forest, uint64_t after)
+{
+    struct session_tree head = forest->sessions;
+    struct session key = {.index = after + 1};
+
+    return after == UINT64_MAX ? NULL : RB_NFIND(session_tree, &head, &key);
+}
+
+struct session *roster_by_boot(const struct forest *forest, const struct key *identity,
+                               const struct id *boot)
+{
+    struct session key = {.boot = *boot, .identity = *identity};
+
+    return table_find(&forest->by_boot, &key.boot);
+}
+
+struct session *roster_by_instance(const struct forest *forest, const struct key *identity,
+                                   struct bytes instance)
+{
+    struct session key = {.identity = *identity};
+
+    if (instance.size > LIMIT_NAME_LENGTH) {
+        return NULL;
+    }
+    memcpy(key.instance, instance.data, instance.size);
+    return table_find(&forest->by_instance, &key.identity);
+}
+
+/* It may have got room: looked at when the command is done. */
+static void make_hungry(struct forest *forest, struct session *session)
+{
+    if (!session->is_hungry && !session->is_leaving) {
+        session->is_hungry = true;
+        TAILQ_INSERT_TAIL(&forest->hungry, session, hungry);
+    }
+}
+
+void roster_add(struct forest *forest, struct session *session)
+{
+    for (int place = 0; place < PLACE_COUNT; place++) {
+        TAILQ_INIT(&session->places[place]);
+    }
+    RB_INSERT(session_tree, &forest->sessions, session);
+    table_insert(&forest->by_boot, session);
+    table_insert(&forest->by_instance, session);
+    forest->counters.sessions++;
+}
+
+static void drop_functions(struct forest *forest, struct session *session)
+{
+    for (size_t i = 0; i < session->function_count; i++) {
+        function_drop(forest, session->functions[i]);
+    }
+    free(session->functions);
+    free(session->names);
+    session->functions = NULL;
+    session->names = NULL;
+    session->function_count = 0;
+}
+
+void roster_offer(struct forest *forest, struct session *session, struct function **functions,
+                  size_t count)
+{
+    struct function **kept = kept_allocate((count + 1) * sizeof(struct function *));
+    const char **names = kept_allocate((count + 1) * sizeof(*names));
+
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = functions[i];
+        names[i] = functions[i]->name;
+    }
+    pool_leave(forest, session);
+    drop_functions(forest, session);
+    session->functions = kept;
+    session->names = names;
+    session->function_count = count;
+    if (!session->is_leaving) {
+        pool_join(forest, session);
+        make_hungry(forest, session);
+    }
+}
+
+bool roster_offers(const struct session *session, const struct function *function)
+{
+    for (size_t i = 0; i < session->function_count; i++) {
+        if (session->functions[i] == function) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void roster_withdraw(struct forest *forest, struct session *session,
+                     const struct function *function)
+{
+    struct function *left[LIMIT_FUNCTIONS];
+    size_t count = 0;
+
+    if (!roster_offers(session, function)) {
+        return;
+    }
+    for (size_t i = 0; i < session->function_count; i++) {
+        if (session->functions[i] != function) {
+            left[count] = session->functions[i];
+            left[count++]->uses++;
+        }
+    }
+    roster_offer(forest, session, left, count);
+}
+
+void roster_leave(struct forest *forest, struct session *session, enum retire_reason reason)
+{
+    pool_leave(forest, session);
+    RB_REMOVE(session_tree, &forest->sessions, session);
+    table_remove(&forest->by_boot, session);
+    table_remove(&forest->by_instance, session);
+    if (session->is_hungry) {
+        TAILQ_REMOVE(&forest->hungry, session, hungry);
+        session->is_hungry = false;
+    }
+    session->is_leaving = true;
+    session->reason = (uint8_t)reason;
+    TAILQ_INSERT_TAIL(&forest->leaving, session, leaving);
+    forest->counters.sessions--;
+}
+
+void roster_free(struct forest *forest, struct session *session)
+{
+    if (session->is_leaving) {
+        TAILQ_REMOVE(&forest->leaving, session, leaving);
+    }
+    drop_functions(forest, session);
+    free(session);
+}
+
+/* ---- places */
+
+static void enter(struct work *work, enum place place)
+{
+    work->place = (uint8_t)place;
+    TAILQ_INSERT_TAIL(&work->session->places[place], work, held);
+    work->session->held[place]++;
+}
+
+static void quit(struct work *work)
+{
+    TAILQ_REMOVE(&work->session->places[work->place], work, held);
+    work->session->held[work->place]--;
+    work->place = PLACE_NONE;
+}
+
+void roster_put(struct work *work, struct session *session, enum place place)
+{
+    work->session = session;
+    enter(work, place);
+    work->task->tree->held++;
+    session->stopping += work->stopping;
+    session->lost += work->losses > 0;
+}
+
+void roster_place(struct forest *forest, struct session *session)
+{
+    (void)forest;
+    pool_place(session);
+}
+
+void roster_forgive(struct forest *forest, struct work *work)
+{
+    work->losses--;
+    if (work->session && work->losses == 0) {
+        work->session->lost--;
+        make_hungry(forest, work->session);
+    }
+}
+
+void roster_release(struct forest *forest, struct work *work)
+{
+    struct session *session = work->session;
+    struct tree *tree = work->task->tree;
+
+    quit(work);
+    session->stopping -= work->stopping;
+    session->lost -= work->losses > 0;
+    work->stopping = false;
+    work->resumed = false;
+    work->session = NULL;
+    make_hungry(forest, session);
+    tree->held--;
+    tree_rest(forest, tree);
+}
+
+void roster_wait(struct forest *forest, struct work *work)
+{
+    quit(work);
+    enter(work, PLACE_WAITING);
+    make_hungry(forest, work->session);
+}
+
+void roster_wake(struct forest *forest, struct work *work)
+{
+    if (work->place == PLACE_WAITING) {
+        quit(work);
+        enter(work, PLACE_RESUMABLE);
+        make_hungry(forest, work->session);
+    }
+}
+
+void roster_stop(struct forest *forest, struct work *work)
+{
+    work->stopping = true;
+    work->session->stopping++;
+    if (work->place == PLACE_RESUMABLE) {
+        quit(work);
+        enter(work, PLACE_WAITING); /* it needs no slot to stop */
+    }
+    if (!work->session->is_leaving) {
+        emit_attempt(forest, EFFECT_STOP, work);
+    }
+}
+
+/* Gives free slots away: to attempts that may resume, to children assigned ahead, to roots assigned
+ * ahead. */
+static void fill_slots(struct forest *forest, struct session *session)
+{
+    static const enum place line[] = {PLACE_RESUMABLE, PLACE_CHILDREN, PLACE_ROOTS};
+
+    for (size_t i = 0; i < sizeof(line) / sizeof(line[0]);) {
+        struct work *work = TAILQ_FIRST(&session->places[line[i]]);
+        if (session->held[PLACE_SLOT] >= session->slots) {
+            break;
+        }
+        if (!work) {
+            i++;
+            continue;
+        }
+        quit(work);
+        enter(work, PLACE_SLOT);
+        if (line[i] == PLACE_RESUMABLE) {
+            work->resumed = true;
+            tree_move(forest, work->task, TASK_RUNNING);
+            emit_attempt(forest, EFFECT_RESUME, work);
+        }
+    }
+}
+
+/* ---- assignment */
+
+static void take(struct forest *forest, struct session *session, struct task *task)
+{
+    struct work *work = tree_work(task);
+    enum place place = PLACE_SLOT;
+
+    if (session->held[PLACE_SLOT] >= session->slots) {
+        place = task->depth > 0 ? PLACE_CHILDREN : PLACE_ROOTS;
+    }
+    tree_move(forest, task, TASK_RUNNING);
+    task->tree->served = ++forest->served;
+    task->attempts++;
+    work->started_ms = forest->now_ms;
+    roster_put(work, session, place);
+    pool_place(session);
+    forest->counters.attempts++;
+    emit_attempt(forest, EFFECT_ASSIGN, work);
+}
+
+void roster_assign(struct forest *forest)
+{
+    struct session *session = NULL;
+    struct queue *queue = NULL;
+
+    while ((session = TAILQ_FIRST(&forest->hungry))) {
+        TAILQ_REMOVE(&forest->hungry, session, hungry);
+        session->is_hungry = false;
+        fill_slots(forest, session);
+        pool_place(session);
+        for (size_t i = 0; session->is_in_line && i < session->function_count; i++) {
+            ready_unblock(forest, session->functions[i]);
+        }
+    }
+    for (uint32_t moves = LIMIT_MOVES; moves > 0 && (queue = ready_next(forest)); moves--) {
+        session = pool_choose(queue);
+        if (session) {
+            take(forest, session, ready_first(queue));
+        } else {
+            ready_block(forest, queue);
+        }
+    }
+}

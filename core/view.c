@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Reading a forest, for egress and for people. */
+#include "core/kept.h"
+#include "core/memory.h"
+#include "core/pool.h"
+#include "core/roster.h"
+#include "core/tree.h"
+
+static void view_work(const struct work *work, struct task_view *view)
+{
+    view->session = work->session ? work->session->index : 0;
+    view->losses = work->losses;
+    view->started_ms = work->started_ms;
+    view->ended_ms = work->ended_ms;
+    view->code = (enum outcome_code)work->code;
+    view->verdict_text = blob_bytes(work->verdict);
+    view->failure_text = blob_bytes(work->failure);
+    view->checkpoint = blob_bytes(work->checkpoint);
+    view->percent = work->percent;
+    view->progress_text = blob_bytes(work->progress);
+    if (work->record) {
+        view->has_result = true;
+        view->result = blob_bytes(work->result);
+        view->result_seal = &work->record->seal;
+        view->result_leaves = work->record->leaves;
+        view->result_index = work->result_index;
+    }
+}
+
+bool forest_task(const struct forest *forest, const struct id *id, struct task_view *view)
+{
+    const struct task *task = tree_find(forest, id);
+
+    if (!task) {
+        return false;
+    }
+    const struct task *parent = task->request.parent;
+    *view = (struct task_view){
+        .id = task->id,
+        .root = task->tree->root->id,
+        .is_root = !parent,
+        .state = (enum task_state)task->state,
+        .depth = task->depth,
+        .attempt = task->attempts,
+        .attempts_started = task->attempts,
+        .generation = task->generation,
+        .priority = task->priority,
+        .submitted_ms = task->submitted_ms,
+        .deadline_ms = task->deadline_ms,
+        .due_ms = task->state == TASK_DELAYED ? task->due_ms : 0,
+        .function = function_name(task->request.function),
+        .payload_digest = task->request.payload,
+        .item = bytes_of(task->item, task->item_size),
+        .seal = &task->record->seal,
+        .leaves = task->record->leaves,
+        .seal_index = task->seal_index,
+        .is_begun = task->tree->served != 0,
+        .child_count = task->child_count,
+    };
+    if (parent) {
+        view->parent = parent->id;
+    }
+    if (task->work) {
+        view_work(task->work, view);
+    }
+    return true;
+}
+
+bool forest_remembers(const struct forest *forest, const struct id *id)
+{
+    const struct task *task = table_find(&forest->by_id, id);
+
+    return memory_has(forest, id) || (task && task->tree->forgetting);
+}
+
+/* The task after this one, depth first. */
+static const struct task *next_in_tree(const struct task *task)
+{
+    if (!TAILQ_EMPTY(&task->children)) {
+        return TAILQ_FIRST(&task->children);
+    }
+    while (task->request.parent && !TAILQ_NEXT(task, sibling)) {
+        task = task->request.parent;
+    }
+    return task->request.parent ? TAILQ_NEXT(task, sibling) : NULL;
+}
+
+size_t forest_tree(const struct forest *forest, const struct id *root, struct id *cursor,
+                   struct id *ids, size_t most)
+{
+    const struct task *task = tree_find(forest, id_is_zero(cursor) ? root : cursor);
+    size_t count = 0;
+
+    if (task && !id_equal(&task->tree->root->id, root)) {
+        task = NULL;
+    }
+    for (; task && count < most; task = next_in_tree(task)) {
+        ids[count++] = task->id;
+    }
+    *cursor = task ? task->id : (struct id){0};
+    return count;
+}
+
+static const struct task *older_root(const struct task *root)
+{
+    do {
+        root = TAILQ_PREV(root, task_list, sibling);
+    } while (root && root->tree->forgetting);
+    return root;
+}
+
+size_t forest_roots(const struct forest *forest, struct id *cursor, struct id *ids, size_t most)
+{
+    const struct task *root =
+        id_is_zero(cursor) ? TAILQ_LAST(&forest->roots, task_list) : tree_find(forest, cursor);
+    size_t count = 0;
+
+    if (root && root->tree->forgetting) {
+        root = older_root(root);
+    }
+    for (; root && !root->request.parent && count < most; root = older_root(root)) {
+        ids[count++] = root->id;
+    }
+    *cursor = root ? root->id : (struct id){0};
+    return count;
+}
+
+bool forest_session(const struct forest *forest, uint64_t after, struct session_view *view)
+{
+    const struct session *session = roster_session_after(forest, after);
+
+    if (!session) {
+        return false;
+    }
+    const uint32_t waiting = session->held[PLACE_WAITING] + session->held[PLACE_RESUMABLE];
+    *view = (struct session_view){
+        .session = session->index,
+        .identity = session->identity,
+        .boot = session->boot,
+        .instance = session->instance,
+        .slots = session->slots,
+        .window = session->window,
+        .max_waiting = session->max_waiting,
+        .assigned = pool_busy(session) + waiting,
+        .waiting = waiting,
+        .stopping = session->stopping,
+        .enlisted_ms = session->enlisted_ms,
+        .function_count = session->function_count,
+        .functions = session->names,
+    };
+    return true;
+}
+
+bool forest_function(const struct forest *forest, const char *after, struct function_view *view)
+{
+    const struct function *function = function_after(forest, after);
+
+    if (!function) {
+        return false;
+    }
+    *view = (struct function_view){
+        .function = function->name,
+        .succeeded = function->succeeded,
+        .failed = function->failed,
+        .cancelled = function->cancelled,
+        .sessions = function->sessions,
+    };
+    memcpy(view->state, function->state, sizeof(view->state));
+    return true;
+}
+
+const struct forest_counters *forest_counters(const struct forest *forest)
+{
+    return &forest->counters;
+}
+
+const struct certificate *forest_certificate(const struct forest *forest,
+                                             const struct key *identity, struct bytes *signed_form)
+{
+    return trust_certificate(&forest->trust, identity, signed_form);
+}
+
+bool forest_trusts(const struct forest *forest, const struct key *identity)
+{
+    return trust_judge(&forest->trust, identity, forest->now_ms) == REFUSED_NOT;
+}
+
+bool forest_certificate_at(const struct forest *forest, size_t i,
+                           const struct certificate **certificate, struct bytes *signed_form)
+{
+    if (i >= forest->trust.certificate_count) {
+        return false;
+    }
+    *certificate = trust_certificate_at(&forest->trust, i, signed_form);
+    return true;
+}
