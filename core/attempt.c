@@ -102,7 +102,7 @@ static void report_item(struct forest *forest, struct session *session, const st
     struct work *work = attempt_held(forest, session, &result.task, result.attempt);
     if (refusal != REFUSED_NOT) {
         emit_stale(forest, EFFECT_REFUSE, session->index, &result.task, result.attempt, refusal);
-        if (refusal == REFUSED_STALE && work) {
+        if (refusal == REFUSED_STALE && work && work->stopping) {
             roster_release(forest, work); /* it had been told to stop, and is done now */
         }
         return;
