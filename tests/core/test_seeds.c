@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * A thousand seeds of two forests with different hash keys, fed the same random commands: after
+ * each, equal effects, every invariant, and now and then equal snapshots, from which a third one
+ * joins.
+ *
+ *   GROVE_SEEDS=n   runs the first n seeds instead of 1,000
+ *   GROVE_SEED=n    runs that one alone, and prints each command with its effects */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/forest.h"
+#include "tests/support/swarm.h"
+
+#define REPLICAS 3
+
+struct replica {
+    struct forest *forest; /* NULL: has not joined yet */
+    struct effects effects;
+    struct effects owed;
+    struct buffer snapshot;
+};
+
+/* What the last effect said about an attempt that some session got: Assign, Resume or Stop. */
+struct said {
+    struct id task;
+    uint32_t attempt;
+    uint64_t session;
+    enum effect_kind kind;
+};
+
+#define SAID_MOST 16384
+
+struct run {
+    struct said *said;
+    size_t said_count;
+    struct swarm *swarm;
+    struct forest_options options[REPLICAS];
+    struct replica replicas[REPLICAS];
+    bool verbose;
+};
+
+/* What all seeds together have reached, so that the swarm cannot rust. */
+struct reached {
+    uint64_t effects[EFFECT_TRUSTED + 1];
+    uint64_t refusals[REFUSED_COUNT];
+    uint64_t succeeded, failed, cancelled, losses, retries;
+    uint64_t restored, commands;
+    size_t most_tasks, largest_snapshot;
+};
+
+static void print_effects(const char *title, const struct effects *effects)
+{
+    struct buffer line = {0};
+
+    for (size_t i = 0; i < effects->count; i++) {
+        buffer_reset(&line);
+        effect_print(&effects->list[i], &line);
+        print_message("%s %.*s\n", title, (int)line.size, (const char *)line.data);
+    }
+    buffer_clear(&line);
+}
+
+/* Only whoever proposed a command hears its answers. */
+static bool is_for_all(const struct effect *effect)
+{
+    return effect->kind != EFFECT_ANSWER && effect->kind != EFFECT_DONE;
+}
+
+static bool effect_equal(const struct effect *a, const struct effect *b)
+{
+    return a->kind == b->kind && a->refusal == b->refusal && a->position == b->position &&
+           a->attempt == b->attempt && a->session == b->session && id_equal(&a->task, &b->task) &&
+           digest_equal(&a->digest, &b->digest) && a->settled == b->settled;
+}
+
+static void expect_equal_effects(struct run *run, const struct effects *a, const struct effects *b)
+{
+    bool equal = true;
+    size_t k = 0;
+
+    for (size_t i = 0; equal && i < a->count; i++) {
+        if (is_for_all(&a->list[i])) {
+            equal = k < b->count && effect_equal(&a->list[i], &b->list[k]);
+            k++;
+        }
+    }
+    if (!equal || k != b->count) {
+        print_effects("one", a);
+        print_effects("other", b);
+        fail_msg("%s: effects differ", swarm_describe(run->swarm));
+    }
+}
+
+static bool append(void *context, const void *data, size_t size)
+{
+    buffer_append(context, data, size);
+    return true;
+}
+
+static void take_snapshot(struct replica *replica)
+{
+    buffer_reset(&replica->snapshot);
+    assert_true(forest_snapshot(replica->forest, append, &replica->snapshot));
+}
+
+static void expect_equal_snapshots(struct run *run)
+{
+    take_snapshot(&run->replicas[0]);
+    for (size_t i = 1; i < REPLICAS && run->replicas[i].forest; i++) {
+        take_snapshot(&run->replicas[i]);
+        if (!bytes_equal(buffer_bytes(&run->replicas[0].snapshot),
+                         buffer_bytes(&run->replicas[i].snapshot))) {
+            fail_msg("%s: snapshots 0 and %zu differ", swarm_describe(run->swarm), i);
+        }
+    }
+}
+
+/* The third replica joins (again) from a snapshot of the second. */
+static void join(struct run *run, struct reached *reached)
+{
+    struct replica *replica = &run->replicas[2];
+
+    forest_destroy(replica->forest);
+    replica->forest = NULL;
+    take_snapshot(&run->replicas[1]);
+    const enum grove_status status = forest_restore(
+        &run->options[2], buffer_bytes(&run->replicas[1].snapshot), &replica->forest);
+    if (status != GROVE_OK) {
+        fail_msg("%s: restoring: %s", swarm_describe(run->swarm), grove_status_text(status));
+    }
+    reached->restored++;
+    if (run->replicas[1].snapshot.size > reached->largest_snapshot) {
+        reached->largest_snapshot = run->replicas[1].snapshot.size;
+    }
+}
+
+static void check(struct run *run, size_t i)
+{
+    const char *broken = forest_check(run->replicas[i].forest);
+
+    if (broken) {
+        fail_msg("%s: forest %zu: %s", swarm_describe(run->swarm), i, broken);
+    }
+}
+
+/* ---- a shadow of what is owed */
+
+static void hear(struct run *run, const struct effect *effect)
+{
+    size_t i = 0;
+
+    while (i < run->said_count &&
+           !(run->said[i].attempt == effect->attempt && run->said[i].session == effect->session &&
+             id_equal(&run->said[i].task, &effect->task))) {
+        i++;
+    }
+    if (i == run->said_count) {
+        assert_true(run->said_count < SAID_MOST);
+        run->said_count++;
+    }
+    run->said[i] = (struct said){effect->task, effect->attempt, effect->session, effect->kind};
+}
+
+/* Forgets what is over: the attempt is held no more, or its session is gone. */
+static void forget_said(struct run *run)
+{
+    const struct forest *forest = run->replicas[0].forest;
+    struct session_view session;
+    struct task_view task;
+
+    for (size_t i = run->said_count; i-- > 0;) {
+        const struct said *said = &run->said[i];
+        if (!forest_task(forest, &said->task, &task) || task.session != said->session ||
+            task.attempt != said->attempt || !forest_session(forest, said->session - 1, &session) ||
+            session.session != said->session) {
+            run->said[i] = run->said[--run->said_count];
+        }
+    }
+}
+
+static bool is_owed(const struct effects *owed, const struct said *said)
+{
+    for (size_t i = 0; i < owed->count; i++) {
+        const struct effect *effect = &owed->list[i];
+        if (effect->kind == said->kind && effect->attempt == said->attempt &&
+            effect->session == said->session && id_equal(&effect->task, &said->task)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The state alone tells a new leader exactly what the effects have said so far. */
+static void expect_what_is_owed(struct run *run)
+{
+    struct effects *owed = &run->replicas[0].owed;
+    struct task_view task;
+    size_t count = 0;
+
+    effects_reset(owed);
+    forest_outstanding(run->replicas[0].forest, 0, owed);
+    forget_said(run);
+    for (size_t i = 0; i < run->said_count; i++) {
+        const struct said *said = &run->said[i];
+        if (forest_task(run->replicas[0].forest, &said->task, &task) &&
+            task.state == TASK_WAITING) {
+            continue; /* the worker has it, and waits */
+        }
+        count++;
+        if (!is_owed(owed, said)) {
+            print_effects("owed", owed);
+            fail_msg("%s: not owed: attempt %u of session %llu, kind %d",
+                     swarm_describe(run->swarm), said->attempt, (unsigned long long)said->session,
+                     (int)said->kind);
+        }
+    }
+    if (count != owed->count) {
+        print_effects("owed", owed);
+        fail_msg("%s: %zu are owed, not %zu", swarm_describe(run->swarm), count, owed->count);
+    }
+    for (size_t i = 1; i < REPLICAS && run->replicas[i].forest; i++) {
+        effects_reset(&run->replicas[i].owed);
+        forest_outstanding(run->replicas[i].forest, 0, &run->replicas[i].owed);
+        expect_equal_effects(run, owed, &run->replicas[i].owed);
+    }
+}
+
+static void listen(struct run *run, const struct effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct effect *effect = &effects->list[i];
+        if (effect->kind == EFFECT_ASSIGN || effect->kind == EFFECT_RESUME ||
+            (effect->kind == EFFECT_STOP && effect->refusal == REFUSED_NOT)) {
+            hear(run, effect);
+        }
+    }
+    if (run->said_count > SAID_MOST / 2 || swarm_draw(run->swarm, 8) == 0) {
+        expect_what_is_owed(run);
+    }
+}
+
+/* ---- running */
+
+static void note_effects(struct reached *reached, const struct effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        reached->effects[effects->list[i].kind]++;
+        reached->refusals[effects->list[i].refusal]++;
+    }
+}
+
+/* Only the leader knows the token. */
+static void apply(struct run *run, const struct command *command)
+{
+    for (size_t i = 0; i < REPLICAS && run->replicas[i].forest; i++) {
+        struct command copy = *command;
+        copy.token = i == 0 ? command->token : 0;
+        effects_reset(&run->replicas[i].effects);
+        forest_apply(run->replicas[i].forest, &copy, &run->replicas[i].effects);
+    }
+}
+
+static void step(struct run *run, struct reached *reached)
+{
+    const struct command *command = swarm_next(run->swarm, run->replicas[0].forest);
+
+    if (run->verbose) {
+        print_message("%s\n", swarm_describe(run->swarm));
+    }
+    apply(run, command);
+    if (run->verbose) {
+        print_effects("   ", &run->replicas[0].effects);
+    }
+    note_effects(reached, &run->replicas[0].effects);
+    for (size_t i = 1; i < REPLICAS && run->replicas[i].forest; i++) {
+        expect_equal_effects(run, &run->replicas[0].effects, &run->replicas[i].effects);
+    }
+    swarm_learn(run->swarm, &run->replicas[0].effects);
+    listen(run, &run->replicas[0].effects);
+    check(run, swarm_draw(run->swarm, run->replicas[2].forest ? 3 : 2));
+    reached->commands++;
+}
+
+static void note_counters(struct run *run, struct reached *reached)
+{
+    const struct forest_counters *counters = forest_counters(run->replicas[0].forest);
+    uint64_t tasks = 0;
+
+    reached->succeeded += counters->succeeded;
+    reached->failed += counters->failed;
+    reached->cancelled += counters->cancelled;
+    reached->losses += counters->losses;
+    reached->retries += counters->retries;
+    for (size_t i = 0; i < TASK_STATE_COUNT; i++) {
+        tasks += counters->state[i];
+    }
+    if (tasks > reached->most_tasks) {
+        reached->most_tasks = tasks;
+    }
+}
+
+static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
+{
+    struct run run = {.swarm = swarm_create(seed), .verbose = verbose};
+
+    run.said = calloc(SAID_MOST, sizeof(*run.said));
+    assert_non_null(run.said);
+    for (uint8_t i = 0; i < REPLICAS; i++) {
+        run.options[i] = swarm_options(run.swarm, i);
+    }
+    run.replicas[0].forest = forest_create(&run.options[0]);
+    run.replicas[1].forest = forest_create(&run.options[1]);
+    const uint32_t steps = 50 + swarm_draw(run.swarm, 300);
+    for (uint32_t i = 0; i < steps; i++) {
+        step(&run, reached);
+        if (swarm_draw(run.swarm, 25) == 0) {
+            expect_equal_snapshots(&run);
+        }
+        if (swarm_draw(run.swarm, 60) == 0) {
+            join(&run, reached);
+        }
+    }
+    expect_equal_snapshots(&run);
+    note_counters(&run, reached);
+    for (size_t i = 0; i < REPLICAS; i++) {
+        forest_destroy(run.replicas[i].forest);
+        effects_clear(&run.replicas[i].effects);
+        effects_clear(&run.replicas[i].owed);
+        buffer_clear(&run.replicas[i].snapshot);
+    }
+    free(run.said);
+    swarm_destroy(run.swarm);
+}
+
+static void print_reached(const struct reached *reached)
+{
+    print_message("%llu commands, %llu succeeded, %llu failed, %llu cancelled, %llu losses, "
+                  "%llu retries, %llu restored, up to %zu tasks, snapshots up to %zu bytes\n",
+                  (unsigned long long)reached->commands, (unsigned long long)reached->succeeded,
+                  (unsigned long long)reached->failed, (unsigned long long)reached->cancelled,
+                  (unsigned long long)reached->losses, (unsigned long long)reached->retries,
+                  (unsigned long long)reached->restored, reached->most_tasks,
+                  reached->largest_snapshot);
+    for (size_t i = 0; i <= EFFECT_TRUSTED; i++) {
+        print_message("effect %zu: %llu  ", i, (unsigned long long)reached->effects[i]);
+    }
+    print_message("\n");
+    for (int i = 0; i < REFUSED_COUNT; i++) {
+        if (reached->refusals[i] > 0) {
+            print_message("%s: %llu  ", refusal_name((enum refusal)i),
+                          (unsigned long long)reached->refusals[i]);
+        }
+    }
+    print_message("\n");
+}
+
+/* A swarm that meets only refusals would prove nothing. */
+static void expect_every_corner(const struct reached *reached)
+{
+    for (size_t i = 0; i <= EFFECT_TRUSTED; i++) {
+        assert_true(reached->effects[i] > 0);
+    }
+    assert_true(reached->succeeded > 0 && reached->failed > 0);
+    assert_true(reached->losses > 0 && reached->retries > 0 && reached->restored > 0);
+}
+
+static void forests_fed_the_same_commands_stay_equal(void **state)
+{
+    const char *one = getenv("GROVE_SEED");
+    const char *many = getenv("GROVE_SEEDS");
+    const uint64_t seeds = many ? strtoull(many, NULL, 10) : 1000;
+    struct reached reached = {0};
+
+    (void)state;
+    if (one) {
+        run_seed(strtoull(one, NULL, 10), true, &reached);
+        print_reached(&reached);
+        return;
+    }
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        run_seed(seed, false, &reached);
+    }
+    print_reached(&reached);
+    if (seeds >= 100) {
+        expect_every_corner(&reached);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forests_fed_the_same_commands_stay_equal),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
