@@ -14,9 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IDLE_MS 10     /* a promise owed this long goes to disk alone */
-#define SPIN_NS 50000u /* waking an idle core costs as much */
-#define NO_LIMIT (-1)  /* for poll */
+#define IDLE_MS 10        /* a promise owed this long goes to disk alone */
+#define SPIN_NS 50000u    /* waking an idle core costs as much */
+#define NO_LIMIT (-1)     /* for poll */
+#define EXPECT_NS 200000u /* a group that is expected comes in this time, or sleep again */
 #define SPARE_RETRY_NS UINT64_C(1000000000)
 
 STAILQ_HEAD(write_list, journal_write);
@@ -38,6 +39,7 @@ struct journal {
     uint64_t forget; /* asked for */
     bool stop;
     bool asleep;
+    bool expected;    /* journal_expect was called in its sleep */
     atomic_bool work; /* something was queued: read without the mutex while spinning */
     int wake;         /* eventfd: to the journal thread */
     int done;         /* eventfd: to the loop */
@@ -144,15 +146,22 @@ static bool take(struct journal *journal, struct write_list *groups, enum task *
     return taken;
 }
 
-static void spin(struct journal *journal)
+static void spin(struct journal *journal, uint64_t until_ns)
 {
-    uint64_t until_ns = journal->idle_since_ns + SPIN_NS;
-
     while (!atomic_load(&journal->work) && journal->options.now_ns() < until_ns) {
 #if defined(__x86_64__)
         __builtin_ia32_pause();
 #endif
     }
+}
+
+static bool take_expectation(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->mutex);
+    bool expected = journal->expected;
+    journal->expected = false;
+    pthread_mutex_unlock(&journal->mutex);
+    return expected;
 }
 
 static enum task next_task(struct journal *journal, struct write_list *groups)
@@ -161,7 +170,7 @@ static enum task next_task(struct journal *journal, struct write_list *groups)
     enum task task;
 
     if (journal->brief) {
-        spin(journal);
+        spin(journal, journal->idle_since_ns + SPIN_NS);
     }
     while (!take(journal, groups, &task)) {
         bool owed = do_chores(journal);
@@ -169,6 +178,9 @@ static enum task next_task(struct journal *journal, struct write_list *groups)
             return IDLE;
         }
         silence(journal->wake);
+        if (take_expectation(journal)) {
+            spin(journal, journal->options.now_ns() + EXPECT_NS);
+        }
     }
     journal->brief = journal->options.now_ns() - journal->idle_since_ns < SPIN_NS;
     return task;
@@ -343,6 +355,17 @@ void journal_append(struct journal *journal, struct journal_write *write)
     pthread_mutex_lock(&journal->mutex);
     STAILQ_INSERT_TAIL(&journal->queued, write, link);
     wake_thread(journal);
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+void journal_expect(struct journal *journal)
+{
+    pthread_mutex_lock(&journal->mutex);
+    if (journal->asleep) {
+        journal->asleep = false;
+        journal->expected = true;
+        ring(journal->wake);
+    }
     pthread_mutex_unlock(&journal->mutex);
 }
 

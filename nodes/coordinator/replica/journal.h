@@ -61,6 +61,9 @@ enum grove_status journal_start(struct journal *journal, const struct recovery *
 /* Queues a group. Takes it, and all it points to, until `done`. */
 void journal_append(struct journal *journal, struct journal_write *write);
 
+/* Wakes the thread for a group that is about to come, so that waking costs it no time. */
+void journal_expect(struct journal *journal);
+
 /* Readable when journal_turn has something to do. */
 int journal_fd(const struct journal *journal);
 

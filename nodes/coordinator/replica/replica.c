@@ -393,6 +393,11 @@ enum grove_status replica_propose(struct replica *replica, const uint8_t *data, 
     return GROVE_OK;
 }
 
+void replica_expect(struct replica *replica)
+{
+    journal_expect(replica->journal);
+}
+
 enum grove_status replica_snapshot(struct replica *replica)
 {
     if (!replica_is_leader(replica)) {

@@ -116,6 +116,11 @@ bool replica_is_busy(const struct replica *replica);
 enum grove_status replica_propose(struct replica *replica, const uint8_t *data, size_t size)
     GROVE_CHECKED;
 
+/* Says that a group will probably be proposed within some 100 us (a batch is being verified, say).
+ * The journal thread wakes now and not then: 40 us less for a group that comes alone. Costs next to
+ * nothing while the journal is busy. */
+void replica_expect(struct replica *replica);
+
 /* Begins a snapshot; replica_status tells when it is done. The replica begins them by itself when
  * the log since the last exceeds both the threshold and that snapshot's size.
  *

@@ -173,6 +173,9 @@ static enum grove_status begin_segment(struct store *store, size_t size, struct 
     if (status != GROVE_OK) {
         return status;
     }
+    if (store->fd >= 0) { /* only the next start reads the full one */
+        posix_fadvise(store->fd, 0, 0, POSIX_FADV_DONTNEED);
+    }
     close_file(&store->fd);
     store->fd = store->spare;
     store->spare = -1;
