@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The loop of a coordinator.
+ *
+ *   task socket ─▶ ingress ─▶ pool ─▶ proposals ─▶ replica ─▶ machine ─▶ egress ─▶ task socket
+ */
+#include "nodes/coordinator/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nodes/coordinator/roster.h"
+#include "nodes/host/clock.h"
+#include "nodes/host/log.h"
+
+#define TICK_MS 30u /* of consensus, of silence, and of what is due */
+
+void coordinator_refresh(struct coordinator *coordinator)
+{
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    coordinator->egress.now_ms = now_ms;
+    coordinator->egress.stamp_ms = stamp_now(&coordinator->stamp, clock_unix_ms(), now_ms);
+}
+
+/* ---- the ledger */
+
+/* Sessions keep what they were shown; with new certificates each is shown again. */
+static void publish(struct coordinator *coordinator)
+{
+    struct session *session;
+
+    roster_publish(coordinator->machine.forest, coordinator->zap);
+    TAILQ_FOREACH(session, &coordinator->sessions.oldest_first, order) {
+        shown_forget_signers(&session->shown);
+    }
+    coordinator->egress.roster_changed = false;
+}
+
+static void give_back(struct coordinator *coordinator)
+{
+    struct job *job;
+
+    while ((job = proposals_land(&coordinator->proposals)) != NULL) {
+        jobs_give_back(&coordinator->jobs, job);
+    }
+    coordinator->expire_pending = false;
+    coordinator->forget_pending = false;
+}
+
+void coordinator_land(struct coordinator *coordinator)
+{
+    struct machine *machine = &coordinator->machine;
+
+    if (!coordinator->proposals.is_in_flight || machine->tokens != NULL) {
+        return;
+    }
+    egress_apply(&coordinator->egress, &machine->effects, machine->index);
+    effects_reset(&machine->effects);
+    give_back(coordinator);
+    if (coordinator->egress.roster_changed) {
+        publish(coordinator);
+    }
+}
+
+/* The group will not come back: whoever asked hears so, and asks again. */
+static void fail(struct coordinator *coordinator, enum grove_status status)
+{
+    const enum refusal refusal = status == GROVE_NO_LEADER ? REFUSED_NO_LEADER : REFUSED_TOO_LARGE;
+    struct job *job;
+
+    coordinator->machine.tokens = NULL;
+    coordinator->machine.token_count = 0;
+    STAILQ_FOREACH(job, &coordinator->proposals.in_flight, link) {
+        egress_refuse_job(&coordinator->egress, job, refusal);
+    }
+    give_back(coordinator);
+}
+
+void coordinator_propose(struct coordinator *coordinator)
+{
+    struct proposal proposal;
+    enum grove_status status;
+
+    if (replica_is_busy(coordinator->replica) ||
+        !proposals_next(&coordinator->proposals, coordinator->egress.stamp_ms, &proposal)) {
+        return;
+    }
+    coordinator->machine.tokens = proposal.tokens;
+    coordinator->machine.token_count = proposal.count;
+    status = replica_propose(coordinator->replica, proposal.entry.data, proposal.entry.size);
+    if (status != GROVE_OK) {
+        fail(coordinator, status);
+    }
+}
+
+/* Time that passes is a command like any other; one at a time, for each moves but so much. */
+static void propose_what_is_due(struct coordinator *coordinator)
+{
+    static const struct command expire = {.kind = COMMAND_EXPIRE};
+    static const struct command forget = {.kind = COMMAND_FORGET};
+    const struct forest *forest = coordinator->machine.forest;
+    const uint64_t stamp_ms = coordinator->egress.stamp_ms;
+
+    if (!coordinator->expire_pending && forest_due_ms(forest) <= stamp_ms) {
+        proposals_add_own(&coordinator->proposals, &expire);
+        coordinator->expire_pending = true;
+    }
+    if (!coordinator->forget_pending && forest_has_forgettable(forest, stamp_ms)) {
+        proposals_add_own(&coordinator->proposals, &forget);
+        coordinator->forget_pending = true;
+    }
+}
+
+/* ---- the loop */
+
+void coordinator_on_task(void *context, const struct bus_message *message)
+{
+    struct coordinator *coordinator = context;
+
+    coordinator_refresh(coordinator);
+    ingress_receive(&coordinator->ingress, message);
+}
+
+/* A slow reader is dropped: it asks again. */
+void coordinator_on_stats(void *context, const struct bus_message *message)
+{
+    struct coordinator *coordinator = context;
+    enum grove_status status;
+
+    coordinator_refresh(coordinator);
+    if (!message->has_user || message->status != GROVE_OK) {
+        coordinator->ingress.counters.dropped++;
+        return;
+    }
+    buffer_reset(&coordinator->stats_frame);
+    stats_answer(&coordinator->stats, bus_frame_bytes(message->frame), &coordinator->stats_frame);
+    status = bus_send(coordinator->stats_socket, &message->route, &message->envelope,
+                      buffer_bytes(&coordinator->stats_frame));
+    if (status != GROVE_OK) {
+        coordinator->egress.counters.gone++;
+    }
+}
+
+static void on_verified(void *context)
+{
+    struct coordinator *coordinator = context;
+
+    coordinator_refresh(coordinator);
+    ingress_collect(&coordinator->ingress);
+}
+
+static void on_ledger(void *context)
+{
+    struct coordinator *coordinator = context;
+
+    coordinator_refresh(coordinator);
+    replica_turn(coordinator->replica);
+    coordinator_land(coordinator);
+}
+
+static void on_tick(void *context)
+{
+    struct coordinator *coordinator = context;
+
+    coordinator_refresh(coordinator);
+    replica_tick(coordinator->replica);
+    coordinator_land(coordinator);
+    coordinator->ingress.is_leader = replica_is_leader(coordinator->replica);
+    ingress_tick(&coordinator->ingress);
+}
+
+/* The journal gets its group before the peers get their messages: it is the longer way. */
+static void on_turn_end(void *context)
+{
+    struct coordinator *coordinator = context;
+
+    propose_what_is_due(coordinator);
+    coordinator_propose(coordinator);
+    egress_flush(&coordinator->egress);
+}
+
+enum grove_status coordinator_wire(struct coordinator *coordinator)
+{
+    const uint32_t spin_us = coordinator->options.spin_us;
+    struct pool_options pool = {
+        .threads = coordinator->options.threads,
+        .spin_us = spin_us,
+        .work = verify_job,
+        .context = &coordinator->verifier,
+    };
+
+    coordinator->verified = bus_signal_create(coordinator->bus, on_verified, coordinator);
+    pool.ready = coordinator->verified;
+    coordinator->pool = pool_create(&pool);
+    coordinator->ingress.pool = coordinator->pool;
+    bus_at_turn_end(coordinator->bus, on_turn_end, coordinator);
+    return bus_every(coordinator->bus, TICK_MS, on_tick, coordinator);
+}
+
+enum grove_status coordinator_run(struct coordinator *coordinator, char *error)
+{
+    struct bus *bus = coordinator->bus;
+    const int fd = replica_fd(coordinator->replica);
+
+    if (bus_watch(bus, fd, on_ledger, coordinator) != GROVE_OK) {
+        snprintf(error, COORDINATOR_ERROR_SIZE, "the loop has no room for the ledger");
+        return GROVE_IO;
+    }
+    bus_run(bus);
+    bus_unwatch(bus, fd);
+    return GROVE_OK;
+}
+
+void coordinator_stop(struct coordinator *coordinator)
+{
+    bus_stop(coordinator->bus);
+}
+
+uint16_t coordinator_task_port(const struct coordinator *coordinator)
+{
+    return bus_port(coordinator->task_socket);
+}
+
+uint16_t coordinator_stats_port(const struct coordinator *coordinator)
+{
+    return bus_port(coordinator->stats_socket);
+}

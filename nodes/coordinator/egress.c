@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What each effect means to the sessions here. */
+#include "nodes/coordinator/egress.h"
+
+#include <assert.h>
+
+#include "core/message.h"
+
+void egress_init(struct egress *egress, const uint8_t hash_key[16])
+{
+    *egress = (struct egress){.session_ms = LIMIT_SESSION_MS};
+    TAILQ_INIT(&egress->due);
+    verdicts_init(&egress->verdicts, hash_key);
+}
+
+void egress_clear(struct egress *egress)
+{
+    verdicts_clear(&egress->verdicts);
+    excerpts_clear(&egress->excerpts);
+    buffer_clear(&egress->asked);
+    buffer_clear(&egress->asked_ids);
+    buffer_clear(&egress->frame);
+    buffer_clear(&egress->root);
+    buffer_clear(&egress->assignments);
+    buffer_clear(&egress->ids);
+}
+
+void egress_due(struct egress *egress, struct session *session)
+{
+    if (!session->is_due && session->is_open) {
+        session->is_due = true;
+        TAILQ_INSERT_TAIL(&egress->due, session, due);
+    }
+}
+
+void egress_end(struct egress *egress, struct session *session)
+{
+    if (session->is_due) {
+        session->is_due = false;
+        TAILQ_REMOVE(&egress->due, session, due);
+    }
+    waiters_drop(egress->waiters, session);
+    seat_unbind(session);
+    sessions_close(egress->sessions, session);
+}
+
+/* ---- answers to jobs */
+
+/* Makes room for the answers of a batch: a job has them at all positions, or none. */
+static void begin_answers(struct job *job)
+{
+    if (job->ids.size == 0) {
+        memset(buffer_extend(&job->ids, job->item_count * sizeof(struct id)), 0,
+               job->item_count * sizeof(struct id));
+        memset(buffer_extend(&job->settled, job->item_count), 0, job->item_count);
+    }
+}
+
+static void notify_later(struct egress *egress, struct session *session, const struct id *task)
+{
+    buffer_append(&session->settled, task, sizeof(*task));
+    egress_due(egress, session);
+}
+
+/* The waiter is there before the effects that follow: none that settles this task is missed. */
+static void on_answer(struct egress *egress, const struct effect *effect)
+{
+    struct job *job = jobs_find(egress->jobs, effect->token);
+
+    if (job == NULL || effect->position >= job->item_count) {
+        return;
+    }
+    begin_answers(job);
+    if (effect->refusal != REFUSED_NOT) {
+        const struct job_refused refused = {
+            .position = effect->position, .refusal = effect->refusal, .conflict = effect->digest};
+
+        buffer_append(&job->refused, &refused, sizeof(refused));
+        return;
+    }
+    memcpy(job->ids.data + effect->position * sizeof(struct id), &effect->task, sizeof(struct id));
+    job->settled.data[effect->position] = effect->settled;
+    if (!job->wait || !job->session->is_open) {
+        return;
+    }
+    if (effect->settled) {
+        notify_later(egress, job->session, &effect->task);
+    } else {
+        waiters_add(egress->waiters, job->session, &effect->task);
+    }
+}
+
+/* The attempt hears of a child it awaits: when it ends, or now. */
+static void await_child(struct egress *egress, struct session *session, const struct waits *waits,
+                        const struct id *child)
+{
+    struct task_view view;
+
+    if (!forest_task(egress->forest, child, &view) || view.is_root ||
+        !id_equal(&view.parent, &waits->task)) {
+        return;
+    }
+    if (task_state_is_open(view.state)) {
+        waiters_add(egress->waiters, session, child);
+    } else {
+        notify_later(egress, session, child);
+    }
+}
+
+static void await_children(struct egress *egress, const struct job *job, const struct waits *waits)
+{
+    const struct id *ids = (const struct id *)(const void *)job->ids.data;
+    struct task_view view;
+
+    if (!forest_task(egress->forest, &waits->task, &view) || view.session != job->worker ||
+        view.attempt != waits->attempt) {
+        return;
+    }
+    for (size_t at = 0; at + sizeof(struct id) <= waits->awaited.size; at += sizeof(struct id)) {
+        struct id child;
+
+        memcpy(&child, waits->awaited.data + at, sizeof(child));
+        await_child(egress, job->session, waits, &child);
+    }
+    for (size_t i = 0; i < waits->positions.size; i++) {
+        const uint8_t position = waits->positions.data[i];
+
+        if ((position + 1u) * sizeof(struct id) <= job->ids.size) {
+            await_child(egress, job->session, waits, &ids[position]);
+        }
+    }
+}
+
+static void await_all(struct egress *egress, const struct job *job)
+{
+    struct expand expand;
+    struct bytes element;
+    struct waits waits;
+
+    if (!job->session->is_open || wire_expand_decode(job->body, &expand) != GROVE_OK) {
+        return;
+    }
+    while (wire_next(&expand.waits, &element)) {
+        if (wire_waits_decode(element, &waits) == GROVE_OK) {
+            await_children(egress, job, &waits);
+        }
+    }
+}
+
+/* A message that held a batch is accepted item by item; any other is done. */
+static void answer_job(struct egress *egress, struct job *job)
+{
+    if (job->outcome != REFUSED_NOT) {
+        egress_refuse_job(egress, job, job->outcome);
+        return;
+    }
+    if (job->type == MESSAGE_SUBMIT || job->type == MESSAGE_EXPAND) {
+        egress_accept(egress, job);
+    } else if (job->type != MESSAGE_ENLIST) {
+        egress_done(egress, job->session, &job->envelope, job->correlation);
+    }
+    if (job->type == MESSAGE_EXPAND) {
+        await_all(egress, job);
+    }
+    if (job->type == MESSAGE_GOODBYE && job->session->is_open) {
+        egress_end(egress, job->session);
+    }
+}
+
+static void on_done(struct egress *egress, const struct effect *effect)
+{
+    struct job *job = jobs_find(egress->jobs, effect->token);
+
+    if (job == NULL) {
+        return;
+    }
+    job->done_count++;
+    if (job->outcome == REFUSED_NOT) {
+        job->outcome = effect->refusal;
+    }
+    if (job->done_count == job->command_count) {
+        answer_job(egress, job);
+    }
+}
+
+/* ---- workers */
+
+static void on_enlisted(struct egress *egress, const struct effect *effect)
+{
+    struct seat *seat = seats_take(egress->seats, effect->session, egress->now_ms);
+    struct job *job = jobs_find(egress->jobs, effect->token);
+
+    seat->is_retiring = false;
+    if (job != NULL && job->session->is_open) {
+        seat_bind(seat, job->session);
+        egress_welcome(egress, job->session, &job->envelope, job->correlation);
+    }
+}
+
+/* Whoever spoke for the seat learns that it must enlist anew. */
+static void on_retired(struct egress *egress, const struct effect *effect)
+{
+    struct seat *seat = seats_find(egress->seats, effect->session);
+    struct session *session;
+
+    if (seat == NULL) {
+        return;
+    }
+    session = seat->session;
+    seats_remove(egress->seats, seat);
+    if (session != NULL) {
+        const struct bus_message unasked = {.envelope = session->envelope};
+
+        buffer_reset(&session->assigns);
+        buffer_reset(&session->resumes);
+        buffer_reset(&session->stops);
+        egress_refuse(egress, session, &unasked, 0, REFUSED_NO_WORKER_SESSION, 0);
+    }
+}
+
+static struct buffer *errands_of(struct session *session, enum effect_kind kind)
+{
+    if (kind == EFFECT_ASSIGN) {
+        return &session->assigns;
+    }
+    return kind == EFFECT_RESUME ? &session->resumes : &session->stops;
+}
+
+/* An errand for the session that speaks for a worker now. Without one it is owed: the worker's next
+ * heartbeats show that it has not come. */
+static void owe(struct egress *egress, const struct effect *effect)
+{
+    struct seat *seat = seats_find(egress->seats, effect->session);
+    struct session *session = seat != NULL ? seat->session : NULL;
+
+    if (session == NULL) {
+        return;
+    }
+    session_owe(errands_of(session, effect->kind), &effect->task, effect->attempt, effect->refusal);
+    egress_due(egress, session);
+}
+
+static void on_settled(struct egress *egress, const struct effect *effect)
+{
+    struct waiter *waiter = waiters_take(egress->waiters, &effect->task);
+
+    while (waiter != NULL) {
+        notify_later(egress, waiter->session, &effect->task);
+        waiter = waiters_release(egress->waiters, waiter);
+    }
+    progress_forget(egress->progress, &effect->task);
+}
+
+static void perform(struct egress *egress, const struct effect *effect)
+{
+    switch (effect->kind) {
+    case EFFECT_ANSWER:
+        on_answer(egress, effect);
+        break;
+    case EFFECT_DONE:
+        on_done(egress, effect);
+        break;
+    case EFFECT_ENLISTED:
+        on_enlisted(egress, effect);
+        break;
+    case EFFECT_RETIRED:
+        on_retired(egress, effect);
+        break;
+    case EFFECT_ASSIGN:
+    case EFFECT_RESUME:
+    case EFFECT_STOP:
+    case EFFECT_REFUSE:
+        owe(egress, effect);
+        break;
+    case EFFECT_SETTLED:
+        on_settled(egress, effect);
+        break;
+    case EFFECT_TRUSTED:
+        egress->roster_changed = true;
+        break;
+    }
+}
+
+void egress_apply(struct egress *egress, const struct effects *effects, uint64_t index)
+{
+    egress->index = index;
+    for (size_t i = 0; i < effects->count; i++) {
+        perform(egress, &effects->list[i]);
+    }
+}
+
+/* ---- the end of a turn */
+
+/* Stops first, for they make room; an outcome before the Resume that it causes. */
+static void serve(struct egress *egress, struct session *session)
+{
+    egress_drain(egress, session);
+    if (session_has_room(session)) {
+        egress_stop(egress, session);
+        egress_notify(egress, session);
+        egress_resume(egress, session);
+        if (session->seat != NULL) {
+            egress_assign(egress, session);
+        }
+    }
+    buffer_reset(&session->stops);
+    buffer_reset(&session->resumes);
+    buffer_reset(&session->assigns);
+}
+
+static bool is_served(const struct session *session)
+{
+    return session->backlog.size == 0 && session->settled.size == 0;
+}
+
+void egress_flush(struct egress *egress)
+{
+    struct session *session, *next;
+
+    if (TAILQ_EMPTY(&egress->due) && egress->asked.size == 0) {
+        return;
+    }
+    egress_answer_asked(egress);
+    TAILQ_FOREACH_SAFE(session, &egress->due, due, next) {
+        serve(egress, session);
+        if (session->is_choked) {
+            egress_end(egress, session);
+        } else if (is_served(session)) {
+            session->is_due = false;
+            TAILQ_REMOVE(&egress->due, session, due);
+        }
+    }
+    verdicts_reset(&egress->verdicts);
+}

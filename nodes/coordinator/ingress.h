@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Frames to jobs, or refusals. Checked in this order, cheap before dear; the first failure ends it
+ * and is counted by its reason:
+ *
+ *   one frame, size, version · User-Id present, and the session's · key held off · a session, or
+ *   Hello and its mesh · certificate good, role · type · (pool) body, signer, signature, items */
+#ifndef GROVE_COORDINATOR_INGRESS_H
+#define GROVE_COORDINATOR_INGRESS_H
+
+#include "nodes/coordinator/egress.h"
+#include "nodes/coordinator/penalties.h"
+#include "nodes/coordinator/pool.h"
+#include "nodes/coordinator/proposals.h"
+
+/* What an operator may ask of the ledger itself; true when it was begun. */
+typedef bool ingress_snapshot(void *context);
+
+struct ingress_counters {
+    uint64_t messages, size; /* received, bytes */
+    uint64_t dropped;        /* without an answer: no User-Id, or another's */
+    uint64_t verified;       /* batches whose seal verified */
+    uint64_t held_off;       /* keys, ever */
+};
+
+struct ingress {
+    /* borrowed; set before the first use */
+    struct egress *egress;
+    struct pool *pool;
+    struct proposals *proposals;
+    ingress_snapshot *snapshot;
+    void *snapshot_context;
+    bool is_leader;
+
+    struct penalties penalties;
+    uint32_t session_ms;
+    struct ingress_counters counters;
+};
+
+void ingress_init(struct ingress *ingress, const uint8_t hash_key[16]);
+void ingress_clear(struct ingress *ingress);
+
+/* Takes one message of the task socket.
+ *
+ *   message   hostile; its frame is held as long as the job that comes of it */
+void ingress_receive(struct ingress *ingress, const struct bus_message *message);
+
+/* Takes what the pool has done: proposals, or refusals. */
+void ingress_collect(struct ingress *ingress);
+
+/* Ends sessions that are silent, and proposes to retire silent workers. */
+void ingress_tick(struct ingress *ingress);
+
+#endif

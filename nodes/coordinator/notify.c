@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Outcomes to those who wait for them: results as their workers signed them, verdicts as this
+ * coordinator seals them. */
+#include "nodes/coordinator/egress.h"
+
+#include "core/message.h"
+#include "nodes/coordinator/reading.h"
+
+/* A Wait of this turn; its session is held. */
+struct asked {
+    struct session *session;
+    struct envelope envelope;
+    uint64_t correlation;
+    size_t first, count; /* of its ids */
+};
+
+static const struct id *ids_of(const struct buffer *buffer)
+{
+    return (const struct id *)(void *)buffer->data;
+}
+
+static size_t id_count(const struct buffer *buffer)
+{
+    return buffer->size / sizeof(struct id);
+}
+
+void egress_ask(struct egress *egress, struct session *session, const struct envelope *envelope,
+                uint64_t correlation, struct bytes ids)
+{
+    const struct asked asked = {
+        .session = session,
+        .envelope = *envelope,
+        .correlation = correlation,
+        .first = id_count(&egress->asked_ids),
+        .count = ids.size / sizeof(struct id),
+    };
+
+    session_hold(session);
+    buffer_append(&egress->asked, &asked, sizeof(asked));
+    buffer_append(&egress->asked_ids, ids.data, asked.count * sizeof(struct id));
+}
+
+static void collect(struct egress *egress, const struct buffer *ids)
+{
+    struct task_view view;
+
+    for (size_t i = 0; i < id_count(ids); i++) {
+        if (forest_task(egress->forest, &ids_of(ids)[i], &view) &&
+            !task_state_is_open(view.state) && !view.has_result) {
+            verdicts_add(&egress->verdicts, &view);
+        }
+    }
+}
+
+/* All verdicts that this turn sends, under one seal. Nearly always there are none, and only the
+ * first that is needed makes us look. */
+static void seal_verdicts(struct egress *egress)
+{
+    struct session *session;
+
+    if (egress->verdicts.is_sealed) {
+        return;
+    }
+    TAILQ_FOREACH(session, &egress->due, due) {
+        collect(egress, &session->settled);
+    }
+    collect(egress, &egress->asked_ids);
+    verdicts_seal(&egress->verdicts, &egress->credential->signer, &egress->credential->mesh);
+}
+
+static bool outcome_piece(struct egress *egress, const struct task_view *view, struct piece *piece)
+{
+    if (!view->has_result) {
+        seal_verdicts(egress);
+        return verdicts_find(&egress->verdicts, &view->id, piece);
+    }
+    *piece = (struct piece){
+        .seal = view->result_seal,
+        .leaves = view->result_leaves,
+        .path = view->result_path,
+        .path_count = view->result_path_count,
+        .index = view->result_index,
+        .item = view->result,
+    };
+    return true;
+}
+
+static void show_signer(struct egress *egress, struct session *session, const struct key *signer,
+                        struct wire_writer *writer)
+{
+    struct bytes signed_form;
+
+    if (shown_add_signer(&session->shown, signer) &&
+        forest_certificate(egress->forest, signer, &signed_form) != NULL) {
+        wire_put_bytes(writer, NOTIFY_CERTIFICATES, signed_form);
+    }
+}
+
+/* Puts the outcomes of as many tasks as fit; returns how many ids it took. What is not settled, or
+ * is forgotten meanwhile, is passed over: whoever misses it asks again. */
+static size_t put_outcomes(struct egress *egress, struct session *session, const struct id *ids,
+                           size_t count, struct wire_writer *writer)
+{
+    struct task_view view;
+    struct piece piece;
+    size_t size = 0;
+    size_t i;
+
+    excerpts_reset(&egress->excerpts);
+    for (i = 0; i < count && i < EGRESS_MESSAGE_ITEMS; i++) {
+        if (!forest_task(egress->forest, &ids[i], &view) || task_state_is_open(view.state) ||
+            !outcome_piece(egress, &view, &piece)) {
+            continue;
+        }
+        if (size > 0 && size + piece.item.size > EGRESS_MESSAGE_SIZE) {
+            break;
+        }
+        size += piece.item.size;
+        excerpts_add(&egress->excerpts, &piece);
+        show_signer(egress, session, &piece.seal->signer, writer);
+        egress->counters.notified++;
+    }
+    excerpts_put(&egress->excerpts, writer, NOTIFY_OUTCOMES);
+    return i;
+}
+
+void egress_notify(struct egress *egress, struct session *session)
+{
+    const size_t count = id_count(&session->settled);
+    struct wire_writer writer;
+    size_t i = 0;
+
+    while (i < count && session_has_room(session)) {
+        buffer_reset(&egress->frame);
+        wire_open(&writer, &egress->frame, MESSAGE_NOTIFY, 0);
+        i += put_outcomes(egress, session, ids_of(&session->settled) + i, count - i, &writer);
+        wire_close(&writer);
+        if (egress->excerpts.items.size > 0) {
+            egress_send(egress, session, NULL, buffer_bytes(&egress->frame));
+        }
+    }
+    if (i > 0) {
+        const size_t left = (count - i) * sizeof(struct id);
+
+        memmove(session->settled.data, session->settled.data + i * sizeof(struct id), left);
+        session->settled.size = left;
+    }
+}
+
+static void put_unknown(struct wire_writer *writer, size_t position, enum refusal refusal)
+{
+    const struct item_refused unknown = {
+        .position = (uint32_t)position,
+        .code = refusal,
+        .text = bytes_of_text(refusal_text(refusal)),
+    };
+
+    wire_put_item_refused(writer, NOTIFY_UNKNOWN, &unknown);
+}
+
+/* Sorts the ids of a Wait: unknown ones go into the answer, settled ones to egress->ids, and for
+ * the rest the session waits. */
+static void sort_ids(struct egress *egress, const struct asked *asked, struct wire_writer *writer)
+{
+    const struct id *ids = ids_of(&egress->asked_ids) + asked->first;
+    struct task_view view;
+
+    buffer_reset(&egress->ids);
+    for (size_t i = 0; i < asked->count; i++) {
+        const enum refusal refusal = reading_judge(egress->forest, asked->session, &ids[i], &view);
+
+        if (refusal != REFUSED_NOT) {
+            put_unknown(writer, i, refusal);
+        } else if (task_state_is_open(view.state)) {
+            waiters_add(egress->waiters, asked->session, &ids[i]);
+        } else {
+            buffer_append(&egress->ids, &ids[i], sizeof(ids[i]));
+        }
+    }
+}
+
+/* What does not fit into the answer follows as if it had been settled just now. */
+static void answer(struct egress *egress, const struct asked *asked)
+{
+    struct session *session = asked->session;
+    struct wire_writer writer;
+    size_t taken;
+
+    buffer_reset(&egress->frame);
+    wire_open(&writer, &egress->frame, MESSAGE_NOTIFY, asked->correlation);
+    sort_ids(egress, asked, &writer);
+    taken = put_outcomes(egress, session, ids_of(&egress->ids), id_count(&egress->ids), &writer);
+    wire_close(&writer);
+    egress_send(egress, session, &asked->envelope, buffer_bytes(&egress->frame));
+    if (taken < id_count(&egress->ids)) {
+        buffer_append(&session->settled, ids_of(&egress->ids) + taken,
+                      (id_count(&egress->ids) - taken) * sizeof(struct id));
+        egress_due(egress, session);
+    }
+}
+
+void egress_answer_asked(struct egress *egress)
+{
+    const struct asked *list = (const struct asked *)(void *)egress->asked.data;
+    const size_t count = egress->asked.size / sizeof(*list);
+
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].session->is_open) {
+            answer(egress, &list[i]);
+        }
+        session_release(list[i].session);
+    }
+    buffer_reset(&egress->asked);
+    buffer_reset(&egress->asked_ids);
+}

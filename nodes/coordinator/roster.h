@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Whom the ledger knows, published to the guard of the sockets. */
+#ifndef GROVE_COORDINATOR_ROSTER_H
+#define GROVE_COORDINATOR_ROSTER_H
+
+#include "core/forest.h"
+#include "nodes/host/zap.h"
+
+/* Publishes every certificate that was admitted, with its dates and whether it is revoked. */
+void roster_publish(const struct forest *forest, struct zap *zap);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Requests to verbs, and the head of each answer. */
+#include "nodes/coordinator/stats.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/id.h"
+
+json_t *stats_text(struct bytes bytes)
+{
+    json_t *text = json_stringn((const char *)bytes.data, bytes.size);
+
+    return text != NULL ? text : json_null();
+}
+
+json_t *stats_id(const struct id *id)
+{
+    char text[ID_TEXT_SIZE];
+
+    id_format(id, text);
+    return json_string(text);
+}
+
+size_t stats_size(const json_t *value)
+{
+    return json_dumpb(value, NULL, 0, JSON_COMPACT) + 1;
+}
+
+/* ---- requests */
+
+#define WORDS 3
+
+struct request {
+    char text[STATS_REQUEST_SIZE + 1];
+    const char *word[WORDS]; /* NULL where there is none */
+};
+
+/* False when it is too long or holds anything but printable ASCII, or too many words. */
+static bool parse(struct bytes bytes, struct request *request)
+{
+    size_t count = 0;
+    char *rest = NULL;
+
+    *request = (struct request){.word = {NULL}};
+    if (bytes.size == 0 || bytes.size > STATS_REQUEST_SIZE) {
+        return false;
+    }
+    for (size_t i = 0; i < bytes.size; i++) {
+        if (bytes.data[i] < ' ' || bytes.data[i] > '~') {
+            return false;
+        }
+        request->text[i] = (char)bytes.data[i];
+    }
+    for (char *word = strtok_r(request->text, " ", &rest); word != NULL;
+         word = strtok_r(NULL, " ", &rest)) {
+        if (count == WORDS) {
+            return false;
+        }
+        request->word[count++] = word;
+    }
+    return count > 0;
+}
+
+/* ---- verbs */
+
+static json_t *help(struct stats *stats, const struct request *request, const char **error);
+
+static json_t *counts(struct stats *stats, const struct request *request, const char **error)
+{
+    (void)request;
+    return stats_counts(stats, error);
+}
+
+static json_t *health(struct stats *stats, const struct request *request, const char **error)
+{
+    (void)request;
+    return stats_health(stats, error);
+}
+
+static json_t *workers(struct stats *stats, const struct request *request, const char **error)
+{
+    return stats_workers(stats, request->word[1], error);
+}
+
+static json_t *tree(struct stats *stats, const struct request *request, const char **error)
+{
+    return stats_tree(stats, request->word[1], request->word[2], error);
+}
+
+static json_t *task(struct stats *stats, const struct request *request, const char **error)
+{
+    return stats_task(stats, request->word[1], error);
+}
+
+static const struct verb {
+    const char *name;
+    const char *arguments;
+    const char *schema;
+    json_t *(*answer)(struct stats *stats, const struct request *request, const char **error);
+} verbs[] = {
+    {"health", "", "grove.health/1", health},
+    {"help", "", "grove.help/1", help},
+    {"stats", "", "grove.stats/1", counts},
+    {"task", "ID", "grove.task/1", task},
+    {"tree", "ID [CURSOR]", "grove.tree/1", tree},
+    {"workers", "[CURSOR]", "grove.workers/1", workers},
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static json_t *help(struct stats *stats, const struct request *request, const char **error)
+{
+    json_t *list = json_array();
+
+    (void)stats;
+    (void)request;
+    (void)error;
+    for (size_t i = 0; i < VERBS; i++) {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "verb", verbs[i].name, "arguments",
+                                              verbs[i].arguments, "schema", verbs[i].schema));
+    }
+    return json_pack("{s:o}", "verbs", list);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERBS; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Who leads, how far it is, and how old that may be: this replica's own state, on its leader. */
+static void put_head(struct stats *stats, json_t *answer, const char *schema)
+{
+    const bool is_leader = replica_is_leader(stats->replica);
+    json_t *leader =
+        is_leader ? json_string(stats->egress->credential->certificate.name) : json_null();
+
+    json_object_set_new(answer, "schema", json_string(schema));
+    json_object_set_new(answer, "leader", leader);
+    json_object_set_new(answer, "applied", json_integer((json_int_t)stats->machine->index));
+    json_object_set_new(answer, "stale_ms", is_leader ? json_integer(0) : json_null());
+}
+
+static void append_json(struct buffer *out, json_t *answer)
+{
+    const size_t size = json_dumpb(answer, NULL, 0, JSON_COMPACT);
+    char *at = (char *)buffer_extend(out, size);
+
+    assert(size > 0 && size <= LIMIT_STATS_PAGE);
+    json_dumpb(answer, at, size, JSON_COMPACT);
+    json_decref(answer);
+}
+
+void stats_answer(struct stats *stats, struct bytes bytes, struct buffer *out)
+{
+    const char *error = "a request is one line of words: try help";
+    const char *schema = "grove.error/1";
+    struct request request;
+    json_t *answer = NULL;
+
+    stats->requests++;
+    if (parse(bytes, &request)) {
+        const struct verb *verb = find_verb(request.word[0]);
+
+        error = "unknown verb: try help";
+        if (verb != NULL) {
+            answer = verb->answer(stats, &request, &error);
+            schema = answer != NULL ? verb->schema : schema;
+        }
+    }
+    if (answer == NULL) {
+        answer = json_pack("{s:s}", "error", error);
+    }
+    put_head(stats, answer, schema);
+    append_json(out, answer);
+}

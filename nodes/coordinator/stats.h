@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The stats socket: one frame of text in, one frame of JSON out. Names, ids, counts and times,
+ * never payloads. Counters are kept as things happen; nothing here walks the forest, but for the
+ * page of a tree that was asked for. */
+#ifndef GROVE_COORDINATOR_STATS_H
+#define GROVE_COORDINATOR_STATS_H
+
+#include <jansson.h>
+
+#include "nodes/coordinator/ingress.h"
+#include "nodes/coordinator/machine.h"
+#include "nodes/host/zap.h"
+
+/* Borrowed; set before the first use. */
+struct stats {
+    const struct ingress *ingress;
+    const struct egress *egress;
+    const struct proposals *proposals;
+    const struct machine *machine;
+    struct replica *replica;
+    const struct zap *zap; /* NULL: not counted */
+    uint64_t requests;
+};
+
+#define STATS_REQUEST_SIZE 256u /* bytes */
+
+/* Appends the answer to a request such as "tree 0011...", JSON with a schema and without a newline;
+ * an unknown or wrong request is answered with {"error": ...}.
+ *
+ *   request   hostile
+ *   out       at most LIMIT_STATS_PAGE bytes are appended */
+void stats_answer(struct stats *stats, struct bytes request, struct buffer *out);
+
+/* ---- each verb; the answer, or NULL with `error` set to a sentence (static storage) */
+
+json_t *stats_counts(struct stats *stats, const char **error);
+json_t *stats_health(struct stats *stats, const char **error);
+json_t *stats_workers(struct stats *stats, const char *cursor, const char **error);
+json_t *stats_tree(struct stats *stats, const char *id, const char *cursor, const char **error);
+json_t *stats_task(struct stats *stats, const char *id, const char **error);
+
+/* A string of bytes from outside; null when they are not UTF-8. */
+json_t *stats_text(struct bytes bytes);
+json_t *stats_id(const struct id *id);
+
+/* Bytes that `value` takes in a page. */
+size_t stats_size(const json_t *value);
+
+/* Bytes of a page that its elements may take, beside its head. */
+#define STATS_ELEMENTS_SIZE (LIMIT_STATS_PAGE - 4096u)
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Trees, page by page, and single tasks. */
+#include "nodes/coordinator/stats.h"
+
+#include <stdio.h>
+
+#include "core/id.h"
+
+#define PAGE_TASKS 256u
+
+/* A worker with more functions than we have room for still shows its first ones in an answer; the
+ * name that is looked up is at most this long. */
+#define NAME_SIZE (LIMIT_FUNCTION_LENGTH + 1)
+
+/* Whether a worker offers this function now. Functions are in byte order: the search starts at the
+ * name without its last byte. */
+static bool is_offered(const struct forest *forest, struct bytes function)
+{
+    struct function_view view;
+    char name[NAME_SIZE] = {0};
+    char after[NAME_SIZE] = {0};
+    const char *from = after;
+
+    if (function.size == 0 || function.size >= NAME_SIZE) {
+        return false;
+    }
+    memcpy(name, function.data, function.size);
+    memcpy(after, function.data, function.size - 1);
+    while (forest_function(forest, from[0] != '\0' ? from : NULL, &view) &&
+           strcmp(view.function, name) < 0) {
+        from = view.function;
+    }
+    return forest_function(forest, from[0] != '\0' ? from : NULL, &view) &&
+           strcmp(view.function, name) == 0 && view.sessions > 0;
+}
+
+static json_t *worker_of(const struct forest *forest, uint64_t session)
+{
+    struct session_view view;
+
+    if (session == 0 || !forest_session(forest, session - 1, &view) || view.session != session) {
+        return json_null();
+    }
+    return json_string(view.instance);
+}
+
+/* The fresher of what a command carried and what was streamed since. */
+static json_t *progress_of(const struct stats *stats, const struct task_view *view)
+{
+    const struct progress_note *note =
+        progress_find(stats->egress->progress, &view->id, view->attempt);
+    const uint32_t percent = note != NULL ? note->percent : view->percent;
+    const struct bytes text =
+        note != NULL ? bytes_of(note->text, note->text_size) : view->progress_text;
+
+    return json_pack("{s:i, s:o}", "percent", (int)percent, "text", stats_text(text));
+}
+
+static json_t *error_of(const struct task_view *view)
+{
+    if (!task_state_is_open(view->state) && !view->has_result) {
+        return stats_text(view->verdict_text);
+    }
+    return view->failure_text.size > 0 && view->state != TASK_SUCCEEDED
+               ? stats_text(view->failure_text)
+               : json_null();
+}
+
+static json_t *time_of(uint64_t ms)
+{
+    return ms != 0 ? json_integer((json_int_t)ms) : json_null();
+}
+
+/* Why it does not run, where that is not plain from its state. */
+static void put_waiting(const struct stats *stats, const struct task_view *view, json_t *task)
+{
+    char text[NAME_SIZE + 32];
+
+    if (view->state != TASK_READY || is_offered(stats->egress->forest, view->function)) {
+        return;
+    }
+    snprintf(text, sizeof(text), "no worker offers %.*s", (int)view->function.size,
+             (const char *)view->function.data);
+    json_object_set_new(task, "waiting", json_string(text));
+}
+
+static json_t *task_of(const struct stats *stats, const struct task_view *view)
+{
+    json_t *task = json_pack(
+        "{s:o, s:o, s:o, s:i, s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+        stats_id(&view->id), "parent_id", view->is_root ? json_null() : stats_id(&view->parent),
+        "root_id", stats_id(&view->root), "depth", (int)view->depth, "function",
+        stats_text(view->function), "state", task_state_name(view->state), "attempts",
+        (int)view->attempts_started, "worker", worker_of(stats->egress->forest, view->session),
+        "submitted_ms", time_of(view->submitted_ms), "started_ms", time_of(view->started_ms),
+        "ended_ms", time_of(view->ended_ms), "progress", progress_of(stats, view), "error",
+        error_of(view));
+
+    put_waiting(stats, view, task);
+    return task;
+}
+
+/* Adds as many of the tasks as fit into a page; returns how many. */
+static size_t add_tasks(const struct stats *stats, const struct id *ids, size_t count, json_t *list)
+{
+    struct task_view view;
+    size_t size = 0;
+    size_t i;
+
+    for (i = 0; i < count && forest_task(stats->egress->forest, &ids[i], &view); i++) {
+        json_t *task = task_of(stats, &view);
+
+        size += stats_size(task);
+        if (size > STATS_ELEMENTS_SIZE) {
+            json_decref(task);
+            break;
+        }
+        json_array_append_new(list, task);
+    }
+    return i;
+}
+
+/* The page from `cursor` on, and the cursor of the next. */
+static json_t *page(const struct stats *stats, const struct id *root, struct id *cursor)
+{
+    const struct forest *forest = stats->egress->forest;
+    struct id ids[PAGE_TASKS];
+    struct id next = *cursor;
+    json_t *list = json_array();
+    const size_t count = forest_tree(forest, root, &next, ids, PAGE_TASKS);
+    const size_t added = add_tasks(stats, ids, count, list);
+
+    if (added < count) {
+        next = *cursor;
+        forest_tree(forest, root, &next, ids, added);
+    }
+    *cursor = next;
+    return list;
+}
+
+static bool find(const struct stats *stats, const char *text, struct task_view *view,
+                 const char **error)
+{
+    struct id id;
+
+    if (text == NULL || !id_parse(text, &id)) {
+        *error = "an id is 32 hexadecimal digits";
+        return false;
+    }
+    if (!forest_task(stats->egress->forest, &id, view)) {
+        *error = forest_remembers(stats->egress->forest, &id) ? "forgotten" : "not found";
+        return false;
+    }
+    return true;
+}
+
+json_t *stats_tree(struct stats *stats, const char *id, const char *cursor, const char **error)
+{
+    struct id at = {{0}};
+    struct task_view view, root;
+    json_t *answer, *tasks;
+
+    if (!find(stats, id, &view, error) || !forest_task(stats->egress->forest, &view.root, &root)) {
+        return NULL;
+    }
+    if (cursor != NULL && !id_parse(cursor, &at)) {
+        *error = "a cursor is 32 hexadecimal digits";
+        return NULL;
+    }
+    tasks = page(stats, &root.id, &at);
+    answer = json_pack("{s:o, s:s, s:o}", "root_id", stats_id(&root.id), "state",
+                       task_state_name(root.state), "tasks", tasks);
+    if (!id_is_zero(&at)) {
+        json_object_set_new(answer, "cursor", stats_id(&at));
+    }
+    return answer;
+}
+
+json_t *stats_task(struct stats *stats, const char *id, const char **error)
+{
+    struct task_view view;
+    json_t *answer;
+
+    if (!find(stats, id, &view, error)) {
+        return NULL;
+    }
+    answer = task_of(stats, &view);
+    json_object_set_new(answer, "attempt", json_integer(view.attempt));
+    json_object_set_new(answer, "losses", json_integer(view.losses));
+    json_object_set_new(answer, "generation", json_integer(view.generation));
+    json_object_set_new(answer, "priority", json_integer(view.priority));
+    json_object_set_new(answer, "deadline_ms", time_of(view.deadline_ms));
+    json_object_set_new(answer, "due_ms", time_of(view.due_ms));
+    json_object_set_new(answer, "children", json_integer((json_int_t)view.child_count));
+    return answer;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The signature is checked before an item is looked into; apply alone decides what an item may. */
+#include "nodes/coordinator/verify.h"
+
+#include "core/id.h"
+#include "core/ledger.h"
+#include "core/revocation.h"
+
+/* What is computed from one batch; on the stack of the thread that verifies it. */
+struct verified {
+    struct digest leaves[LIMIT_BATCH_ITEMS];
+    struct id ids[LIMIT_BATCH_ITEMS];
+    struct digest digests[LIMIT_BATCH_ITEMS];
+};
+
+/* Certificates in one Admit: as many commands fit into a group. */
+#define ADMIT_MOST 256u
+
+static enum refusal refusal_of(enum grove_status status)
+{
+    if (status == GROVE_OK) {
+        return REFUSED_NOT;
+    }
+    if (status == GROVE_TOO_LARGE) {
+        return REFUSED_TOO_LARGE;
+    }
+    return status == GROVE_BAD_SIGNATURE ? REFUSED_BAD_SIGNATURE : REFUSED_MALFORMED;
+}
+
+static enum grove_status name_task(struct verified *verified, const struct sealed *sealed,
+                                   unsigned i)
+{
+    struct task_item item;
+    const enum grove_status status = wire_task_decode(sealed->item[i], &item);
+
+    if (status == GROVE_OK) {
+        verified->digests[i] = digest_of(item.payload);
+        verified->ids[i] = id_of_task(&item, &sealed->seal.signer, &verified->digests[i]);
+    }
+    return status;
+}
+
+static enum grove_status name_result(struct verified *verified, const struct sealed *sealed,
+                                     unsigned i)
+{
+    struct result_item item;
+    const enum grove_status status = wire_result_decode(sealed->item[i], &item);
+
+    if (status == GROVE_OK) {
+        verified->ids[i] = item.task;
+    }
+    return status;
+}
+
+/* Opens a whole batch of one kind, sealed by the job's identity. */
+static enum refusal open_batch(const struct verifier *verifier, struct job *job, struct bytes bytes,
+                               enum seal_kind kind, struct verified *verified, struct batch *batch)
+{
+    struct sealed *sealed = &batch->sealed;
+    enum grove_status status = wire_sealed_decode(bytes, sealed);
+
+    if (status != GROVE_OK) {
+        return refusal_of(status);
+    }
+    if (sealed->seal.kind != kind || sealed->item_count != sealed->seal.count) {
+        return REFUSED_MALFORMED;
+    }
+    if (!key_equal(&sealed->seal.signer, &job->identity)) {
+        return REFUSED_WRONG_SIGNER;
+    }
+    status = seal_open(sealed, &verifier->mesh, verified->leaves);
+    for (unsigned i = 0; status == GROVE_OK && i < sealed->item_count; i++) {
+        status =
+            kind == SEAL_TASK ? name_task(verified, sealed, i) : name_result(verified, sealed, i);
+    }
+    if (status != GROVE_OK) {
+        return refusal_of(status);
+    }
+    job->item_count = sealed->item_count;
+    batch->bytes = bytes;
+    batch->leaves = verified->leaves;
+    batch->ids = verified->ids;
+    batch->digests = kind == SEAL_TASK ? verified->digests : NULL;
+    return REFUSED_NOT;
+}
+
+static void add_command(struct job *job, const struct command *command)
+{
+    ledger_group_append(&job->commands, command);
+    job->command_count++;
+}
+
+static enum refusal verify_submit(const struct verifier *verifier, struct job *job)
+{
+    struct command command = {.kind = COMMAND_SUBMIT};
+    struct verified verified;
+    struct submit submit;
+    enum refusal refusal = refusal_of(wire_submit_decode(job->body, &submit));
+
+    if (refusal == REFUSED_NOT) {
+        refusal =
+            open_batch(verifier, job, submit.batch, SEAL_TASK, &verified, &command.submit.batch);
+    }
+    if (refusal == REFUSED_NOT) {
+        job->wait = submit.wait;
+        add_command(job, &command);
+    }
+    return refusal;
+}
+
+static enum refusal verify_expand(const struct verifier *verifier, struct job *job)
+{
+    struct command command = {.kind = COMMAND_EXPAND, .expand = {.session = job->worker}};
+    struct verified verified;
+    struct expand expand;
+    enum refusal refusal = refusal_of(wire_expand_decode(job->body, &expand));
+
+    if (refusal == REFUSED_NOT && expand.batch.size > 0) {
+        command.expand.has_batch = true;
+        refusal =
+            open_batch(verifier, job, expand.batch, SEAL_TASK, &verified, &command.expand.batch);
+    }
+    if (refusal == REFUSED_NOT) {
+        command.expand.waits = expand.waits;
+        command.expand.progress = expand.progress;
+        add_command(job, &command);
+    }
+    return refusal;
+}
+
+static enum refusal verify_report(const struct verifier *verifier, struct job *job)
+{
+    struct command command = {.kind = COMMAND_REPORT, .report = {.session = job->worker}};
+    struct verified verified;
+    struct report report;
+    enum refusal refusal = refusal_of(wire_report_decode(job->body, &report));
+
+    if (refusal == REFUSED_NOT) {
+        refusal =
+            open_batch(verifier, job, report.batch, SEAL_RESULT, &verified, &command.report.batch);
+    }
+    if (refusal == REFUSED_NOT) {
+        command.report.progress = report.progress;
+        add_command(job, &command);
+    }
+    return refusal;
+}
+
+static enum refusal verify_return(struct job *job)
+{
+    struct command command = {.kind = COMMAND_RETURN, .return_ = {.session = job->worker}};
+    const enum refusal refusal =
+        refusal_of(wire_return_decode(job->body, &command.return_.returned));
+
+    if (refusal == REFUSED_NOT) {
+        add_command(job, &command);
+    }
+    return refusal;
+}
+
+static enum refusal verify_checkpoint(struct job *job)
+{
+    struct command command = {
+        .kind = COMMAND_CHECKPOINT,
+        .checkpoint = {.session = job->worker, .encoded = job->body},
+    };
+    const enum refusal refusal =
+        refusal_of(wire_checkpoint_decode(job->body, &command.checkpoint.checkpoint));
+
+    if (refusal == REFUSED_NOT) {
+        add_command(job, &command);
+    }
+    return refusal;
+}
+
+static enum refusal verify_enlist(struct job *job)
+{
+    struct command command = {
+        .kind = COMMAND_ENLIST,
+        .enlist = {.identity = job->identity, .boot = job->boot, .encoded = job->body},
+    };
+    const enum refusal refusal = refusal_of(wire_enlist_decode(job->body, &command.enlist.enlist));
+
+    if (refusal == REFUSED_NOT) {
+        add_command(job, &command);
+    }
+    return refusal;
+}
+
+static void verify_goodbye(struct job *job)
+{
+    const struct command command = {
+        .kind = COMMAND_RETIRE,
+        .retire = {.session = job->worker, .reason = RETIRE_GOODBYE},
+    };
+
+    add_command(job, &command);
+}
+
+static bool is_signed_by(const struct key *mesh, struct bytes signed_form)
+{
+    struct certificate certificate;
+    struct revocation revocation;
+
+    return certificate_open(signed_form, mesh, &certificate) == GROVE_OK ||
+           revocation_open(signed_form, mesh, &revocation) == GROVE_OK;
+}
+
+/* All or none: an operator who gave one wrong file is told so, and nothing has happened. */
+static enum refusal verify_admit(const struct verifier *verifier, struct job *job)
+{
+    struct wire_list certificates;
+    struct command command = {.kind = COMMAND_TRUST};
+    const enum refusal refusal = refusal_of(wire_admit_decode(job->body, &certificates));
+
+    if (refusal != REFUSED_NOT) {
+        return refusal;
+    }
+    if (certificates.count == 0 || certificates.count > ADMIT_MOST) {
+        return certificates.count == 0 ? REFUSED_MALFORMED : REFUSED_TOO_LARGE;
+    }
+    while (wire_next(&certificates, &command.trust.certificate)) {
+        if (!is_signed_by(&verifier->mesh, command.trust.certificate)) {
+            return REFUSED_CERTIFICATE;
+        }
+        add_command(job, &command);
+    }
+    return REFUSED_NOT;
+}
+
+static enum refusal verify(const struct verifier *verifier, struct job *job)
+{
+    switch ((unsigned)job->type) {
+    case MESSAGE_SUBMIT:
+        return verify_submit(verifier, job);
+    case MESSAGE_EXPAND:
+        return verify_expand(verifier, job);
+    case MESSAGE_REPORT:
+        return verify_report(verifier, job);
+    case MESSAGE_RETURN:
+        return verify_return(job);
+    case MESSAGE_CHECKPOINT:
+        return verify_checkpoint(job);
+    case MESSAGE_ENLIST:
+        return verify_enlist(job);
+    case MESSAGE_ADMIT:
+        return verify_admit(verifier, job);
+    case MESSAGE_GOODBYE:
+        verify_goodbye(job);
+        return REFUSED_NOT;
+    default:
+        return REFUSED_UNEXPECTED;
+    }
+}
+
+void verify_job(void *context, struct job *job)
+{
+    job->refusal = verify(context, job);
+}
