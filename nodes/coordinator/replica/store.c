@@ -14,7 +14,7 @@ struct store_segment {
     uint64_t number;
     uint64_t size;   /* bytes */
     uint64_t before; /* index of the last record before its first */
-    TAILQ_ENTRY(store_segment) link;
+    STAILQ_ENTRY(store_segment) link;
 };
 
 void store_init(struct store *store, int directory, size_t segment_size, uint64_t (*now_ns)(void))
@@ -27,7 +27,7 @@ void store_init(struct store *store, int directory, size_t segment_size, uint64_
         .fd = -1,
         .spare = -1,
     };
-    TAILQ_INIT(&store->segments);
+    STAILQ_INIT(&store->segments);
 }
 
 static void close_file(int *fd)
@@ -46,16 +46,17 @@ static void add_segment(struct store *store, uint64_t number, uint64_t size, uin
         abort();
     }
     *segment = (struct store_segment){.number = number, .size = size, .before = before};
-    TAILQ_INSERT_TAIL(&store->segments, segment, link);
+    STAILQ_INSERT_TAIL(&store->segments, segment, link);
+    store->newest = segment;
     store->counters.size += size;
 }
 
 static void drop_segment(struct store *store)
 {
-    struct store_segment *oldest = TAILQ_FIRST(&store->segments);
+    struct store_segment *oldest = STAILQ_FIRST(&store->segments);
 
     store->counters.size -= oldest->size;
-    TAILQ_REMOVE(&store->segments, oldest, link);
+    STAILQ_REMOVE_HEAD(&store->segments, link);
     free(oldest);
 }
 
@@ -63,14 +64,10 @@ void store_clear(struct store *store)
 {
     close_file(&store->fd);
     close_file(&store->spare);
-    while (!TAILQ_EMPTY(&store->segments)) {
+    while (!STAILQ_EMPTY(&store->segments)) {
         drop_segment(store);
     }
-}
-
-static struct store_segment *newest(const struct store *store)
-{
-    return TAILQ_LAST(&store->segments, store_segments);
+    store->newest = NULL;
 }
 
 /* Translates an error at the newest segment; 0 is GROVE_OK. */
@@ -82,7 +79,7 @@ static enum grove_status newest_status(const struct store *store, const char *ac
     if (error == 0) {
         return GROVE_OK;
     }
-    segment_name(newest(store)->number, name);
+    segment_name(store->newest->number, name);
     return fault_errno(fault, name, action, error);
 }
 
@@ -121,7 +118,7 @@ enum grove_status store_sync(struct store *store, struct fault *fault)
 
 static uint64_t next_number(const struct store *store)
 {
-    return TAILQ_EMPTY(&store->segments) ? 1 : newest(store)->number + 1;
+    return store->newest == NULL ? 1 : store->newest->number + 1;
 }
 
 bool store_make_spare(struct store *store)
@@ -194,7 +191,7 @@ enum grove_status store_write(struct store *store, struct record *record, struct
     if (store->owed) {
         status = write_promise(store, fault);
     }
-    if (status == GROVE_OK && store->offset + size > newest(store)->size) {
+    if (status == GROVE_OK && store->offset + size > store->newest->size) {
         status = sync_newest(store, fault);
         if (status == GROVE_OK) {
             status = begin_segment(store, size, fault);
@@ -256,7 +253,7 @@ enum grove_status store_begin(struct store *store, const struct id *ledger, stru
 static enum grove_status cut_tail(struct store *store, struct fault *fault)
 {
     static const uint8_t zeroes[1 << 16];
-    size_t size = (size_t)newest(store)->size;
+    size_t size = (size_t)store->newest->size;
     int error = 0;
 
     for (size_t at = store->offset; at < size && error == 0; at += sizeof(zeroes)) {
@@ -281,12 +278,12 @@ enum grove_status store_resume(struct store *store, const struct recovery *recov
     store->end = recovery->end;
     store->offset = recovery->end_offset;
 
-    segment_name(newest(store)->number, name);
+    segment_name(store->newest->number, name);
     store->fd = openat(store->directory, name, O_RDWR | O_CLOEXEC);
     if (store->fd < 0) {
         return fault_errno(fault, name, "cannot open", errno);
     }
-    status = remove_segments_after(store, newest(store)->number, fault);
+    status = remove_segments_after(store, store->newest->number, fault);
     if (status == GROVE_OK && recovery->torn) {
         status = cut_tail(store, fault);
     }
@@ -304,9 +301,9 @@ void store_forget(struct store *store, uint64_t index)
     uint64_t *snapshots = NULL;
     size_t count = 0;
 
-    while ((next = TAILQ_NEXT(TAILQ_FIRST(&store->segments), link)) != NULL &&
+    while ((next = STAILQ_NEXT(STAILQ_FIRST(&store->segments), link)) != NULL &&
            next->before <= index) {
-        segment_name(TAILQ_FIRST(&store->segments)->number, name);
+        segment_name(STAILQ_FIRST(&store->segments)->number, name);
         unlinkat(store->directory, name, 0);
         drop_segment(store);
     }

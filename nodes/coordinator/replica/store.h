@@ -20,18 +20,19 @@ struct store_counters {
     uint64_t segments; /* begun */
 };
 
-TAILQ_HEAD(store_segments, store_segment);
+STAILQ_HEAD(store_segments, store_segment);
 
 struct store {
     int directory;
     size_t segment_size;      /* bytes */
     uint64_t (*now_ns)(void); /* monotonic nanoseconds */
     struct id ledger;
-    struct store_segments segments; /* the last one is being written */
-    int fd;                         /* of the last one; -1 for none */
-    int spare;                      /* of the segment made ahead; -1 for none */
-    size_t offset;                  /* of the next record */
-    struct chain end;               /* as written */
+    struct store_segments segments;
+    struct store_segment *newest; /* of them: being written; NULL for none */
+    int fd;                       /* of the newest; -1 for none */
+    int spare;                    /* of the segment made ahead; -1 for none */
+    size_t offset;                /* of the next record */
+    struct chain end;             /* as written */
     struct promise promise;
     bool owed; /* records were synced that are not promised yet */
     struct store_counters counters;
