@@ -94,7 +94,7 @@ static enum grove_status restore(void *context, const uint8_t *data, size_t size
 {
     struct fixture *f = context;
 
-    if (size != sizeof(f->state) + 30 * 5000) {
+    if (size != sizeof(f->state) + 30 * (size_t)5000) {
         return GROVE_MALFORMED;
     }
     memcpy(&f->state, data, sizeof(f->state));
@@ -531,24 +531,35 @@ static void nothing_acknowledged_is_lost_by_kills(void **state)
     }
 }
 
+/* A seeded sequence, the same in every run (Marsaglia 2003, xorshift). */
+static size_t random_below(size_t limit)
+{
+    static uint64_t x = 88172645463325252;
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return (size_t)(x % limit);
+}
+
 /* Where a random flip goes: half of them where something is written, the rest anywhere. */
 static size_t flip_offset(const struct scratch *scratch, const char *name)
 {
     size_t size = scratch_size(scratch, name);
 
     if (strncmp(name, SEGMENT_PREFIX, strlen(SEGMENT_PREFIX)) != 0) {
-        return (size_t)rand() % size;
+        return random_below(size);
     }
-    switch (rand() % 4) {
+    switch (random_below(4)) {
     case 0:
-        return (size_t)rand() % sizeof(struct segment_header);
+        return random_below(size) of(struct segment_header);
     case 1:
-        return SEGMENT_SLOT_OFFSET + (size_t)(rand() % 2) * SEGMENT_SLOT_STRIDE +
-               (size_t)rand() % sizeof(struct promise_slot);
+        return SEGMENT_SLOT_OFFSET + random_below(2) * SEGMENT_SLOT_STRIDE +
+               random_below(size) of(struct promise_slot);
     case 2:
-        return SEGMENT_RECORDS_OFFSET + (size_t)rand() % 4000;
+        return SEGMENT_RECORDS_OFFSET + random_below(4000);
     default:
-        return (size_t)rand() % size;
+        return random_below(size);
     }
 }
 
@@ -598,12 +609,11 @@ static void every_flipped_byte_is_refused_or_harmless(void **state)
     stop(f);
     scratch_list(&f->scratch, &list);
     scratch_make(&spoilt.scratch);
-    srand(20);
     for (unsigned i = 0; i < FLIPS; i++) {
-        const char *name = list.names[1 + (size_t)rand() % (list.count - 1)]; /* not the lock */
+        const char *name = list.names[1 + random_below(list.count - 1)]; /* not the lock */
         size_t offset = flip_offset(&f->scratch, name);
         scratch_copy(&f->scratch, &spoilt.scratch);
-        scratch_flip(&spoilt.scratch, name, offset, (uint8_t)(1 << rand() % 8));
+        scratch_flip(&spoilt.scratch, name, offset, (uint8_t)(1u << random_below(8)));
         judge_flip(&spoilt, name, offset, &expected, &verdicts);
     }
     print_message("%u flips: %u refused, %u harmless, %u of them by an older snapshot\n", FLIPS,
