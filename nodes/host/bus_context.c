@@ -36,3 +36,12 @@ void bus_context_release(void)
     }
     pthread_mutex_unlock(&lock);
 }
+
+bool bus_context_has_curve(void)
+{
+    int major, minor, patch;
+
+    zmq_version(&major, &minor, &patch);
+    return ZMQ_MAKE_VERSION(major, minor, patch) >= ZMQ_MAKE_VERSION(4, 3, 4) &&
+           zmq_has("curve") == 1;
+}

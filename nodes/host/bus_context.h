@@ -4,10 +4,15 @@
 #ifndef GROVE_NODES_HOST_BUS_CONTEXT_H
 #define GROVE_NODES_HOST_BUS_CONTEXT_H
 
+#include <stdbool.h>
+
 /* Makes the context if there is none; any thread. Out of memory aborts. */
 void *bus_context_retain(void);
 
 /* The last one ends it; all sockets are closed by then. */
 void bus_context_release(void);
+
+/* Whether libzmq is the version we know, or newer, and speaks CURVE. */
+bool bus_context_has_curve(void);
 
 #endif
