@@ -177,7 +177,7 @@ static void propose_many(struct fixture *f, unsigned count)
 
     for (unsigned i = 0; i < count; i++) {
         memset(data, (int)i, sizeof(data));
-        propose(f, data, 1 + i * 7 % sizeof(data));
+        propose(f, data, 1 + (size_t)i * 7 % sizeof(data));
     }
 }
 
@@ -503,7 +503,7 @@ static void nothing_acknowledged_is_lost_by_kills(void **state)
 
     for (unsigned i = 0; i < 20; i++) {
         int pipes[2];
-        uint64_t enough = seen.groups + 20 + i * 10;
+        uint64_t enough = seen.groups + 20 + (uint64_t)i * 10;
         assert_int_equal(pipe(pipes), 0);
         pid_t child = fork();
         if (child == 0) {
@@ -552,10 +552,10 @@ static size_t flip_offset(const struct scratch *scratch, const char *name)
     }
     switch (random_below(4)) {
     case 0:
-        return random_below(size) of(struct segment_header);
+        return random_below(sizeof(struct segment_header));
     case 1:
         return SEGMENT_SLOT_OFFSET + random_below(2) * SEGMENT_SLOT_STRIDE +
-               random_below(size) of(struct promise_slot);
+               random_below(sizeof(struct promise_slot));
     case 2:
         return SEGMENT_RECORDS_OFFSET + random_below(4000);
     default:
