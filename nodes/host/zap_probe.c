@@ -88,12 +88,14 @@ static void *send_visitor(void *context, enum visitor visitor, const struct zap_
     return dealer;
 }
 
+/* The name is new each time: libzmq gives one free only some time after the monitor has ended. */
 static void *watch(void *context, void *router)
 {
     char endpoint[64];
     void *monitor = zmq_socket(context, ZMQ_PAIR);
 
-    snprintf(endpoint, sizeof(endpoint), "inproc://zap-probe-%p", router);
+    snprintf(endpoint, sizeof(endpoint), "inproc://zap-probe-%p-%08x", router,
+             randombytes_random());
     if (monitor == NULL ||
         zmq_socket_monitor(router, endpoint,
                            ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
