@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/refusal.h"
@@ -74,6 +76,28 @@ static void what_passes_is_retryable_and_what_stays_is_not(void **state)
     assert_false(refusal_is_retryable(REFUSED_TOO_LARGE));
 }
 
+/* The table of section 8 has a row for each, and marks what is retryable. */
+static void the_protocol_lists_every_refusal(void **state)
+{
+    static char text[64 * 1024];
+    const char *source = getenv("GROVE_SOURCE");
+    char path[512], row[64];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/schema/PROTOCOL.md", source ? source : ".");
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    for (int i = 1; i < REFUSED_COUNT; i++) {
+        const enum refusal refusal = (enum refusal)i;
+
+        snprintf(row, sizeof(row), "\n| %d | %s%s | ", i, refusal_name(refusal),
+                 refusal_is_retryable(refusal) ? " R" : "");
+        assert_true(is_gap(i) || strstr(text, row) != NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +105,7 @@ int main(void)
         cmocka_unit_test(every_refusal_has_its_own_name_and_a_text),
         cmocka_unit_test(only_acceptance_is_no_failure),
         cmocka_unit_test(what_passes_is_retryable_and_what_stays_is_not),
+        cmocka_unit_test(the_protocol_lists_every_refusal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
