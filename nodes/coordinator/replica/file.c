@@ -19,6 +19,9 @@ static void skip(struct iovec *part, size_t *written)
 {
     size_t step = *written < part->iov_len ? *written : part->iov_len;
 
+    if (step == 0) {
+        return; /* an empty part has no address to add to */
+    }
     part->iov_base = (uint8_t *)part->iov_base + step;
     part->iov_len -= step;
     *written -= step;
