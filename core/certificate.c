@@ -80,7 +80,7 @@ static const struct shape body_shape = {
 
 /* ---- patterns */
 
-bool pattern_is_valid(struct bytes text)
+bool pattern_text_is_valid(struct bytes text)
 {
     if (text.size > 0 && text.data[text.size - 1] == '*') {
         text.size--;
@@ -111,7 +111,7 @@ static bool copy_patterns(struct wire_list list, struct pattern *patterns, unsig
     struct bytes text;
 
     for (*count = 0; wire_next(&list, &text); ++*count) {
-        if (!pattern_is_valid(text)) {
+        if (!pattern_text_is_valid(text)) {
             return false;
         }
         memcpy(patterns[*count].text, text.data, text.size);

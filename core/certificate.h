@@ -47,7 +47,7 @@ enum grove_status certificate_open(struct bytes bytes, const struct key *mesh,
                                    struct certificate *certificate) GROVE_CHECKED;
 
 /* True for what a certificate may hold: an exact name, or a prefix and '*'. */
-bool pattern_is_valid(struct bytes text);
+bool pattern_text_is_valid(struct bytes text);
 
 /* Whether one of `count` patterns matches the function. */
 bool pattern_matches(const struct pattern *patterns, unsigned count, struct bytes function);

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Every bound, with its unit and its reason. schema/ options repeat some; core/wire.c asserts them
- * equal. */
+ * Every bound, with its unit and its reason. schema/grove.options repeats some; core/item.c and
+ * core/certificate.c assert them equal. */
 #ifndef GROVE_CORE_LIMITS_H
 #define GROVE_CORE_LIMITS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define LIMIT_KIB UINT32_C(1024)
-#define LIMIT_MIB (UINT32_C(1024) * LIMIT_KIB)
+#define LIMIT_KIB ((size_t)1024)
+#define LIMIT_MIB (1024 * LIMIT_KIB)
 
 /* What travels. */
-#define LIMIT_FRAME_SIZE                                                                           \
-    (4 * LIMIT_MIB)                  /* bytes; one message, checked by ZeroMQ and again by us      \
-                                      */
-#define LIMIT_PAYLOAD_SIZE LIMIT_MIB /* bytes; a payload or a result */
-#define LIMIT_ITEM_SIZE                                                                            \
-    (LIMIT_PAYLOAD_SIZE + 4 * LIMIT_KIB)   /* bytes; an item with all its fields */
+#define LIMIT_FRAME_SIZE (4 * LIMIT_MIB) /* bytes of a message; ZeroMQ checks it, and we again */
+#define LIMIT_PAYLOAD_SIZE LIMIT_MIB     /* bytes; a payload or a result */
+#define LIMIT_ITEM_SIZE (LIMIT_PAYLOAD_SIZE + 4 * LIMIT_KIB) /* bytes, with all its fields */
 #define LIMIT_BATCH_ITEMS 256u             /* items under one seal; bounds every hashing loop */
 #define LIMIT_BATCH_SIZE (512 * LIMIT_KIB) /* bytes; or a single item of any permitted size */
 #define LIMIT_HELLO_SIZE (4 * LIMIT_KIB)   /* bytes; the first message of a session */
@@ -66,8 +64,6 @@
 #define LIMIT_RETENTION_SIZE (512 * LIMIT_MIB)   /* ... until settled trees exceed this, bytes */
 #define LIMIT_BACKOFF_FIRST_MS 1000u             /* before a second attempt; doubles */
 #define LIMIT_BACKOFF_LAST_MS 300000u            /* and stops doubling here */
-#define LIMIT_DELAY_MS                                                                             \
-    (UINT64_C(366) * 24 * 3600 * 1000) /* the longest delay or deadline ahead                      \
-                                        */
+#define LIMIT_DELAY_MS (UINT64_C(366) * 24 * 3600 * 1000) /* the longest delay or deadline */
 
 #endif

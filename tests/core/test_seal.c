@@ -81,9 +81,9 @@ static void every_excerpt_opens_with_its_own_hashes_only(void **state)
             uint8_t indices[8];
             unsigned chosen = 0;
 
-            for (uint8_t i = 0; i < count; i++) {
+            for (unsigned i = 0; i < count; i++) {
                 if (set >> i & 1) {
-                    indices[chosen++] = i;
+                    indices[chosen++] = (uint8_t)i;
                 }
             }
             cut(f, indices, chosen);

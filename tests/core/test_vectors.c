@@ -15,7 +15,7 @@
 #include "core/id.h"
 #include "tests/support/samples.h"
 
-#define HEX_SIZE (4 * LIMIT_KIB)
+#define HEX_SIZE ((size_t)4096)
 
 static json_t *hex(const void *data, size_t size)
 {
