@@ -35,9 +35,22 @@ struct said {
 
 #define SAID_MOST 16384
 
+/* What an attempt said last that it waits for. */
+struct listed {
+    struct id task;
+    uint32_t attempt;
+    bool is_due; /* will be resumed whatever it lists: one was refused, or has settled before */
+    struct id ids[32];
+    size_t count;
+};
+
+#define LISTED_MOST 2048
+
 struct run {
     struct said *said;
     size_t said_count;
+    struct listed *listed; /* of the tasks that waited last, in a ring */
+    size_t listed_next;
     struct swarm *swarm;
     struct forest_options options[REPLICAS];
     struct replica replicas[REPLICAS];
@@ -48,6 +61,7 @@ struct run {
 struct reached {
     uint64_t effects[EFFECT_TRUSTED + 1];
     uint64_t refusals[REFUSED_COUNT];
+    uint64_t codes[CODE_ABANDONED + 1];
     uint64_t succeeded, failed, cancelled, losses, retries;
     uint64_t restored, commands;
     size_t most_tasks, largest_snapshot;
@@ -244,11 +258,121 @@ static void listen(struct run *run, const struct effects *effects)
     }
 }
 
-/* ---- running */
+/* ---- a shadow of who waits for what */
 
-static void note_effects(struct reached *reached, const struct effects *effects)
+static struct listed *find_listed(struct run *run, const struct id *task)
+{
+    for (size_t i = 0; i < LISTED_MOST; i++) {
+        if (run->listed[i].attempt != 0 && id_equal(&run->listed[i].task, task)) {
+            return &run->listed[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct effect *find_effect(const struct effects *effects, enum effect_kind kind,
+                                        const struct id *task, uint32_t position)
 {
     for (size_t i = 0; i < effects->count; i++) {
+        const struct effect *effect = &effects->list[i];
+        if (effect->kind == kind && effect->position == position &&
+            (!task || id_equal(&effect->task, task))) {
+            return effect;
+        }
+    }
+    return NULL;
+}
+
+static void list_positions(struct listed *listed, const struct effects *effects,
+                           struct bytes positions)
+{
+    for (size_t i = 0; i < positions.size; i++) {
+        const struct effect *answer = find_effect(effects, EFFECT_ANSWER, NULL, positions.data[i]);
+        assert_non_null(answer);
+        if (answer->refusal == REFUSED_NOT) {
+            assert_true(listed->count < 32);
+            listed->ids[listed->count++] = answer->task;
+        } else {
+            listed->is_due = true;
+        }
+    }
+}
+
+static bool has_settled(const struct forest *forest, const struct listed *listed)
+{
+    struct task_view task;
+
+    for (size_t i = 0; i < listed->count; i++) {
+        if (!forest_task(forest, &listed->ids[i], &task) || !task_state_is_open(task.state)) {
+            return true;
+        }
+    }
+    return listed->is_due;
+}
+
+static void hear_wait(struct run *run, const struct waits *waits, const struct effects *effects)
+{
+    struct listed *listed = find_listed(run, &waits->task);
+
+    if (find_effect(effects, EFFECT_REFUSE, &waits->task, 0)) {
+        if (listed) {
+            listed->attempt = 0; /* of two waits, one may have been good */
+        }
+        return;
+    }
+    const bool due =
+        listed && listed->attempt == waits->attempt && has_settled(run->replicas[0].forest, listed);
+    if (!listed) {
+        listed = &run->listed[run->listed_next++ % LISTED_MOST];
+    }
+    *listed = (struct listed){.task = waits->task, .attempt = waits->attempt, .is_due = due};
+    listed->count = waits->awaited.size / sizeof(struct id);
+    assert_true(listed->count < 16);
+    if (listed->count > 0) {
+        memcpy(listed->ids, waits->awaited.data, waits->awaited.size);
+    }
+    list_positions(listed, effects, waits->positions);
+}
+
+/* Nobody is resumed unless something it listed has settled.  A command that says twice what one
+ * task waits for leaves the shadow in doubt. */
+static void expect_resumes_in_time(struct run *run, const struct command *command)
+{
+    const struct effects *effects = &run->replicas[0].effects;
+    struct wire_list list = command->expand.waits;
+    struct bytes element;
+    struct waits waits;
+
+    while (command->kind == COMMAND_EXPAND && wire_next(&list, &element)) {
+        assert_true(wire_waits_decode(element, &waits) == GROVE_OK);
+        if (!find_effect(effects, EFFECT_RETIRED, NULL, 0)) {
+            hear_wait(run, &waits, effects);
+        }
+    }
+    for (size_t i = 0; i < effects->count && command->expand.waits.count < 2; i++) {
+        const struct effect *effect = &effects->list[i];
+        const struct listed *listed =
+            effect->kind == EFFECT_RESUME ? find_listed(run, &effect->task) : NULL;
+        if (listed &&
+            (listed->attempt != effect->attempt || !has_settled(run->replicas[0].forest, listed))) {
+            fail_msg("%s: %02x%02x is resumed, and nothing it waits for has settled",
+                     swarm_describe(run->swarm), effect->task.byte[0], effect->task.byte[1]);
+        }
+    }
+}
+
+/* ---- running */
+
+static void note_effects(struct reached *reached, const struct run *run)
+{
+    const struct effects *effects = &run->replicas[0].effects;
+    struct task_view task;
+
+    for (size_t i = 0; i < effects->count; i++) {
+        if (effects->list[i].kind == EFFECT_SETTLED &&
+            forest_task(run->replicas[0].forest, &effects->list[i].task, &task)) {
+            reached->codes[task.code]++;
+        }
         reached->effects[effects->list[i].kind]++;
         reached->refusals[effects->list[i].refusal]++;
     }
@@ -259,16 +383,14 @@ static void apply(struct run *run, const struct command *command)
 {
     for (size_t i = 0; i < REPLICAS && run->replicas[i].forest; i++) {
         struct command copy = *command;
-        copy.token = i == 0 ? command->token : 0;
+        copy.token = i == 0 ? 1 : 0;
         effects_reset(&run->replicas[i].effects);
         forest_apply(run->replicas[i].forest, &copy, &run->replicas[i].effects);
     }
 }
 
-static void step(struct run *run, struct reached *reached)
+static void step(struct run *run, const struct command *command, struct reached *reached)
 {
-    const struct command *command = swarm_next(run->swarm, run->replicas[0].forest);
-
     if (run->verbose) {
         print_message("%s\n", swarm_describe(run->swarm));
     }
@@ -276,14 +398,33 @@ static void step(struct run *run, struct reached *reached)
     if (run->verbose) {
         print_effects("   ", &run->replicas[0].effects);
     }
-    note_effects(reached, &run->replicas[0].effects);
+    note_effects(reached, run);
     for (size_t i = 1; i < REPLICAS && run->replicas[i].forest; i++) {
         expect_equal_effects(run, &run->replicas[0].effects, &run->replicas[i].effects);
     }
     swarm_learn(run->swarm, &run->replicas[0].effects);
     listen(run, &run->replicas[0].effects);
+    expect_resumes_in_time(run, command);
     check(run, swarm_draw(run->swarm, run->replicas[2].forest ? 3 : 2));
     reached->commands++;
+}
+
+static bool has_open_tasks(const struct forest *forest)
+{
+    return forest_counters(forest)->open_roots > 0;
+}
+
+/* Once all faults have stopped and one good worker is there, every tree ends. */
+static void expect_all_to_end(struct run *run, struct reached *reached)
+{
+    uint32_t left = 20000;
+
+    while (has_open_tasks(run->replicas[0].forest)) {
+        if (left-- == 0) {
+            fail_msg("%s: tasks that never end", swarm_describe(run->swarm));
+        }
+        step(run, swarm_calm(run->swarm, run->replicas[0].forest), reached);
+    }
 }
 
 static void note_counters(struct run *run, struct reached *reached)
@@ -309,7 +450,8 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
     struct run run = {.swarm = swarm_create(seed), .verbose = verbose};
 
     run.said = calloc(SAID_MOST, sizeof(*run.said));
-    assert_non_null(run.said);
+    run.listed = calloc(LISTED_MOST, sizeof(*run.listed));
+    assert_true(run.said && run.listed);
     for (uint8_t i = 0; i < REPLICAS; i++) {
         run.options[i] = swarm_options(run.swarm, i);
     }
@@ -317,7 +459,7 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
     run.replicas[1].forest = forest_create(&run.options[1]);
     const uint32_t steps = 50 + swarm_draw(run.swarm, 300);
     for (uint32_t i = 0; i < steps; i++) {
-        step(&run, reached);
+        step(&run, swarm_next(run.swarm, run.replicas[0].forest), reached);
         if (swarm_draw(run.swarm, 25) == 0) {
             expect_equal_snapshots(&run);
         }
@@ -325,6 +467,8 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
             join(&run, reached);
         }
     }
+    expect_equal_snapshots(&run);
+    expect_all_to_end(&run, reached);
     expect_equal_snapshots(&run);
     note_counters(&run, reached);
     for (size_t i = 0; i < REPLICAS; i++) {
@@ -334,6 +478,7 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
         buffer_clear(&run.replicas[i].snapshot);
     }
     free(run.said);
+    free(run.listed);
     swarm_destroy(run.swarm);
 }
 
@@ -348,6 +493,10 @@ static void print_reached(const struct reached *reached)
                   reached->largest_snapshot);
     for (size_t i = 0; i <= EFFECT_TRUSTED; i++) {
         print_message("effect %zu: %llu  ", i, (unsigned long long)reached->effects[i]);
+    }
+    print_message("\n");
+    for (size_t i = 0; i <= CODE_ABANDONED; i++) {
+        print_message("code %zu: %llu  ", i, (unsigned long long)reached->codes[i]);
     }
     print_message("\n");
     for (int i = 0; i < REFUSED_COUNT; i++) {
@@ -365,7 +514,14 @@ static void expect_every_corner(const struct reached *reached)
     for (size_t i = 0; i <= EFFECT_TRUSTED; i++) {
         assert_true(reached->effects[i] > 0);
     }
-    assert_true(reached->succeeded > 0 && reached->failed > 0);
+    static const enum outcome_code codes[] = {CODE_SUCCEEDED, CODE_FAILED, CODE_PERMANENT,
+                                              CODE_TIMEOUT,   CODE_POISON, CODE_DEADLINE,
+                                              CODE_REFUSED,   CODE_LOST};
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        assert_true(reached->codes[codes[i]] > 0);
+    }
+    assert_true(reached->refusals[REFUSED_FORGOTTEN] > 0);
     assert_true(reached->losses > 0 && reached->retries > 0 && reached->restored > 0);
 }
 

@@ -17,9 +17,9 @@
 #define BATCH_MOST 12
 #define START_MS UINT64_C(1700000000000)
 
-/* Two clients, an operator, four workers, one of them with few rights, and one without a
- * certificate. */
-enum { CLIENTS = 2, OPERATOR = 2, WORKERS_FROM = 3, STRANGER = 7, IDENTITIES = 8 };
+/* Two clients, an operator, four workers, one of them with few rights, one without a certificate,
+ * and a worker that comes when all others have gone. */
+enum { CLIENTS = 2, OPERATOR = 2, WORKERS_FROM = 3, STRANGER = 7, STEADY = 8, IDENTITIES = 9 };
 
 static const char *const functions[] = {"flow", "segment", "step", "step2", "rare", "Bad Name", ""};
 #define FUNCTION_COUNT 7
@@ -135,6 +135,7 @@ static void issue_all(struct swarm *swarm)
     for (uint8_t i = WORKERS_FROM; i < STRANGER; i++) {
         issue(swarm, i, ROLE_WORKER, i + 1 == STRANGER ? "st*" : "*", 1);
     }
+    issue(swarm, STEADY, ROLE_WORKER, "*", 1);
     swarm->admitted = swarm->form_count;
     /* From here on what comes later or never: renewals, an early one, revocations. */
     issue(swarm, 1, ROLE_CLIENT, "st*", START_MS);
@@ -323,19 +324,34 @@ static struct known *draw_known(struct swarm *swarm)
                                   : new_known(swarm);
 }
 
+/* One known before that has this parent (zero: a root), as often as not. */
+static struct known *draw_known_of(struct swarm *swarm, const struct id *parent)
+{
+    struct known *known = draw_known(swarm);
+
+    for (int i = 0; i < 12 && !id_equal(&known->item.lineage.parent, parent); i++) {
+        known = draw_known(swarm);
+    }
+    return known;
+}
+
 static void draw_submit(struct swarm *swarm)
 {
+    static const struct id none = {{0}};
     const uint8_t who =
-        (uint8_t)(chance(swarm, 90) ? swarm_draw(swarm, CLIENTS) : swarm_draw(swarm, IDENTITIES));
+        (uint8_t)(chance(swarm, 90) ? swarm_draw(swarm, CLIENTS) : swarm_draw(swarm, STEADY));
     const struct key *signer = &swarm->identities[who].public_key;
     struct draft draft = draft_begin(swarm, SEAL_TASK, signer);
     const uint32_t count = 1 + swarm_draw(swarm, chance(swarm, 70) ? 3 : BATCH_MOST);
 
     for (uint32_t i = 0; i < count; i++) {
         const bool again = chance(swarm, 10);
-        struct known *known = again ? draw_known(swarm) : new_known(swarm);
+        struct known *known = again ? draw_known_of(swarm, &none) : new_known(swarm);
         if (!again || chance(swarm, 30)) {
             known->signer = *signer;
+        }
+        if (again && chance(swarm, 50)) {
+            known->item.expires_ms = swarm->now_ms + swarm_draw(swarm, 40000);
         }
         if (again && chance(swarm, 30)) {
             known->payload[0] ^= 1;
@@ -387,7 +403,7 @@ static const struct key *identity_of(struct swarm *swarm, uint64_t session)
             return &swarm->sessions[i].identity;
         }
     }
-    return &swarm->identities[swarm_draw(swarm, IDENTITIES)].public_key;
+    return &swarm->identities[swarm_draw(swarm, STEADY)].public_key;
 }
 
 static void put_progress(struct swarm *swarm, struct wire_writer *writer, uint32_t field,
@@ -409,7 +425,7 @@ static void add_child(struct swarm *swarm, struct draft *draft, const struct for
                       const struct swarm_attempt *parent, const struct key *signer)
 {
     const bool again = chance(swarm, 15);
-    struct known *known = again ? draw_known(swarm) : new_known(swarm);
+    struct known *known = again ? draw_known_of(swarm, &parent->task) : new_known(swarm);
     struct task_view view = {0};
 
     known->signer = *signer;
@@ -618,7 +634,7 @@ static void draw_enlist(struct swarm *swarm)
 {
     static const char *const instances[] = {"host-0", "host-1", "other-0"};
     const uint8_t who = (uint8_t)(chance(swarm, 95) ? WORKERS_FROM + swarm_draw(swarm, 4)
-                                                    : swarm_draw(swarm, IDENTITIES));
+                                                    : swarm_draw(swarm, STEADY));
     const uint32_t instance = swarm_draw(swarm, 3);
     const struct key *identity = &swarm->identities[who].public_key;
     struct wire_writer writer;
@@ -704,8 +720,29 @@ static void pass_time(struct swarm *swarm)
     swarm->command.at_ms = swarm->now_ms - (luck == 99 ? swarm_draw(swarm, 5000) : 0);
 }
 
+static void forget_attempt(struct swarm *swarm, size_t i)
+{
+    swarm->attempts[i] = swarm->attempts[--swarm->attempt_count];
+}
+
+/* Most of what is over is forgotten; what is left of it makes late and repeated messages. */
+static void forget_what_is_over(struct swarm *swarm, const struct forest *forest)
+{
+    struct task_view view;
+
+    for (size_t i = swarm->attempt_count; i-- > 0;) {
+        const struct swarm_attempt *attempt = &swarm->attempts[i];
+        const bool held = forest_task(forest, &attempt->task, &view) &&
+                          view.session == attempt->session && view.attempt == attempt->attempt;
+        if (!held && chance(swarm, 20)) {
+            forget_attempt(swarm, i);
+        }
+    }
+}
+
 const struct command *swarm_next(struct swarm *swarm, const struct forest *forest)
 {
+    forget_what_is_over(swarm, forest);
     swarm->arena_size = 0;
     memset(&swarm->command, 0, sizeof(swarm->command));
     swarm->command.kind = draw_kind(swarm);
@@ -744,12 +781,91 @@ const struct command *swarm_next(struct swarm *swarm, const struct forest *fores
     return &swarm->command;
 }
 
-/* ---- learning */
+/* ---- the end of all trouble */
 
-static void forget_attempt(struct swarm *swarm, size_t i)
+/* The next session that is not the steady worker's, from `after` on; 0: none. */
+static uint64_t other_session(const struct swarm *swarm, const struct forest *forest)
 {
-    swarm->attempts[i] = swarm->attempts[--swarm->attempt_count];
+    const struct key *steady = &swarm->identities[STEADY].public_key;
+    struct session_view view = {0};
+
+    while (forest_session(forest, view.session, &view)) {
+        if (!key_equal(&view.identity, steady)) {
+            return view.session;
+        }
+    }
+    return 0;
 }
+
+static void enlist_steady(struct swarm *swarm)
+{
+    struct wire_writer writer;
+
+    swarm->command.kind = COMMAND_ENLIST;
+    swarm->command.enlist.identity = swarm->identities[STEADY].public_key;
+    swarm->command.enlist.boot = (struct id){{STEADY}};
+    wire_open(&writer, &swarm->frame, MESSAGE_ENLIST, 0);
+    wire_put_bytes(&writer, ENLIST_INSTANCE, bytes_of_text("steady-0"));
+    for (uint32_t i = 0; i < 5; i++) {
+        wire_put_bytes(&writer, ENLIST_FUNCTIONS, bytes_of_text(functions[i]));
+    }
+    wire_put_uint(&writer, ENLIST_SLOTS, 1);
+    swarm->command.enlist.encoded = frame_body(swarm, &writer);
+    const enum grove_status status =
+        wire_enlist_decode(swarm->command.enlist.encoded, &swarm->command.enlist.enlist);
+    assert(status == GROVE_OK);
+}
+
+/* Reports what runs; a waiting attempt has nothing to say. */
+static bool report_running(struct swarm *swarm, const struct forest *forest,
+                           const struct session_view *steady)
+{
+    struct draft draft = draft_begin(swarm, SEAL_RESULT, &swarm->identities[STEADY].public_key);
+    struct effects owed = {0};
+    bool found = false;
+
+    forest_outstanding(forest, steady->session, &owed);
+    for (size_t i = 0; i < owed.count && !found; i++) {
+        const struct swarm_attempt attempt = {.task = owed.list[i].task,
+                                              .attempt = owed.list[i].attempt,
+                                              .session = owed.list[i].session};
+        add_result(swarm, &draft, forest, &attempt);
+        found = true;
+    }
+    effects_clear(&owed);
+    if (!found) {
+        return false;
+    }
+    swarm->command.kind = COMMAND_REPORT;
+    swarm->command.report.session = steady->session;
+    swarm->command.report.batch = draft_end(swarm, &draft);
+    return true;
+}
+
+const struct command *swarm_calm(struct swarm *swarm, const struct forest *forest)
+{
+    struct session_view view = {0};
+    const uint64_t other = other_session(swarm, forest);
+    const bool enlisted = forest_session(forest, 0, &view);
+
+    swarm->arena_size = 0;
+    memset(&swarm->command, 0, sizeof(swarm->command));
+    swarm->applied++;
+    if (other != 0) {
+        swarm->command.kind = COMMAND_RETIRE;
+        swarm->command.retire.session = other;
+        swarm->command.retire.reason = RETIRE_SILENT;
+    } else if (!enlisted) {
+        enlist_steady(swarm);
+    } else if (swarm->applied % 4 == 0 || !report_running(swarm, forest, &view)) {
+        swarm->now_ms += 60000;
+        swarm->command.kind = COMMAND_EXPIRE;
+    }
+    swarm->command.at_ms = swarm->now_ms;
+    return &swarm->command;
+}
+
+/* ---- learning */
 
 static struct swarm_attempt *find_attempt(struct swarm *swarm, const struct effect *effect)
 {
@@ -795,15 +911,10 @@ static void learn_one(struct swarm *swarm, const struct effect *effect)
     }
 }
 
-/* Settled and refused attempts are dropped in the end, so that most of what is said is news. */
 void swarm_learn(struct swarm *swarm, const struct effects *effects)
 {
     for (size_t i = 0; i < effects->count; i++) {
         learn_one(swarm, &effects->list[i]);
-        struct swarm_attempt *stale = find_attempt(swarm, &effects->list[i]);
-        if (stale && effects->list[i].kind == EFFECT_REFUSE && chance(swarm, 70)) {
-            forget_attempt(swarm, (size_t)(stale - swarm->attempts));
-        }
     }
 }
 
@@ -873,10 +984,10 @@ struct forest_options swarm_options(const struct swarm *swarm, uint8_t replica)
     if (chance(&dice, 30)) {
         options.remembered_size = 560 + swarm_draw(&dice, 5600);
     }
-    if (chance(&dice, 60)) {
+    if (chance(&dice, 30)) {
         options.retention_ms = 1 + swarm_draw(&dice, 50000);
     }
-    if (chance(&dice, 30)) {
+    if (chance(&dice, 50)) {
         options.retention_size = 1 + swarm_draw(&dice, 20000);
     }
     return options;

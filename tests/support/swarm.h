@@ -24,6 +24,10 @@ uint32_t swarm_draw(struct swarm *swarm, uint32_t below);
  *   forest   looked at, so that some of what is done makes sense */
 const struct command *swarm_next(struct swarm *swarm, const struct forest *forest);
 
+/* The next command once all faults have stopped: every session is retired but that of one new
+ * worker with one slot, which reports what it runs, while time passes. */
+const struct command *swarm_calm(struct swarm *swarm, const struct forest *forest);
+
 /* Learns from the effects of the last command: what it now holds, what is to be stopped. */
 void swarm_learn(struct swarm *swarm, const struct effects *effects);
 
