@@ -40,6 +40,7 @@ static void read_clock(struct snapshot_reader *reader)
 
     forest->now_ms = stream_read_uint(in, UINT64_MAX);
     forest->applied = stream_read_uint(in, UINT64_MAX);
+    forest->counters.applied = forest->applied;
     forest->sequence = stream_read_uint(in, UINT64_MAX);
     forest->served = stream_read_uint(in, UINT64_MAX);
 }
