@@ -407,11 +407,11 @@ static struct lineage lineage_of(struct fixture *f, const char *parent, const st
 }
 
 static void apply_expand(struct fixture *f, struct made *made, const char *worker,
-                         const struct waits *waits)
+                         const char *signer, const struct waits *waits)
 {
     struct wire_writer writer;
     struct expand message;
-    const struct key signer = signer_named(worker).public_key;
+    const struct key key = signer_named(signer).public_key;
 
     open_frame(f, &writer, MESSAGE_EXPAND);
     if (waits) {
@@ -422,7 +422,7 @@ static void apply_expand(struct fixture *f, struct made *made, const char *worke
     made->command.expand.session = worker_named(f, worker)->session;
     made->command.expand.has_batch = made->count > 0;
     if (made->count > 0) {
-        close_batch(made, &made->command.expand.batch, &signer, SEAL_TASK);
+        close_batch(made, &made->command.expand.batch, &key, SEAL_TASK);
     }
     if (waits) {
         assert_int_equal(wire_expand_decode(body, &message), GROVE_OK);
@@ -450,7 +450,7 @@ void fixture_expand(struct fixture *f, const char *worker, const char *parent, c
     }
     struct waits all = waits;
     all.positions = bytes_of(positions, made->count);
-    apply_expand(f, made, worker, then == FIXTURE_WAIT ? &all : NULL);
+    apply_expand(f, made, worker, signer, then == FIXTURE_WAIT ? &all : NULL);
     buffer_clear(&made->items);
     free(made);
 }
@@ -484,7 +484,7 @@ void wait_for(struct fixture *f, const char *worker, const char *parent, const c
     const struct waits waits = {.task = id_of(f, parent),
                                 .attempt = view_of(f, parent).attempt,
                                 .awaited = bytes_of(ids, count * sizeof(ids[0]))};
-    apply_expand(f, made, worker, &waits);
+    apply_expand(f, made, worker, worker, &waits);
     free(made);
 }
 
