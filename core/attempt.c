@@ -8,6 +8,7 @@
 #include "core/kept.h"
 #include "core/ready.h"
 #include "core/roster.h"
+#include "core/text.h"
 #include "core/tree.h"
 
 struct work *attempt_held(const struct forest *forest, const struct session *session,
@@ -72,19 +73,17 @@ static bool is_about(const struct result_item *result, const struct task *task)
            digest_equal(&result->payload_digest, &task->request.payload);
 }
 
-static enum refusal judge_result(const struct forest *forest, const struct session *session,
-                                 const struct batch *batch, const struct result_item *result)
+/* `work` is that of the attempt the result names, if this session holds it. */
+static enum refusal judge_result(const struct session *session, const struct batch *batch,
+                                 const struct result_item *result, const struct work *work)
 {
-    const struct task *task = tree_find(forest, &result->task);
-    const struct work *work = attempt_held(forest, session, &result->task, result->attempt);
-
     if (!key_equal(&batch->sealed.seal.signer, &session->identity)) {
         return REFUSED_WRONG_SIGNER;
     }
     if (!work || result->session != session->index || work->stopping) {
         return REFUSED_STALE;
     }
-    return is_about(result, task) ? REFUSED_NOT : REFUSED_MISMATCH;
+    return is_about(result, work->task) ? REFUSED_NOT : REFUSED_MISMATCH;
 }
 
 static void report_item(struct forest *forest, struct session *session, const struct batch *batch,
@@ -98,8 +97,8 @@ static void report_item(struct forest *forest, struct session *session, const st
                    REFUSED_MALFORMED);
         return;
     }
-    const enum refusal refusal = judge_result(forest, session, batch, &result);
     struct work *work = attempt_held(forest, session, &result.task, result.attempt);
+    const enum refusal refusal = judge_result(session, batch, &result, work);
     if (refusal != REFUSED_NOT) {
         emit_stale(forest, EFFECT_REFUSE, session->index, &result.task, result.attempt, refusal);
         if (refusal == REFUSED_STALE && work && work->stopping) {
@@ -135,13 +134,14 @@ static void note_refusal(struct work *work, uint64_t session, struct bytes text)
 {
     char reasons[LIMIT_TEXT_LENGTH + 1];
     const struct bytes before = work->refusals > 0 ? blob_bytes(work->failure) : bytes_of(NULL, 0);
-    const int size = snprintf(reasons, sizeof(reasons), "%.*s%s%.*s", (int)before.size,
-                              (const char *)before.data, before.size > 0 ? "; " : "",
-                              (int)text.size, (const char *)text.data);
 
-    blob_set(
-        &work->failure,
-        bytes_of(reasons, (size_t)size < sizeof(reasons) ? (size_t)size : sizeof(reasons) - 1));
+    (void)snprintf(reasons, sizeof(reasons), "%.*s%s%.*s", (int)before.size,
+                   (const char *)before.data, before.size > 0 ? "; " : "", (int)text.size,
+                   (const char *)text.data);
+    while (!text_is_valid(bytes_of_text(reasons))) {
+        reasons[strlen(reasons) - 1] = '\0'; /* a character that was cut in two */
+    }
+    blob_set(&work->failure, bytes_of_text(reasons));
     work->refusals++;
     for (size_t i = 0; i < LIMIT_REFUSALS - 1; i++) {
         const uint64_t other = work->refused_by[i];

@@ -118,24 +118,35 @@ static void open_session(struct forest *forest, const struct key *identity, cons
     see_held(forest, session, request->held);
 }
 
+/* The first attempt that had started in this process, as waiting and resuming prove, and that it
+ * does not list. */
+static struct work *first_gone(const struct session *session)
+{
+    static const enum place started[] = {PLACE_SLOT, PLACE_WAITING, PLACE_RESUMABLE};
+    struct work *work = NULL;
+
+    for (size_t i = 0; i < sizeof(started) / sizeof(started[0]); i++) {
+        TAILQ_FOREACH(work, &session->places[started[i]], held) {
+            if (!work->seen && (work->resumed || started[i] != PLACE_SLOT)) {
+                return work;
+            }
+        }
+    }
+    return NULL;
+}
+
 /* What it does not hold of what is assigned to it either never arrived, and is sent again, or is
- * lost: when its task waits, which it can only do there. What it was told meanwhile is told again.
- */
+ * lost. Losing one may end its task and so move others, hence each search starts anew.  What it was
+ * told meanwhile is told again. */
 static void resume_session(struct forest *forest, struct session *session,
                            const struct enlist *request)
 {
-    static const enum place waiting[] = {PLACE_WAITING, PLACE_RESUMABLE};
+    struct work *work = NULL;
 
     emit_session(forest, EFFECT_ENLISTED, session->index);
     see_held(forest, session, request->held);
-    for (size_t i = 0; i < sizeof(waiting) / sizeof(waiting[0]); i++) {
-        struct work *work = NULL;
-        struct work *next = NULL;
-        TAILQ_FOREACH_SAFE(work, &session->places[waiting[i]], held, next) {
-            if (!work->seen) {
-                attempt_lose(forest, work, CHARGE_LOSS);
-            }
-        }
+    while ((work = first_gone(session))) {
+        attempt_lose(forest, work, CHARGE_LOSS);
     }
     outstanding_session(session, OUTSTANDING_UNSEEN, forest->effects);
     offer(forest, session, request->functions);
