@@ -18,6 +18,8 @@ struct entry {
     const struct id *id;
     const struct digest *digest;
     struct task_item item;
+    struct bytes judged;     /* function of the item before, and ... */
+    enum refusal may_submit; /* ... whether whoever submits the batch may submit it */
 };
 
 static enum refusal judge_options(const struct forest *forest, const struct task_item *item)
@@ -93,6 +95,20 @@ static bool open_entry(struct entry *entry, uint16_t position)
     return wire_task_decode(entry->batch->sealed.item[position], &entry->item) == GROVE_OK;
 }
 
+/* Whether the submitter may submit the item's function. Most batches are of one function, and are
+ * judged once. */
+static enum refusal judge_submitter(struct entry *entry, const struct key *submitter)
+{
+    const struct forest *forest = entry->forest;
+
+    if (!entry->judged.data || !bytes_equal(entry->judged, entry->item.function)) {
+        entry->judged = entry->item.function;
+        entry->may_submit =
+            trust_may_submit(&forest->trust, submitter, entry->judged, forest->now_ms);
+    }
+    return entry->may_submit;
+}
+
 /* ---- roots */
 
 static enum refusal judge_root(const struct forest *forest, const struct entry *entry)
@@ -113,7 +129,7 @@ static enum refusal judge_root(const struct forest *forest, const struct entry *
                : judge_room(forest, entry->batch->sealed.item[entry->position].size);
 }
 
-static void submit_item(const struct entry *entry)
+static void submit_item(struct entry *entry)
 {
     struct forest *forest = entry->forest;
     const struct key *signer = &entry->batch->sealed.seal.signer;
@@ -123,7 +139,7 @@ static void submit_item(const struct entry *entry)
     if (entry->item.lineage.present) {
         refusal = REFUSED_LINEAGE;
     } else {
-        refusal = trust_may_submit(&forest->trust, signer, entry->item.function, forest->now_ms);
+        refusal = judge_submitter(entry, signer);
     }
     if (refusal == REFUSED_NOT && known && !known->tree->forgetting) {
         (void)answer_known(entry, known);
@@ -186,12 +202,11 @@ static enum refusal judge_lineage(const struct forest *forest, const struct sess
 /* The right of the worker, judged now, and that of the root's submitter, who was judged when the
  * root came and is only asked whether it has been revoked since. */
 static enum refusal judge_rights(const struct forest *forest, const struct session *session,
-                                 const struct entry *entry, const struct task *parent)
+                                 struct entry *entry, const struct task *parent)
 {
     const struct bytes function = entry->item.function;
     const struct key *submitter = &parent->tree->root->record->seal.signer;
-    const enum refusal refusal =
-        trust_may_submit(&forest->trust, &session->identity, function, forest->now_ms);
+    const enum refusal refusal = judge_submitter(entry, &session->identity);
 
     if (!key_equal(&entry->batch->sealed.seal.signer, &session->identity)) {
         return REFUSED_WRONG_SIGNER;
@@ -225,7 +240,7 @@ static struct task *find_earlier(const struct entry *entry, struct task *parent)
     return task;
 }
 
-static struct task *expand_item(const struct entry *entry, const struct session *session)
+static struct task *expand_item(struct entry *entry, const struct session *session)
 {
     struct forest *forest = entry->forest;
     enum refusal refusal = judge_lineage(forest, session, &entry->item.lineage);

@@ -311,6 +311,7 @@ struct forest {
 
     struct table by_name;           /* functions; derived */
     struct function_tree functions; /* derived, but for what they counted */
+    struct function *recent; /* derived: the last one used, which the next item mostly wants too */
 
     struct table queues; /* derived */
     struct table lanes;  /* derived */

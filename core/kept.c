@@ -96,8 +96,11 @@ struct function *function_find(const struct forest *forest, struct bytes name)
 
 struct function *function_use(struct forest *forest, struct bytes name)
 {
-    struct function *function = function_find(forest, name);
+    struct function *function = forest->recent;
 
+    if (!function || !bytes_equal(name, function_name(function))) {
+        function = function_find(forest, name);
+    }
     if (!function) {
         function = kept_allocate(sizeof(*function));
         const bool fits = name_key(name, function->name);
@@ -106,6 +109,7 @@ struct function *function_use(struct forest *forest, struct bytes name)
         table_insert(&forest->by_name, function);
         RB_INSERT(function_tree, &forest->functions, function);
     }
+    forest->recent = function;
     function->uses++;
     return function;
 }
@@ -131,6 +135,9 @@ void function_drop(struct forest *forest, struct function *function)
 {
     if (--function->uses > 0) {
         return;
+    }
+    if (forest->recent == function) {
+        forest->recent = NULL;
     }
     assert(LIST_EMPTY(&function->offers) && TAILQ_EMPTY(&function->blocked));
     table_remove(&forest->by_name, function);
