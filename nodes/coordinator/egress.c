@@ -197,9 +197,10 @@ static void on_enlisted(struct egress *egress, const struct effect *effect)
     }
 }
 
-/* Whoever spoke for the seat learns that it must enlist anew. */
+/* Whoever spoke for the seat learns that it must enlist anew, unless it has just said goodbye. */
 static void on_retired(struct egress *egress, const struct effect *effect)
 {
+    const struct job *job = jobs_find(egress->jobs, effect->token);
     struct seat *seat = seats_find(egress->seats, effect->session);
     struct session *session;
 
@@ -208,7 +209,7 @@ static void on_retired(struct egress *egress, const struct effect *effect)
     }
     session = seat->session;
     seats_remove(egress->seats, seat);
-    if (session != NULL) {
+    if (session != NULL && (job == NULL || job->type != MESSAGE_GOODBYE)) {
         const struct bus_message unasked = {.envelope = session->envelope};
 
         buffer_reset(&session->assigns);

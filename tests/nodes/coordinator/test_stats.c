@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The stats socket's answers: from counters, in pages, without payloads. */
+#include "tests/nodes/coordinator/harness.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "nodes/coordinator/stats.h"
+
+/* The ledger, as far as statistics ask for it. */
+bool replica_is_leader(const struct replica *replica)
+{
+    (void)replica;
+    return true;
+}
+
+struct replica_status replica_status(struct replica *replica)
+{
+    (void)replica;
+    return (struct replica_status){.index = 5, .syncs = 3};
+}
+
+static struct stats stats_of(struct harness *h)
+{
+    return (struct stats){.ingress = &h->ingress,
+                          .egress = &h->egress,
+                          .proposals = &h->proposals,
+                          .machine = &h->machine};
+}
+
+static json_t *ask(struct harness *h, const char *request)
+{
+    struct stats stats = stats_of(h);
+    struct buffer out = {.size = 0};
+    json_t *answer;
+
+    stats_answer(&stats, bytes_of_text(request), &out);
+    assert_true(out.size <= LIMIT_STATS_PAGE);
+    answer = json_loadb((const char *)out.data, out.size, 0, NULL);
+    assert_non_null(answer);
+    assert_non_null(json_object_get(answer, "schema"));
+    assert_non_null(json_object_get(answer, "leader"));
+    assert_non_null(json_object_get(answer, "applied"));
+    assert_non_null(json_object_get(answer, "stale_ms"));
+    buffer_clear(&out);
+    return answer;
+}
+
+static json_int_t number(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+static void each_wrong_request_has_an_error(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        " ",
+                                        "dance",
+                                        "tree",
+                                        "tree 12",
+                                        "task xyz",
+                                        "a b c d",
+                                        "stats\n",
+                                        "workers none",
+                                        "tree 00000000000000000000000000000001",
+                                        "tree 00000000000000000000000000000001 zz"};
+    struct harness *h = *state;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        json_t *answer = ask(h, wrong[i]);
+
+        assert_true(json_is_string(json_object_get(answer, "error")));
+        json_decref(answer);
+    }
+}
+
+static void help_lists_every_verb(void **state)
+{
+    json_t *answer = ask(*state, "help");
+
+    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 6);
+    json_decref(answer);
+}
+
+static void counts_are_by_state_function_and_reason(void **state)
+{
+    struct harness *h = *state;
+    json_t *answer, *functions;
+    uint64_t session;
+    struct id ids[3];
+
+    greet(h, 1, &h->party.client);
+    session = enlist(h, 2, 1);
+    submit(h, 1, 0, 3, ids);
+    report(h, 2, session, ids, 1);
+    wire_empty_encode(&h->frame, 1, MESSAGE_SNAPSHOT);
+    receive(h, 1, &h->party.client);
+
+    answer = ask(h, "stats");
+    assert_int_equal(number(json_object_get(answer, "states"), "succeeded"), 1);
+    assert_int_equal(number(json_object_get(answer, "states"), "running"), 2);
+    functions = json_object_get(answer, "functions");
+    assert_int_equal(number(json_object_get(functions, "echo"), "running"), 2);
+    assert_int_equal(number(answer, "workers"), 1);
+    assert_int_equal(number(json_object_get(answer, "refusals"), "role"), 1);
+    assert_int_equal(number(json_object_get(answer, "ledger"), "syncs"), 3);
+    assert_int_equal(number(json_object_get(answer, "seals"), "verified"), 2);
+    json_decref(answer);
+}
+
+static void workers_are_listed_with_what_they_offer(void **state)
+{
+    struct harness *h = *state;
+    json_t *answer, *worker;
+
+    enlist(h, 2, 3);
+    answer = ask(h, "workers");
+    worker = json_array_get(json_object_get(answer, "workers"), 0);
+    assert_string_equal(json_string_value(json_object_get(worker, "instance")), "host-1");
+    assert_string_equal(json_string_value(json_object_get(worker, "name")), "worker");
+    assert_int_equal(number(worker, "slots"), 3);
+    assert_true(json_is_true(json_object_get(worker, "connected")));
+    assert_null(json_object_get(answer, "cursor"));
+    json_decref(answer);
+}
+
+static void a_task_says_what_it_waits_for_and_no_payload(void **state)
+{
+    struct harness *h = *state;
+    struct stats stats = stats_of(h);
+    struct buffer out = {.size = 0};
+    char request[64] = "task ";
+    struct id id;
+
+    greet(h, 1, &h->party.client);
+    submit(h, 1, 0, 1, &id);
+    id_format(&id, request + 5);
+    stats_answer(&stats, bytes_of_text(request), &out);
+    assert_non_null(memmem(out.data, out.size, "no worker offers echo", 21));
+    assert_null(memmem(out.data, out.size, "payload", 7));
+    buffer_clear(&out);
+}
+
+static void fill(struct harness *h, unsigned first, unsigned batches)
+{
+    struct task_item items[LIMIT_BATCH_ITEMS];
+
+    for (unsigned at = first; at < first + batches; at++) {
+        for (unsigned i = 0; i < LIMIT_BATCH_ITEMS; i++) {
+            items[i] = party_root((uint8_t)i, "echo", "payload", h->egress.stamp_ms);
+            items[i].nonce[2] = (uint8_t)at;
+            items[i].nonce[3] = (uint8_t)(at >> 8);
+        }
+        put_submit(h, &h->party.client, items, LIMIT_BATCH_ITEMS, NULL);
+        receive(h, 1, &h->party.client);
+        work(h, 1);
+        assert_true(commit(h));
+        forget_sent();
+    }
+}
+
+/* The best of several, so that nothing but the work is measured. */
+static uint64_t time_of_stats(struct harness *h)
+{
+    uint64_t best = UINT64_MAX;
+
+    for (int i = 0; i < 20; i++) {
+        struct stats stats = stats_of(h);
+        struct buffer out = {.size = 0};
+        const uint64_t before_ns = clock_monotonic_ns();
+
+        stats_answer(&stats, bytes_of_text("stats"), &out);
+        best = clock_monotonic_ns() - before_ns < best ? clock_monotonic_ns() - before_ns : best;
+        buffer_clear(&out);
+    }
+    return best;
+}
+
+static void counting_does_not_walk_the_forest(void **state)
+{
+    struct harness *h = *state;
+    uint64_t few_ns, many_ns;
+
+    greet(h, 1, &h->party.client);
+    fill(h, 0, 1);
+    few_ns = time_of_stats(h);
+    fill(h, 1, 40);
+    many_ns = time_of_stats(h);
+    assert_int_equal(forest_counters(h->machine.forest)->submitted, 41 * LIMIT_BATCH_ITEMS);
+    assert_true(many_ns < 4 * few_ns);
+}
+
+static void tree_pages(struct harness *h, const char *root, unsigned expected)
+{
+    char request[128];
+    const char *cursor = "";
+    json_t *answer = NULL;
+    unsigned count = 0;
+
+    do {
+        json_t *next;
+
+        snprintf(request, sizeof(request), "tree %s %s", root, cursor);
+        next = ask(h, request);
+        json_decref(answer);
+        answer = next;
+        assert_null(json_object_get(answer, "error"));
+        count += (unsigned)json_array_size(json_object_get(answer, "tasks"));
+        cursor = json_string_value(json_object_get(answer, "cursor"));
+    } while (cursor != NULL);
+    json_decref(answer);
+    assert_int_equal(count, expected);
+}
+
+static void a_large_tree_comes_in_pages(void **state)
+{
+    struct harness *h = *state;
+    struct task_item items[LIMIT_BATCH_ITEMS];
+    struct buffer batch = {.size = 0};
+    struct wire_writer writer;
+    char text[ID_TEXT_SIZE];
+    struct id root;
+
+    greet(h, 1, &h->party.client);
+    enlist(h, 2, 1);
+    submit(h, 1, 0, 1, &root);
+    for (unsigned at = 0; at < 4; at++) {
+        for (unsigned i = 0; i < LIMIT_BATCH_ITEMS; i++) {
+            items[i] = party_root((uint8_t)i, "echo", "child", 0);
+            items[i].nonce[2] = (uint8_t)at;
+            items[i].lineage = (struct lineage){.present = true,
+                                                .parent = root,
+                                                .root = root,
+                                                .attempt = 1,
+                                                .occurrence = at * LIMIT_BATCH_ITEMS + i};
+        }
+        buffer_reset(&batch);
+        party_seal_tasks(&h->party.worker, items, LIMIT_BATCH_ITEMS, NULL, &batch);
+        wire_open(&writer, &h->frame, MESSAGE_EXPAND, 8);
+        wire_put_bytes(&writer, EXPAND_BATCH, buffer_bytes(&batch));
+        wire_close(&writer);
+        receive(h, 2, &h->party.worker);
+        work(h, 1);
+        assert_true(commit(h));
+        expect_sent(2, MESSAGE_ACCEPTED);
+    }
+    id_format(&root, text);
+    tree_pages(h, text, 4 * LIMIT_BATCH_ITEMS + 1);
+    buffer_clear(&batch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_wrong_request_has_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(help_lists_every_verb, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_are_by_state_function_and_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(workers_are_listed_with_what_they_offer, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_task_says_what_it_waits_for_and_no_payload, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(counting_does_not_walk_the_forest, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_tree_comes_in_pages, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
