@@ -145,9 +145,9 @@ static void read_work(struct snapshot_reader *reader, struct task *task)
     work->stopping = stream_read_bool(in);
     work->resumed = stream_read_bool(in);
     work->wait = (uint32_t)stream_read_uint(in, UINT32_MAX);
-    work->started_ms = stream_read_uint(in, UINT64_MAX);
+    work->started_ms = stream_read_uint(in, reader->forest->now_ms);
     read_past(in, work);
-    work->ended_ms = stream_read_uint(in, UINT64_MAX);
+    work->ended_ms = stream_read_uint(in, reader->forest->now_ms);
     work->code = (uint32_t)stream_read_uint(in, CODE_ABANDONED);
     work->verdict = read_blob(in, LIMIT_TEXT_LENGTH);
     work->record = read_record(reader, SEAL_RESULT, &work->result_index);
@@ -164,7 +164,7 @@ static void read_tree(struct snapshot_reader *reader, struct tree *tree)
     struct stream_reader *in = &reader->in;
 
     tree->served = stream_read_uint(in, reader->forest->served);
-    tree->settled_ms = stream_read_uint(in, UINT64_MAX);
+    tree->settled_ms = stream_read_uint(in, reader->forest->now_ms);
     tree->expires_ms = stream_read_uint(in, UINT64_MAX);
     tree->forgetting = stream_read_bool(in);
 }
@@ -174,7 +174,7 @@ static void read_numbers(struct snapshot_reader *reader, struct task *task)
     struct stream_reader *in = &reader->in;
 
     task->sequence = stream_read_uint(in, reader->forest->sequence);
-    task->submitted_ms = stream_read_uint(in, UINT64_MAX);
+    task->submitted_ms = stream_read_uint(in, reader->forest->now_ms);
     task->deadline_ms = stream_read_uint(in, UINT64_MAX);
     task->due_ms = stream_read_uint(in, UINT64_MAX);
     task->attempts = (uint32_t)stream_read_uint(in, UINT32_MAX);
