@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The calls that submit and await: of a client, or, in a handler, of its attempt. */
+#include <string.h>
+
+#include "nodes/client/client.h"
+#include "nodes/worker/context.h"
+
+#define SUBMIT_PART 8192u /* tasks in one call; grove_submit_many has two of them on the way */
+
+/* Who makes a call. */
+struct caller {
+    struct grove_client *client;
+    struct grove_attempt *attempt;
+};
+
+static struct caller caller_of(struct grove_client *client)
+{
+    return (struct caller){client, context_attempt()};
+}
+
+static void post(const struct caller *caller, struct call *call)
+{
+    call->is_posted = call->left > 0;
+    if (call->is_posted && !caller->attempt) {
+        client_post(caller->client, call);
+    }
+}
+
+/* Waits for a posted call, and destroys it. */
+static enum grove_status finish(const struct caller *caller, struct call *call)
+{
+    enum grove_status status;
+
+    if (call->is_posted) {
+        if (caller->attempt) {
+            context_perform(call);
+        } else {
+            call_wait(call, client_spin_us(caller->client));
+        }
+    }
+    status = call_status(call);
+    call_destroy(call);
+    return status;
+}
+
+static void empty_outcomes(size_t count, struct grove_result *results,
+                           struct grove_failure *failures)
+{
+    if (results) {
+        memset(results, 0, count * sizeof(*results));
+    }
+    if (failures) {
+        memset(failures, 0, count * sizeof(*failures));
+    }
+}
+
+static struct wanted wanted_at(size_t i, struct grove_id *ids, struct grove_result *results,
+                               struct grove_failure *failures)
+{
+    return (struct wanted){
+        .id = ids ? &ids[i] : NULL,
+        .result = results ? &results[i] : NULL,
+        .failure = failures ? &failures[i] : NULL,
+    };
+}
+
+/* The tasks of one array need not be of the size that this library knows. */
+static const struct grove_task *task_at(const struct grove_task *tasks, size_t i)
+{
+    return (const struct grove_task *)(const void *)((const char *)tasks + i * tasks->size);
+}
+
+static void add_task(const struct caller *caller, struct call *call, const struct grove_task *task,
+                     const struct wanted *wanted)
+{
+    if (caller->attempt) {
+        call_add_task(call, task, wanted, context_signer(caller->attempt),
+                      context_ledger_ms(caller->attempt));
+    } else {
+        call_add_task(call, task, wanted, client_signer(caller->client),
+                      client_ledger_ms(caller->client));
+    }
+}
+
+static enum grove_status misused(const char *why, struct grove_failure *failure)
+{
+    struct failing failing = failing_of_status(GROVE_INVALID, why);
+
+    failure_write(failure, &failing);
+    return GROVE_INVALID;
+}
+
+static bool is_nobody(const struct caller *caller)
+{
+    return !caller->client && !caller->attempt;
+}
+
+#define NOBODY "there is no client, and this is no handler's thread"
+
+static struct call *start_tasks(const struct caller *caller, enum call_kind kind,
+                                const struct grove_task *tasks, size_t count,
+                                const struct wanted *first)
+{
+    struct call *call = call_create(kind, count, caller->attempt);
+
+    for (size_t i = 0; i < count; i++) {
+        struct wanted wanted = wanted_at(i, first->id, first->result, first->failure);
+
+        add_task(caller, call, task_at(tasks, i), &wanted);
+    }
+    post(caller, call);
+    return call;
+}
+
+enum grove_status grove_submit_many(struct grove_client *client, const struct grove_task *tasks,
+                                    size_t count, struct grove_id *ids,
+                                    struct grove_failure *failures)
+{
+    struct caller caller = caller_of(client);
+    enum grove_status first = GROVE_OK;
+    struct call *before = NULL;
+
+    if (count == 0) {
+        return GROVE_OK;
+    }
+    empty_outcomes(count, NULL, failures);
+    if (ids) {
+        memset(ids, 0, count * sizeof(*ids));
+    }
+    if (is_nobody(&caller)) {
+        return misused(NOBODY, failures);
+    }
+    for (size_t from = 0; from < count || before; from += SUBMIT_PART) {
+        struct call *call = NULL;
+
+        if (from < count) {
+            size_t part = count - from < SUBMIT_PART ? count - from : SUBMIT_PART;
+            struct wanted wanted = wanted_at(from, ids, NULL, failures);
+
+            call = start_tasks(&caller, CALL_SUBMIT, task_at(tasks, from), part, &wanted);
+        }
+        if (before) {
+            enum grove_status status = finish(&caller, before);
+
+            first = first == GROVE_OK ? status : first;
+        }
+        before = call;
+    }
+    return first;
+}
+
+enum grove_status grove_submit(struct grove_client *client, const struct grove_task *task,
+                               struct grove_id *id, struct grove_failure *failure)
+{
+    return grove_submit_many(client, task, 1, id, failure);
+}
+
+enum grove_status grove_wait_many(struct grove_client *client, const struct grove_task *tasks,
+                                  size_t count, struct grove_result *results,
+                                  struct grove_failure *failures)
+{
+    struct caller caller = caller_of(client);
+    struct wanted wanted = {.result = results, .failure = failures};
+
+    if (count == 0) {
+        return GROVE_OK;
+    }
+    empty_outcomes(count, results, failures);
+    if (is_nobody(&caller)) {
+        return misused(NOBODY, failures);
+    }
+    return finish(&caller, start_tasks(&caller, CALL_RUN, tasks, count, &wanted));
+}
+
+enum grove_status grove_wait(struct grove_client *client, const struct grove_task *task,
+                             struct grove_result *result, struct grove_failure *failure)
+{
+    return grove_wait_many(client, task, 1, result, failure);
+}
+
+enum grove_status grove_result_many(struct grove_client *client, const struct grove_id *ids,
+                                    size_t count, uint64_t timeout_ms, struct grove_result *results,
+                                    struct grove_failure *failures)
+{
+    struct caller caller = caller_of(client);
+    struct call *call;
+
+    if (count == 0) {
+        return GROVE_OK;
+    }
+    empty_outcomes(count, results, failures);
+    if (is_nobody(&caller)) {
+        return misused(NOBODY, failures);
+    }
+    if (caller.attempt && (timeout_ms != GROVE_FOREVER || count > LIMIT_AWAITED)) {
+        return misused("a handler awaits its children for ever, and 10,000 at most", failures);
+    }
+    call = call_create(CALL_AWAIT, count, caller.attempt);
+    call_set_timeout(call, timeout_ms);
+    for (size_t i = 0; i < count; i++) {
+        struct wanted wanted = wanted_at(i, NULL, results, failures);
+        struct id id;
+
+        memcpy(&id, &ids[i], sizeof(id));
+        call_add_id(call, &id, &wanted);
+    }
+    post(&caller, call);
+    return finish(&caller, call);
+}
+
+enum grove_status grove_result(struct grove_client *client, const struct grove_id *id,
+                               uint64_t timeout_ms, struct grove_result *result,
+                               struct grove_failure *failure)
+{
+    return grove_result_many(client, id, 1, timeout_ms, result, failure);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What the API's calls ask of a client. */
+#ifndef GROVE_NODES_CLIENT_CLIENT_H
+#define GROVE_NODES_CLIENT_CLIENT_H
+
+#include "nodes/client/call.h"
+
+/* Who seals what this client submits. */
+const struct key *client_signer(const struct grove_client *client);
+
+/* Ledger time, as far as the client knows it; any thread. */
+uint64_t client_ledger_ms(const struct grove_client *client);
+
+/* Takes the call to the I/O thread; call->done is posted when it has ended. Any thread.
+ *
+ *   call      with something left to do */
+void client_post(struct grove_client *client, struct call *call);
+
+/* How long a caller polls before it sleeps. */
+uint32_t client_spin_us(const struct grove_client *client);
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Hello until Welcome; then silence is what to watch for. */
+#include "nodes/client/session.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+#include "nodes/host/clock.h"
+#include "nodes/host/log.h"
+
+uint64_t session_correlation(struct session *session)
+{
+    return ++session->correlation;
+}
+
+uint64_t session_ledger_ms(const struct session *session)
+{
+    int64_t offset = atomic_load_explicit(&session->offset_ms, memory_order_relaxed);
+
+    return (uint64_t)((int64_t)clock_unix_ms() + offset);
+}
+
+void session_set_stamp(struct session *session, uint64_t stamp_ms)
+{
+    if (stamp_ms > 0 && stamp_ms < INT64_MAX) {
+        atomic_store_explicit(&session->offset_ms, (int64_t)stamp_ms - (int64_t)clock_unix_ms(),
+                              memory_order_relaxed);
+    }
+}
+
+enum grove_status session_send(struct session *session, struct bytes frame)
+{
+    return bus_send(session->socket, NULL, NULL, frame);
+}
+
+void session_learn(struct session *session, struct wire_list certificates)
+{
+    struct bytes signed_form;
+
+    while (wire_next(&certificates, &signed_form)) {
+        bool changed;
+        enum refusal refusal =
+            trust_admit(&session->trust, signed_form, session_ledger_ms(session), &changed);
+
+        if (refusal != REFUSED_NOT) {
+            log_event(LOG_WARNING, "certificate refused", "reason=%s", refusal_name(refusal));
+        }
+    }
+}
+
+static void say_hello(struct session *session, uint64_t now_ms)
+{
+    struct hello hello = {
+        .mesh = session->credential->mesh,
+        .boot = session->boot,
+        .has_ledger = session->has_ledger,
+        .ledger = session->ledger,
+    };
+
+    session->hello_ms = now_ms;
+    buffer_reset(&session->scratch);
+    wire_hello_encode(&session->scratch, session_correlation(session), &hello);
+    if (session_send(session, buffer_bytes(&session->scratch)) != GROVE_OK) {
+        /* Not connected yet; the next tick says it again. */
+        session->hello_ms = 0;
+    }
+}
+
+void session_restart(struct session *session)
+{
+    if (session->is_welcome) {
+        session->is_welcome = false;
+        session->connected_ms = clock_monotonic_ms();
+        say_hello(session, session->connected_ms);
+    }
+}
+
+static void take_welcome(struct session *session, const struct message *message)
+{
+    struct welcome welcome;
+
+    if (wire_welcome_decode(message->body, &welcome) != GROVE_OK) {
+        return;
+    }
+    if (session->has_ledger && !id_equal(&session->ledger, &welcome.ledger)) {
+        session->refusal = GROVE_WRONG_MESH;
+        snprintf(session->refusal_text, sizeof(session->refusal_text),
+                 "it keeps another ledger than the one seen before");
+        return;
+    }
+    session->has_ledger = true;
+    session->ledger = welcome.ledger;
+    session_set_stamp(session, welcome.stamp_ms);
+    session_learn(session, welcome.certificates);
+    session->heartbeat_ms = welcome.heartbeat_ms ? welcome.heartbeat_ms : LIMIT_HEARTBEAT_MS;
+    session->silence_ms = welcome.session_ms ? welcome.session_ms : LIMIT_SESSION_MS;
+    session->is_welcome = true;
+    session->refusal = GROVE_OK;
+    session->events.welcomed(session->events.context, message, &welcome);
+}
+
+/* Before a Welcome a refusal answers our Hello; after it, only the loss of the session is ours to
+ * mend. */
+static void take_refused(struct session *session, const struct message *message)
+{
+    struct refused refused;
+
+    if (wire_refused_decode(message->body, &refused) != GROVE_OK) {
+        return;
+    }
+    if (session->is_welcome && refused.code == REFUSED_NO_SESSION) {
+        session_restart(session);
+        return;
+    }
+    if (session->is_welcome) {
+        session->events.received(session->events.context, message);
+        return;
+    }
+    if (refused.code != REFUSED_NO_SESSION && !refused.retryable) {
+        enum grove_status status = refusal_status((enum refusal)refused.code);
+
+        session->refusal = status == GROVE_OK ? GROVE_REFUSED : status;
+        snprintf(session->refusal_text, sizeof(session->refusal_text), "%.*s",
+                 (int)refused.text.size, (const char *)refused.text.data);
+    }
+}
+
+static void receive(void *context, const struct bus_message *received)
+{
+    struct session *session = context;
+    struct message message;
+
+    if (received->status != GROVE_OK ||
+        wire_message_open(bus_frame_bytes(received->frame), &message) != GROVE_OK) {
+        log_event(LOG_WARNING, "frame dropped", "why=malformed");
+        return;
+    }
+    session->heard_ms = clock_monotonic_ms();
+    if (message.type == MESSAGE_WELCOME) {
+        take_welcome(session, &message);
+    } else if (message.type == MESSAGE_REFUSED) {
+        take_refused(session, &message);
+    } else if (message.type == MESSAGE_HEARTBEAT) {
+        struct heartbeat heartbeat;
+
+        if (wire_heartbeat_decode(message.body, &heartbeat) == GROVE_OK) {
+            session_set_stamp(session, heartbeat.stamp_ms);
+        }
+    } else if (session->is_welcome) {
+        session->events.received(session->events.context, &message);
+    }
+}
+
+static enum grove_status connect_to(struct session *session, unsigned coordinator)
+{
+    const struct coordinator_address *address = &session->credential->coordinator[coordinator];
+    struct bus_socket *socket;
+    enum grove_status status =
+        bus_connect(session->bus, address->endpoint, &address->certificate.link_key,
+                    &session->credential->link, receive, session, &socket);
+
+    if (status == GROVE_OK) {
+        session->socket = socket;
+        session->coordinator = coordinator;
+        session->connected_ms = clock_monotonic_ms();
+        session->hello_ms = 0;
+    }
+    return status;
+}
+
+/* Tries the next coordinator of the list; a list of one has nothing to try, its DEALER reconnects
+ * by itself. */
+static void move_on(struct session *session)
+{
+    unsigned next = (session->coordinator + 1) % session->credential->coordinator_count;
+    struct bus_socket *old = session->socket;
+
+    session->connected_ms = clock_monotonic_ms();
+    if (next != session->coordinator && connect_to(session, next) == GROVE_OK) {
+        bus_close(session->bus, old);
+    }
+}
+
+void session_tick(struct session *session, uint64_t now_ms)
+{
+    if (session->is_welcome && now_ms - session->heard_ms > session->silence_ms) {
+        log_event(LOG_WARNING, "coordinator silent", "ms=%llu",
+                  (unsigned long long)(now_ms - session->heard_ms));
+        session_restart(session);
+    }
+    if (!session->is_welcome && now_ms - session->connected_ms > SESSION_GIVE_UP_MS) {
+        move_on(session);
+    }
+    if (!session->is_welcome && now_ms - session->hello_ms >= SESSION_HELLO_MS) {
+        say_hello(session, now_ms);
+    }
+}
+
+bool session_beat(struct session *session, uint64_t now_ms)
+{
+    if (!session->is_welcome || now_ms - session->beat_ms < session->heartbeat_ms) {
+        return false;
+    }
+    session->beat_ms = now_ms;
+    return true;
+}
+
+enum grove_status session_open(struct session *session, struct bus *bus,
+                               const struct credential *credential,
+                               const struct session_events *events)
+{
+    uint8_t hash_key[16];
+    bool changed;
+
+    if (credential->coordinator_count == 0) {
+        return GROVE_NOT_FOUND;
+    }
+    memset(session, 0, sizeof(*session));
+    session->bus = bus;
+    session->credential = credential;
+    session->events = *events;
+    atomic_init(&session->offset_ms, 0);
+    randombytes_buf(session->boot.byte, sizeof(session->boot.byte));
+    randombytes_buf(hash_key, sizeof(hash_key));
+    trust_init(&session->trust, &credential->mesh, hash_key);
+    for (unsigned i = 0; i < credential->coordinator_count; i++) {
+        if (trust_admit(&session->trust,
+                        buffer_bytes(&credential->coordinator[i].certificate_bytes),
+                        clock_unix_ms(), &changed) != REFUSED_NOT) {
+            log_event(LOG_WARNING, "certificate refused", "coordinator=%u", i);
+        }
+    }
+    if (trust_admit(&session->trust, buffer_bytes(&credential->certificate_bytes), clock_unix_ms(),
+                    &changed) != REFUSED_NOT) {
+        log_event(LOG_WARNING, "certificate refused", "whose=ours");
+    }
+    return connect_to(session, 0);
+}
+
+void session_close(struct session *session)
+{
+    if (session->socket) {
+        bus_close(session->bus, session->socket);
+    }
+    trust_clear(&session->trust);
+    buffer_clear(&session->scratch);
+    memset(session, 0, sizeof(*session));
+}
+
+enum grove_status session_complaint(const struct session *session, const char *path, char *error)
+{
+    const char *endpoint = session->credential->coordinator[session->coordinator].endpoint;
+
+    if (session->refusal != GROVE_OK) {
+        snprintf(error, SESSION_ERROR_SIZE, "%s refuses the credential %.600s: %s", endpoint, path,
+                 session->refusal_text);
+        return session->refusal;
+    }
+    snprintf(error, SESSION_ERROR_SIZE,
+             "nobody answers at %s, which %.300s names; if a coordinator runs there, it may not "
+             "know this key: grove keys admit %.300s",
+             endpoint, path, path);
+    return GROVE_NO_LEADER;
+}

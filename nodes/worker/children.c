@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What handlers ask of the mesh: children, waiting for them, checkpoints. A handler that waits goes
+ * on when it has both its outcomes and the Resume that gives it a slot again. */
+#include "nodes/worker/worker.h"
+
+#include <stdlib.h>
+
+#define EXPANDS_IN_FLIGHT 48u                /* below the pipe's high-water mark */
+#define WAITS_SIZE ((size_t)256 * LIMIT_KIB) /* bytes of waits in one frame, but at least one */
+#define ASKED_IDS 4096u                      /* ids in one Wait */
+
+static void finish_call(struct grove_worker *worker, struct call *call)
+{
+    call_finish(call, &worker->outcomes.finished);
+}
+
+/* ---- calls coming in */
+
+static void keep_checkpoint(struct grove_worker *worker, struct call *call)
+{
+    struct parcel *parcel = parcel_create(&worker->session, MESSAGE_CHECKPOINT, 0);
+    struct grove_attempt *attempt = call->attempt;
+    struct wire_writer writer;
+
+    wire_open(&writer, &parcel->frame, MESSAGE_CHECKPOINT, parcel->correlation);
+    wire_put_bytes(&writer, CHECKPOINT_TASK, bytes_of(&attempt->key.task, sizeof(struct id)));
+    wire_put_uint(&writer, CHECKPOINT_ATTEMPT, attempt->key.attempt);
+    wire_put_bytes(&writer, CHECKPOINT_BYTES, buffer_bytes(&call->items));
+    reports_put_progress(&writer, CHECKPOINT_PROGRESS, attempt);
+    wire_close(&writer);
+    parcel->call = call;
+    parcels_add(&worker->parcels, parcel);
+}
+
+void children_take_call(struct grove_worker *worker, struct call *call)
+{
+    struct grove_attempt *attempt = call->attempt;
+
+    attempt->call = call;
+    attempt->expects_resume = false;
+    attempt->is_resumed = false;
+    if (call->kind == CALL_KEEP) {
+        keep_checkpoint(worker, call);
+    }
+    for (size_t i = 0; i < call->count; i++) {
+        struct request *request = &call->requests[i];
+
+        if (request_has_ended(request)) {
+            continue;
+        }
+        if (request->wants_outcome) {
+            outcomes_await(&worker->outcomes, request);
+        }
+        if (request->wants_answer) {
+            STAILQ_INSERT_TAIL(&worker->children, request, queued);
+        }
+    }
+    if (call->kind == CALL_AWAIT) {
+        STAILQ_INSERT_TAIL(&worker->waits, call, telling);
+    }
+    if (atomic_load(&attempt->is_stopped)) {
+        struct failing failing = failing_of_status(GROVE_CANCELLED, NULL);
+
+        children_end_call(worker, attempt, &failing);
+    }
+}
+
+/* ---- ending one early */
+
+static void drop_queued(struct grove_worker *worker, const struct call *call)
+{
+    struct request_queue kept = STAILQ_HEAD_INITIALIZER(kept);
+    struct request *request;
+
+    while ((request = STAILQ_FIRST(&worker->children)) != NULL) {
+        STAILQ_REMOVE_HEAD(&worker->children, queued);
+        if (request->call != call) {
+            STAILQ_INSERT_TAIL(&kept, request, queued);
+        }
+    }
+    STAILQ_CONCAT(&worker->children, &kept);
+}
+
+static void drop_waits(struct grove_worker *worker, const struct call *call)
+{
+    struct telling_queue kept = STAILQ_HEAD_INITIALIZER(kept);
+    struct call *at;
+
+    while ((at = STAILQ_FIRST(&worker->waits)) != NULL) {
+        STAILQ_REMOVE_HEAD(&worker->waits, telling);
+        if (at != call) {
+            STAILQ_INSERT_TAIL(&kept, at, telling);
+        }
+    }
+    STAILQ_CONCAT(&worker->waits, &kept);
+}
+
+void children_end_call(struct grove_worker *worker, struct grove_attempt *attempt,
+                       const struct failing *failing)
+{
+    struct call *call = attempt->call;
+
+    if (!call) {
+        return;
+    }
+    attempt->expects_resume = false;
+    if (call->left == 0) {
+        /* All it lacks is the Resume. */
+        finish_call(worker, call);
+        return;
+    }
+    drop_queued(worker, call);
+    drop_waits(worker, call);
+    parcels_forget_call(&worker->parcels, call);
+    if (call->kind == CALL_KEEP) {
+        call->status = failing->status;
+        call->left = 0;
+        finish_call(worker, call);
+        return;
+    }
+    for (size_t i = 0; i < call->count; i++) {
+        batch_refuse_request(&call->requests[i], failing, &worker->outcomes);
+    }
+}
+
+/* ---- frames */
+
+/* The requests of one call stand together in a batch. When all that it has are there, its wait is
+ * told by their positions. */
+static void put_waits_of_batch(struct wire_writer *writer, const struct parcel *parcel)
+{
+    uint8_t positions[LIMIT_BATCH_ITEMS];
+    unsigned to;
+
+    for (unsigned from = 0; from < parcel->count; from = to) {
+        struct call *call = parcel->entry[from].request->call;
+
+        for (to = from; to < parcel->count && parcel->entry[to].request->call == call; to++) {
+            positions[to - from] = (uint8_t)to;
+        }
+        if (call->kind == CALL_RUN && call->left == to - from) {
+            struct waits waits = {
+                .task = call->attempt->key.task,
+                .attempt = call->attempt->key.attempt,
+                .positions = bytes_of(positions, to - from),
+            };
+
+            wire_put_waits(writer, EXPAND_WAITS, &waits);
+            call->attempt->expects_resume = true;
+        }
+        reports_put_progress(writer, EXPAND_PROGRESS, call->attempt);
+    }
+}
+
+static void put_wait_by_id(struct wire_writer *writer, struct call *call)
+{
+    struct waits waits = {
+        .task = call->attempt->key.task,
+        .attempt = call->attempt->key.attempt,
+    };
+    struct buffer ids = {0};
+
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->requests[i].wants_outcome) {
+            buffer_append(&ids, &call->requests[i].id, sizeof(struct id));
+        }
+    }
+    waits.awaited = buffer_bytes(&ids);
+    wire_put_waits(writer, EXPAND_WAITS, &waits);
+    buffer_clear(&ids);
+    call->attempt->expects_resume = true;
+    call->attempt->is_resumed = false;
+}
+
+/* One frame of waits for children that were made before. */
+static void send_waits(struct grove_worker *worker)
+{
+    struct parcel *parcel = NULL;
+    struct wire_writer writer;
+    struct call *call;
+
+    while ((call = STAILQ_FIRST(&worker->waits)) != NULL) {
+        if (parcel && parcel->frame.size > WAITS_SIZE) {
+            break;
+        }
+        STAILQ_REMOVE_HEAD(&worker->waits, telling);
+        if (call->left == 0) {
+            continue;
+        }
+        if (!parcel) {
+            parcel = parcel_create(&worker->session, MESSAGE_EXPAND, 0);
+            wire_open(&writer, &parcel->frame, MESSAGE_EXPAND, parcel->correlation);
+        }
+        put_wait_by_id(&writer, call);
+        reports_put_progress(&writer, EXPAND_PROGRESS, call->attempt);
+    }
+    if (parcel) {
+        wire_close(&writer);
+        parcels_add(&worker->parcels, parcel);
+    }
+}
+
+void children_send(struct grove_worker *worker)
+{
+    while (!STAILQ_EMPTY(&worker->waits)) {
+        send_waits(worker);
+    }
+    while (!STAILQ_EMPTY(&worker->children) && worker->parcels.count < EXPANDS_IN_FLIGHT) {
+        struct wire_writer writer;
+        struct parcel *parcel =
+            batch_make(&worker->children, &worker->session, MESSAGE_EXPAND, &writer);
+
+        put_waits_of_batch(&writer, parcel);
+        wire_close(&writer);
+        parcels_add(&worker->parcels, parcel);
+    }
+}
+
+/* ---- what comes */
+
+static bool is_all_answered(const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->requests[i].wants_answer) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void children_answered(struct grove_worker *worker, struct parcel *parcel,
+                       const struct accepted *accepted)
+{
+    struct call *calls[LIMIT_BATCH_ITEMS];
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < parcel->count; i++) {
+        struct request *request = parcel->entry[i].request;
+
+        if (request && (count == 0 || calls[count - 1] != request->call)) {
+            calls[count++] = request->call;
+        }
+    }
+    batch_answered(parcel, accepted, &worker->outcomes);
+    /* A call whose children went in several batches waits for them by id, once all are known. */
+    for (unsigned i = 0; i < count; i++) {
+        struct call *call = calls[i];
+
+        if (call->kind == CALL_RUN && call->left > 0 && !call->attempt->expects_resume &&
+            is_all_answered(call)) {
+            STAILQ_INSERT_TAIL(&worker->waits, call, telling);
+        }
+    }
+}
+
+void children_resumed(struct grove_worker *worker, struct wire_list resumed)
+{
+    struct bytes element;
+    struct held held;
+
+    while (wire_next(&resumed, &element)) {
+        struct grove_attempt *attempt = NULL;
+
+        if (wire_held_decode(element, &held) == GROVE_OK) {
+            attempt = held_find(worker, &held.task, held.attempt);
+        }
+        if (!attempt || !attempt->call || !attempt->expects_resume || attempt->is_resumed) {
+            continue;
+        }
+        attempt->is_resumed = true;
+        if (attempt->call->left > 0) {
+            /* Some are still open: it waits on. What had ended comes with that. */
+            STAILQ_INSERT_TAIL(&worker->waits, attempt->call, telling);
+        } else {
+            finish_call(worker, attempt->call);
+        }
+    }
+}
+
+void children_refused(struct grove_worker *worker, struct parcel *parcel,
+                      const struct failing *failing)
+{
+    if (parcel->type == MESSAGE_CHECKPOINT && parcel->call) {
+        children_end_call(worker, parcel->call->attempt, failing);
+        return;
+    }
+    for (unsigned i = 0; i < parcel->count; i++) {
+        struct request *request = parcel->entry[i].request;
+
+        if (request) {
+            request->call->attempt->expects_resume = false;
+        }
+    }
+    batch_refused(parcel, failing, &worker->outcomes);
+}
+
+void children_finish(struct grove_worker *worker)
+{
+    struct call *call;
+
+    while ((call = STAILQ_FIRST(&worker->outcomes.finished)) != NULL) {
+        struct grove_attempt *attempt = call->attempt;
+
+        STAILQ_REMOVE_HEAD(&worker->outcomes.finished, queued);
+        call->is_finishing = false;
+        if (attempt->expects_resume && !attempt->is_resumed) {
+            continue;
+        }
+        attempt->call = NULL;
+        attempt->expects_resume = false;
+        if (atomic_load(&attempt->is_stopped)) {
+            handlers_release(&worker->handlers, attempt, call);
+        } else {
+            handlers_resume(&worker->handlers, attempt, call);
+        }
+    }
+}
+
+void children_ask_again(struct grove_worker *worker)
+{
+    struct buffer ids = {0};
+    struct request *request;
+
+    TAILQ_FOREACH(request, &worker->outcomes.list, awaiting) {
+        if (!request->wants_answer) {
+            buffer_append(&ids, &request->id, sizeof(request->id));
+        }
+    }
+    for (size_t at = 0; at < ids.size; at += ASKED_IDS * sizeof(struct id)) {
+        size_t left = ids.size - at;
+        size_t size = left < ASKED_IDS * sizeof(struct id) ? left : ASKED_IDS * sizeof(struct id);
+        struct buffer frame = {0};
+        struct wire_writer writer;
+
+        wire_open(&writer, &frame, MESSAGE_WAIT, session_correlation(&worker->session));
+        wire_put_bytes(&writer, WAIT_IDS, bytes_of(ids.data + at, size));
+        wire_close(&writer);
+        /* If it is lost, so is the session, and the next one asks again. */
+        (void)!session_send(&worker->session, buffer_bytes(&frame));
+        buffer_clear(&frame);
+    }
+    buffer_clear(&ids);
+}

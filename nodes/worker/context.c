@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What a handler sees of its attempt. */
+#include "nodes/worker/context.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "core/text.h"
+#include "nodes/worker/exec.h"
+#include "nodes/worker/worker.h"
+
+static _Thread_local struct grove_attempt *current;
+
+struct grove_attempt *context_attempt(void)
+{
+    return current;
+}
+
+const struct key *context_signer(const struct grove_attempt *attempt)
+{
+    return &attempt->worker->credential.signer.public_key;
+}
+
+uint64_t context_ledger_ms(const struct grove_attempt *attempt)
+{
+    return session_ledger_ms(&attempt->worker->session);
+}
+
+void context_run(struct grove_attempt *attempt)
+{
+    const struct function *function = attempt->function;
+    enum grove_status status;
+
+    current = attempt;
+    status =
+        function->command ? exec_attempt(attempt) : function->handler(attempt, function->context);
+    current = NULL;
+    attempt_conclude(attempt, status);
+}
+
+void context_perform(struct call *call)
+{
+    struct grove_attempt *attempt = call->attempt;
+    struct handlers *handlers = &attempt->worker->handlers;
+
+    if (call->kind == CALL_RUN || call->kind == CALL_AWAIT) {
+        handlers_wait(handlers, call);
+    } else {
+        handlers_call(handlers, call);
+    }
+    if (call_status(call) != GROVE_OK) {
+        snprintf(attempt->said.complaint, sizeof(attempt->said.complaint), "%s", call->complaint);
+    }
+}
+
+struct grove_id grove_attempt_id(const struct grove_attempt *attempt)
+{
+    struct grove_id id;
+
+    memcpy(&id, &attempt->key.task, sizeof(id));
+    return id;
+}
+
+struct grove_id grove_attempt_root(const struct grove_attempt *attempt)
+{
+    struct grove_id id;
+
+    memcpy(&id, &attempt->root, sizeof(id));
+    return id;
+}
+
+struct grove_id grove_attempt_parent(const struct grove_attempt *attempt)
+{
+    struct grove_id id;
+
+    memcpy(&id, &attempt->parent, sizeof(id));
+    return id;
+}
+
+uint32_t grove_attempt_number(const struct grove_attempt *attempt)
+{
+    return attempt->key.attempt;
+}
+
+uint32_t grove_attempt_depth(const struct grove_attempt *attempt)
+{
+    return attempt->depth;
+}
+
+const char *grove_attempt_function(const struct grove_attempt *attempt)
+{
+    return attempt->function->name;
+}
+
+const char *grove_attempt_content_type(const struct grove_attempt *attempt)
+{
+    return attempt->content_type;
+}
+
+struct grove_bytes grove_attempt_payload(const struct grove_attempt *attempt)
+{
+    return (struct grove_bytes){attempt->payload.data, attempt->payload.size};
+}
+
+struct grove_bytes grove_attempt_checkpoint_load(const struct grove_attempt *attempt)
+{
+    return (struct grove_bytes){attempt->checkpoint.data, attempt->checkpoint.size};
+}
+
+static void set_bytes(struct buffer *buffer, const void *data, size_t size)
+{
+    buffer_reset(buffer);
+    if (size > 0) {
+        buffer_append(buffer, data, size);
+    }
+}
+
+enum grove_status grove_attempt_return(struct grove_attempt *attempt, const void *data, size_t size)
+{
+    attempt->said.is_too_large = size > LIMIT_PAYLOAD_SIZE;
+    if (attempt->said.is_too_large) {
+        return GROVE_TOO_LARGE;
+    }
+    attempt->said.code = CODE_SUCCEEDED;
+    set_bytes(&attempt->said.bytes, data, size);
+    return GROVE_OK;
+}
+
+/* Cuts a text that is too long where a character begins. */
+static size_t cut(const char *text, size_t most)
+{
+    size_t size = strlen(text);
+
+    if (size > most) {
+        for (size = most; size > 0 && ((unsigned char)text[size] & 0xC0) == 0x80; size--) {
+            continue;
+        }
+    }
+    return size;
+}
+
+static enum grove_status fail(struct grove_attempt *attempt, enum outcome_code code,
+                              const char *text, struct grove_bytes bytes)
+{
+    struct bytes clean = bytes_of(text, text ? cut(text, LIMIT_TEXT_LENGTH) : 0);
+
+    if (!text_is_valid(clean)) {
+        clean = bytes_of_text("failed, with a text that is not UTF-8");
+    }
+    attempt->said.is_too_large = false;
+    attempt->said.code = code;
+    set_bytes(&attempt->said.text, clean.data, clean.size);
+    set_bytes(&attempt->said.bytes, bytes.data,
+              bytes.size < LIMIT_PAYLOAD_SIZE ? bytes.size : LIMIT_PAYLOAD_SIZE);
+    return GROVE_FAILED;
+}
+
+enum grove_status grove_attempt_fail(struct grove_attempt *attempt, const char *text,
+                                     struct grove_bytes bytes)
+{
+    return fail(attempt, CODE_FAILED, text, bytes);
+}
+
+enum grove_status grove_attempt_fail_permanently(struct grove_attempt *attempt, const char *text,
+                                                 struct grove_bytes bytes)
+{
+    return fail(attempt, CODE_PERMANENT, text, bytes);
+}
+
+bool grove_cancelled(void)
+{
+    return current && atomic_load_explicit(&current->is_stopped, memory_order_acquire);
+}
+
+void grove_progress(unsigned percent, const char *text)
+{
+    struct grove_attempt *attempt = current;
+    size_t size = text ? cut(text, LIMIT_PROGRESS_LENGTH) : 0;
+
+    if (!attempt || !text_is_valid(bytes_of(text, size))) {
+        return;
+    }
+    pthread_mutex_lock(&attempt->worker->handlers.lock);
+    attempt->percent = percent < 100 ? percent : 100;
+    if (size > 0) {
+        memcpy(attempt->progress, text, size);
+    }
+    attempt->progress[size] = '\0';
+    attempt->has_progress = true;
+    pthread_mutex_unlock(&attempt->worker->handlers.lock);
+}
+
+enum grove_status grove_checkpoint(const void *data, size_t size)
+{
+    enum grove_status status;
+    struct call *call;
+
+    if (!current) {
+        return GROVE_INVALID;
+    }
+    if (size > LIMIT_CHECKPOINT_SIZE) {
+        return GROVE_TOO_LARGE;
+    }
+    call = call_create(CALL_KEEP, 0, current);
+    call->left = 1;
+    set_bytes(&call->items, data, size);
+    context_perform(call);
+    status = call_status(call);
+    call_destroy(call);
+    return status;
+}

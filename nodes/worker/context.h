@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Which attempt the calling thread is in the handler of: lineage without an argument. */
+#ifndef GROVE_NODES_WORKER_CONTEXT_H
+#define GROVE_NODES_WORKER_CONTEXT_H
+
+#include "nodes/client/call.h"
+#include "nodes/worker/attempt.h"
+
+/* NULL outside a handler. */
+struct grove_attempt *context_attempt(void);
+
+/* Runs the attempt's handler on this thread, and concludes it by what that returns. */
+void context_run(struct grove_attempt *attempt);
+
+/* Who seals what this attempt submits, and ledger time. */
+const struct key *context_signer(const struct grove_attempt *attempt);
+uint64_t context_ledger_ms(const struct grove_attempt *attempt);
+
+/* Has the worker's I/O thread do what the call asks, and waits for it; without a slot, if it awaits
+ * children. */
+void context_perform(struct call *call);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * One command: spawned into a group of its own, all its pipes polled at once. What its own process
+ * leaves in the pipe counts; what a grandchild might still write does not, and the group is killed
+ * at the end. */
+#include "nodes/worker/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "nodes/host/clock.h"
+
+#define CHUNK_SIZE 65536
+
+/* The parent's ends; -1 once closed. */
+struct pipes {
+    int input, output, errors;
+};
+
+struct running {
+    const struct exec_job *job;
+    struct exec_outcome *outcome;
+    struct pipes pipes;
+    pid_t pid;
+    int pidfd;
+    size_t written;
+    bool is_stopping;
+    uint64_t kill_ms; /* monotonic; UINT64_MAX: nothing is to be killed */
+};
+
+static void shut(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+/* ---- starting */
+
+static bool open_pipes(int (*ends)[2])
+{
+    for (unsigned i = 0; i < 3; i++) {
+        ends[i][0] = ends[i][1] = -1;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        if (pipe2(ends[i], O_CLOEXEC) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void close_pipes(int (*ends)[2])
+{
+    for (unsigned i = 0; i < 3; i++) {
+        shut(&ends[i][0]);
+        shut(&ends[i][1]);
+    }
+}
+
+/* Signals as a fresh process has them, a group of its own, nothing open but the three pipes. */
+static int spawn(const struct exec_job *job, int (*ends)[2], pid_t *pid)
+{
+    union {
+        const char *const *given;
+        char *const *taken;
+    } environment = {.given = job->environment};
+    char shell[] = "sh";
+    char option[] = "-c";
+    char *arguments[] = {shell, option, NULL, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t all;
+    int error;
+    union {
+        const char *given;
+        char *taken;
+    } command = {.given = job->command};
+
+    arguments[2] = command.taken;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[0][0], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[1][1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[2][1], STDERR_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+    error = posix_spawn(pid, "/bin/sh", &actions, &attributes, arguments, environment.taken);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+static void set_nonblocking(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+/* False: the outcome says why. */
+static bool start(struct running *running)
+{
+    int ends[3][2];
+    int error = 0;
+
+    running->pipes = (struct pipes){-1, -1, -1};
+    if (!open_pipes(ends)) {
+        error = errno;
+    } else {
+        error = spawn(running->job, ends, &running->pid);
+    }
+    if (error == 0) {
+        running->pidfd = pidfd_open(running->pid, 0);
+        running->pipes = (struct pipes){ends[0][1], ends[1][0], ends[2][0]};
+        ends[0][1] = ends[1][0] = ends[2][0] = -1;
+        set_nonblocking(running->pipes.input);
+        set_nonblocking(running->pipes.output);
+        set_nonblocking(running->pipes.errors);
+        if (running->pidfd < 0) {
+            error = errno;
+            kill(-running->pid, SIGKILL);
+            waitpid(running->pid, NULL, 0);
+        }
+    }
+    close_pipes(ends);
+    if (error != 0) {
+        running->outcome->end = EXEC_NOT_STARTED;
+        running->outcome->number = error;
+    }
+    return error == 0;
+}
+
+/* ---- while it runs */
+
+/* To stop is to ask the whole group, and to kill it when that was not enough. */
+static void stop(struct running *running, enum exec_end why)
+{
+    if (!running->is_stopping) {
+        running->is_stopping = true;
+        running->outcome->end = why;
+        running->kill_ms = clock_monotonic_ms() + running->job->grace_ms;
+        kill(-running->pid, SIGTERM);
+    }
+}
+
+/* A command need not read all of its input. */
+static void feed(struct running *running)
+{
+    struct bytes input = running->job->input;
+    ssize_t size = 0;
+
+    while (running->written < input.size) {
+        size = write(running->pipes.input, input.data + running->written,
+                     input.size - running->written);
+        if (size < 0) {
+            break;
+        }
+        running->written += (size_t)size;
+    }
+    if (running->written == input.size || (size < 0 && errno != EAGAIN && errno != EINTR)) {
+        shut(&running->pipes.input);
+    }
+}
+
+static void drain_output(struct running *running)
+{
+    struct buffer *output = &running->outcome->output;
+    uint8_t chunk[CHUNK_SIZE];
+    ssize_t size;
+
+    while ((size = read(running->pipes.output, chunk, sizeof(chunk))) > 0) {
+        if (output->size + (size_t)size > running->job->output_most) {
+            stop(running, EXEC_TOO_LARGE);
+        } else {
+            buffer_append(output, chunk, (size_t)size);
+        }
+    }
+    if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
+        shut(&running->pipes.output);
+    }
+}
+
+/* Keeps the end of what there is. */
+static void drain_errors(struct running *running)
+{
+    char *kept = running->outcome->errors;
+    size_t have = strlen(kept);
+    char chunk[EXEC_STDERR_SIZE];
+    ssize_t size;
+
+    while ((size = read(running->pipes.errors, chunk, sizeof(chunk))) > 0) {
+        size_t fresh = (size_t)size;
+        size_t stay = have + fresh <= EXEC_STDERR_SIZE ? have : EXEC_STDERR_SIZE - fresh;
+
+        memmove(kept, kept + have - stay, stay);
+        for (size_t i = 0; i < fresh; i++) {
+            kept[stay + i] = chunk[i] != '\0' ? chunk[i] : ' ';
+        }
+        have = stay + fresh;
+        kept[have] = '\0';
+    }
+    if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
+        shut(&running->pipes.errors);
+    }
+}
+
+static int wait_ms(const struct running *running)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (running->kill_ms == UINT64_MAX) {
+        return -1;
+    }
+    return running->kill_ms > now_ms ? (int)(running->kill_ms - now_ms) : 0;
+}
+
+/* One turn; false once the command's own process has ended. */
+static bool turn(struct running *running)
+{
+    enum { PROCESS, INPUT, OUTPUT, ERRORS, STOP, COUNT };
+    struct pollfd polled[COUNT] = {
+        [PROCESS] = {.fd = running->pidfd, .events = POLLIN},
+        [INPUT] = {.fd = running->pipes.input, .events = POLLOUT},
+        [OUTPUT] = {.fd = running->pipes.output, .events = POLLIN},
+        [ERRORS] = {.fd = running->pipes.errors, .events = POLLIN},
+        [STOP] = {.fd = running->is_stopping ? -1 : running->job->stop_fd, .events = POLLIN},
+    };
+
+    if (poll(polled, COUNT, wait_ms(running)) < 0 && errno != EINTR) {
+        stop(running, EXEC_STOPPED);
+        return true;
+    }
+    if (polled[INPUT].revents) {
+        feed(running);
+    }
+    if (polled[OUTPUT].revents) {
+        drain_output(running);
+    }
+    if (polled[ERRORS].revents) {
+        drain_errors(running);
+    }
+    if (polled[STOP].revents) {
+        stop(running, EXEC_STOPPED);
+    }
+    if (running->is_stopping && clock_monotonic_ms() >= running->kill_ms) {
+        kill(-running->pid, SIGKILL);
+        running->kill_ms = UINT64_MAX;
+    }
+    return !polled[PROCESS].revents;
+}
+
+/* The group outlives its leader by what the leader left behind: killed before its number is free.
+ */
+static void reap(struct running *running)
+{
+    struct exec_outcome *outcome = running->outcome;
+    siginfo_t info = {0};
+
+    if (running->pipes.output >= 0) {
+        drain_output(running);
+    }
+    if (running->pipes.errors >= 0) {
+        drain_errors(running);
+    }
+    while (waitid(P_PID, (id_t)running->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+        continue;
+    }
+    kill(-running->pid, SIGKILL);
+    while (waitpid(running->pid, NULL, 0) < 0 && errno == EINTR) {
+        continue;
+    }
+    if (!running->is_stopping) {
+        outcome->end = info.si_code == CLD_EXITED ? EXEC_EXITED : EXEC_SIGNALED;
+        outcome->number = info.si_status;
+    }
+}
+
+void exec_run(const struct exec_job *job, struct exec_outcome *outcome)
+{
+    struct running running = {.job = job, .outcome = outcome, .pidfd = -1, .kill_ms = UINT64_MAX};
+
+    memset(outcome, 0, sizeof(*outcome));
+    if (start(&running)) {
+        if (job->input.size == 0) {
+            shut(&running.pipes.input);
+        }
+        while (turn(&running)) {
+            continue;
+        }
+        reap(&running);
+    }
+    shut(&running.pipes.input);
+    shut(&running.pipes.output);
+    shut(&running.pipes.errors);
+    shut(&running.pidfd);
+}

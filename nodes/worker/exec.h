@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Runs a command of the operator's as an attempt: its input on stdin, its result from stdout, its
+ * verdict by exit status. It has a process group and a clean environment of its own, and no
+ * descriptor of ours. */
+#ifndef GROVE_NODES_WORKER_EXEC_H
+#define GROVE_NODES_WORKER_EXEC_H
+
+#include "core/buffer.h"
+#include "nodes/worker/attempt.h"
+
+#define EXEC_GRACE_MS 2000u    /* between SIGTERM and SIGKILL */
+#define EXEC_STDERR_SIZE 1024u /* the end of stderr, kept for the failure's text */
+
+struct exec_job {
+    const char *command;            /* for sh -c; from the operator's configuration only */
+    const char *const *environment; /* NAME=VALUE, ended by NULL; all that the command gets */
+    struct bytes input;
+    size_t output_most; /* bytes; more is a failure */
+    int stop_fd;        /* when readable, the command is to stop; -1: never */
+    uint32_t grace_ms;  /* then this long, between SIGTERM and SIGKILL */
+};
+
+enum exec_end {
+    EXEC_EXITED,     /* number: exit status */
+    EXEC_SIGNALED,   /* number: signal */
+    EXEC_STOPPED,    /* stop_fd */
+    EXEC_TOO_LARGE,  /* more than output_most */
+    EXEC_NOT_STARTED /* number: errno */
+};
+
+struct exec_outcome {
+    enum exec_end end;
+    int number;
+    struct buffer output;
+    char errors[EXEC_STDERR_SIZE + 1]; /* how stderr ended */
+};
+
+/* Blocks until the command has ended and nothing of its group is left. Clear the outcome's output
+ * afterwards. The thread must block or ignore SIGPIPE: a command need not read its input. */
+void exec_run(const struct exec_job *job, struct exec_outcome *outcome);
+
+/* Runs the command of the attempt's function, as a handler does. */
+enum grove_status exec_attempt(struct grove_attempt *attempt);
+
+#endif

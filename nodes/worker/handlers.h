@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The threads that run handlers, and the queue they take attempts from: at most `slots` run at a
+ * time; those that wait for children keep their thread and give their slot back. A resumed one
+ * comes before new work; tasks of trees begun, deeper first, before new roots. Threads are made
+ * when they are needed and kept for a while.
+ *
+ * The lock also guards what goes from handlers to the I/O thread, which is woken by the signal. */
+#ifndef GROVE_NODES_WORKER_HANDLERS_H
+#define GROVE_NODES_WORKER_HANDLERS_H
+
+#include <pthread.h>
+
+#include "nodes/client/call.h"
+#include "nodes/host/bus.h"
+#include "nodes/worker/attempt.h"
+
+struct handlers {
+    unsigned slots;
+    uint32_t spin_us;
+    size_t stack_size;
+    struct bus_signal *signal; /* raised when something waits for the I/O thread */
+    void (*run)(struct grove_attempt *attempt);
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t work;
+    pthread_cond_t gone;
+    struct attempt_queue children;  /* to be started: children */
+    struct attempt_queue roots;     /* ... and new trees */
+    struct attempt_queue returning; /* resumed, waiting for a slot here */
+    unsigned queued, running, waiting, threads, idle;
+    unsigned wakes; /* threads called, by signal or creation, that have not come yet */
+    bool is_paused; /* starts nothing: too much is unreported */
+    bool is_stopping;
+    bool is_closed;           /* no I/O thread takes calls any more */
+    struct ended_queue ended; /* for the I/O thread */
+    struct call_queue calls;  /* likewise */
+};
+
+/* Sets the fields above the lock first. */
+void handlers_init(struct handlers *handlers);
+
+/* Calls made from now on end at once, with GROVE_CLOSED. */
+void handlers_close(struct handlers *handlers);
+
+/* Ends every thread, waiting for those that are in a handler; then releases the rest. */
+void handlers_stop(struct handlers *handlers);
+void handlers_clear(struct handlers *handlers);
+
+/* Whether no attempt has started and not ended. */
+bool handlers_are_idle(struct handlers *handlers);
+
+/* I/O thread: queues an attempt; takes one back, true when it had not started. */
+void handlers_add(struct handlers *handlers, struct grove_attempt *attempt);
+bool handlers_take_back(struct handlers *handlers, struct grove_attempt *attempt);
+
+/* I/O thread: lets attempts start, or not. */
+void handlers_pause(struct handlers *handlers);
+void handlers_unpause(struct handlers *handlers);
+
+/* Handler's thread: gives a call to the I/O thread and waits until it has ended; handlers_wait
+ * gives the slot back meanwhile. */
+void handlers_call(struct handlers *handlers, struct call *call);
+void handlers_wait(struct handlers *handlers, struct call *call);
+
+/* I/O thread: the call that attempt waits in has ended: it goes on when there is a slot; or at
+ * once, when it was told to stop. */
+void handlers_resume(struct handlers *handlers, struct grove_attempt *attempt, struct call *call);
+void handlers_release(struct handlers *handlers, struct grove_attempt *attempt, struct call *call);
+
+/* I/O thread: what handlers left for it. */
+void handlers_collect(struct handlers *handlers, struct ended_queue *ended,
+                      struct call_queue *calls);
+
+#endif

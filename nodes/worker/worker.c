@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * A worker: opened, given functions, run until it is stopped. */
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "nodes/host/clock.h"
+#include "nodes/worker/context.h"
+#include "nodes/worker/worker_loop.h"
+
+#define WINDOW 256u
+#define MAX_WAITING 1024u
+#define STACK_SIZE (256u * 1024u)
+#define STACK_SIZE_LEAST (64u * 1024u)
+#define SEALS_CACHED 4096u
+
+static void say(char *error, const char *text)
+{
+    if (error) {
+        snprintf(error, GROVE_ERROR_SIZE, "%s", text);
+    }
+}
+
+/* Raising the signal makes a turn, and the end of the turn does the work. */
+static void awake(void *context)
+{
+    (void)context;
+}
+
+static uint32_t at_most(uint32_t given, uint32_t absent, uint32_t most)
+{
+    uint32_t value = given ? given : absent;
+
+    return value < most ? value : most;
+}
+
+static void take_options(struct grove_worker *worker, const struct grove_worker_options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    worker->slots = at_most(options->slots, processors > 0 ? (uint32_t)processors : 1, LIMIT_SLOTS);
+    worker->window = at_most(options->window, WINDOW, LIMIT_WINDOW);
+    worker->max_waiting = at_most(options->max_waiting, MAX_WAITING, LIMIT_MAX_WAITING);
+    worker->stack_size = at_most(options->stack_size, STACK_SIZE, UINT32_MAX);
+    if (worker->stack_size < STACK_SIZE_LEAST) {
+        worker->stack_size = STACK_SIZE_LEAST;
+    }
+    worker->connect_timeout_ms = options->connect_timeout_ms;
+    worker->spin_us = options->spin_us;
+}
+
+static enum grove_status load(struct grove_worker *worker,
+                              const struct grove_worker_options *options)
+{
+    enum grove_status status = credential_find(options->credential_path, worker->path);
+
+    if (status != GROVE_OK) {
+        snprintf(worker->error, sizeof(worker->error),
+                 "no credential: give its path, set GROVE_CREDENTIAL, or start grove dev");
+        return status;
+    }
+    status = credential_load(worker->path, &worker->credential, worker->error);
+    if (status == GROVE_OK && options->instance && strlen(options->instance) > LIMIT_NAME_LENGTH) {
+        snprintf(worker->error, sizeof(worker->error),
+                 "the instance's name is longer than 63 bytes");
+        status = GROVE_INVALID;
+    }
+    return status;
+}
+
+static void prepare(struct grove_worker *worker)
+{
+    uint8_t hash_key[16];
+
+    randombytes_buf(hash_key, sizeof(hash_key));
+    table_init(&worker->by_key, hash_key, offsetof(struct grove_attempt, link),
+               offsetof(struct grove_attempt, key), sizeof(struct attempt_key));
+    roots_init(&worker->roots, hash_key);
+    worker->seals = seal_cache_create(SEALS_CACHED, hash_key);
+    worker->bus = bus_create(worker->spin_us);
+    worker->signal = bus_signal_create(worker->bus, awake, worker);
+    worker->handlers.slots = worker->slots;
+    worker->handlers.stack_size = worker->stack_size;
+    worker->handlers.spin_us = worker->spin_us;
+    worker->handlers.signal = worker->signal;
+    worker->handlers.run = context_run;
+    handlers_init(&worker->handlers);
+}
+
+enum grove_status grove_worker_open(const struct grove_worker_options *given,
+                                    struct grove_worker **opened, char *error)
+{
+    struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
+    struct grove_worker *worker = calloc(1, sizeof(*worker));
+    enum grove_status status;
+
+    if (!worker) {
+        abort();
+    }
+    if (given) {
+        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    }
+    atomic_init(&worker->is_stopping, false);
+    worker->instance.lock = -1;
+    parcels_init(&worker->parcels);
+    TAILQ_INIT(&worker->held);
+    STAILQ_INIT(&worker->children);
+    STAILQ_INIT(&worker->waits);
+    STAILQ_INIT(&worker->ended);
+    take_options(worker, &options);
+    status = load(worker, &options);
+    if (status != GROVE_OK) {
+        say(error, worker->error);
+        credential_clear(&worker->credential);
+        free(worker);
+        return status;
+    }
+    if (options.instance) {
+        instance_name(&worker->instance, options.instance);
+    } else {
+        instance_take(&worker->instance, &worker->credential.signer.public_key);
+    }
+    prepare(worker);
+    *opened = worker;
+    return GROVE_OK;
+}
+
+/* The place of a new function; NULL: the status says why there is none. */
+static enum grove_status add_function(struct grove_worker *worker, const char *name,
+                                      struct function **added)
+{
+    if (!name || !wire_function_is_valid(bytes_of_text(name))) {
+        return GROVE_INVALID;
+    }
+    for (unsigned i = 0; i < worker->function_count; i++) {
+        if (strcmp(worker->function[i].name, name) == 0) {
+            return GROVE_CONFLICT;
+        }
+    }
+    if (worker->function_count == LIMIT_FUNCTIONS) {
+        return GROVE_TOO_LARGE;
+    }
+    *added = &worker->function[worker->function_count++];
+    snprintf((*added)->name, sizeof((*added)->name), "%s", name);
+    return GROVE_OK;
+}
+
+enum grove_status grove_worker_handle(struct grove_worker *worker, const char *name,
+                                      grove_handler *handler, void *context)
+{
+    struct function *function = NULL;
+    enum grove_status status = handler ? add_function(worker, name, &function) : GROVE_INVALID;
+
+    if (status == GROVE_OK) {
+        function->handler = handler;
+        function->context = context;
+    }
+    return status;
+}
+
+enum grove_status grove_worker_exec(struct grove_worker *worker, const char *name,
+                                    const char *command)
+{
+    struct function *function = NULL;
+    enum grove_status status = command ? add_function(worker, name, &function) : GROVE_INVALID;
+
+    if (status == GROVE_OK) {
+        function->command = strdup(command);
+        if (!function->command) {
+            abort();
+        }
+    }
+    return status;
+}
+
+enum grove_status grove_worker_run(struct grove_worker *worker, char *error)
+{
+    struct session_events events = {
+        .context = worker, .welcomed = worker_welcomed, .received = worker_receive};
+    enum grove_status status =
+        session_open(&worker->session, worker->bus, &worker->credential, &events);
+
+    if (status != GROVE_OK) {
+        say(error, "the credential names no coordinator that can be connected to");
+        return status;
+    }
+    outcomes_init(&worker->outcomes, &worker->session);
+    worker->started_ms = clock_monotonic_ms();
+    bus_at_turn_end(worker->bus, worker_end_turn, worker);
+    status = bus_every(worker->bus, SESSION_TICK_MS, worker_tick, worker);
+    if (status == GROVE_OK) {
+        bus_run(worker->bus);
+        status = worker->status;
+    }
+    if (status != GROVE_OK) {
+        say(error, worker->error);
+    }
+    return status;
+}
+
+void grove_worker_stop(struct grove_worker *worker)
+{
+    atomic_store(&worker->is_stopping, true);
+    bus_signal_raise(worker->signal);
+}
+
+/* There is no I/O thread any more: handlers that are still blocked in a call, or make one, are told
+ * so, and end. */
+static void abandon(struct grove_worker *worker)
+{
+    handlers_close(&worker->handlers);
+    if (worker->outcomes.session) {
+        held_stop_all(worker);
+        worker_collect(worker);
+        children_finish(worker);
+    }
+    handlers_stop(&worker->handlers);
+    if (worker->outcomes.session) {
+        worker_collect(worker);
+    }
+    while (!TAILQ_EMPTY(&worker->held)) {
+        held_release(worker, TAILQ_FIRST(&worker->held));
+    }
+}
+
+void grove_worker_close(struct grove_worker *worker)
+{
+    if (!worker) {
+        return;
+    }
+    abandon(worker);
+    handlers_clear(&worker->handlers);
+    parcels_clear(&worker->parcels);
+    buffer_clear(&worker->returned);
+    if (worker->outcomes.session) {
+        outcomes_clear(&worker->outcomes);
+    }
+    session_close(&worker->session);
+    bus_signal_destroy(worker->signal);
+    bus_destroy(worker->bus);
+    roots_clear(&worker->roots);
+    seal_cache_destroy(worker->seals);
+    table_clear(&worker->by_key);
+    for (unsigned i = 0; i < worker->function_count; i++) {
+        free(worker->function[i].command);
+    }
+    instance_release(&worker->instance);
+    credential_clear(&worker->credential);
+    free(worker);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The inside of a worker. worker.c opens it and runs its loop; assignments.c takes attempts in,
+ * handlers.c runs them, children.c does what handlers ask of the mesh, reports.c hands results over
+ * and keeps them until they are safe. */
+#ifndef GROVE_NODES_WORKER_WORKER_H
+#define GROVE_NODES_WORKER_WORKER_H
+
+#include <limits.h>
+
+#include "nodes/client/batches.h"
+#include "nodes/worker/handlers.h"
+#include "nodes/worker/instance.h"
+#include "nodes/worker/roots.h"
+
+enum worker_stage {
+    WORKER_SERVING,
+    WORKER_DRAINING, /* finishes what has started */
+    WORKER_LEAVING,  /* has said Goodbye */
+    WORKER_FAILED,   /* see status and error */
+};
+
+STAILQ_HEAD(telling_queue, call);
+STAILQ_HEAD(reporting_queue, grove_attempt);
+
+struct grove_worker {
+    char path[PATH_MAX]; /* of the credential */
+    struct credential credential;
+    struct instance instance;
+    uint32_t slots, window, max_waiting, stack_size, connect_timeout_ms, spin_us;
+    unsigned function_count;
+    struct function function[LIMIT_FUNCTIONS];
+
+    struct bus *bus;
+    struct bus_signal *signal;
+    atomic_bool is_stopping; /* asked to; seen at the next turn */
+    struct handlers handlers;
+
+    /* Of the I/O thread: the one in grove_worker_run. */
+    struct session session;
+    struct outcomes outcomes; /* of children */
+    struct parcels parcels;
+    enum worker_stage stage;
+    bool is_enlisted;          /* in the session that is welcome now */
+    uint64_t index;            /* of the session in the ledger; 0: none yet */
+    uint64_t enlist;           /* correlation of the last Enlist, or of the Goodbye */
+    uint64_t asked_ms;         /* when that was sent */
+    uint64_t started_ms;       /* when the worker began to run */
+    bool has_warned;           /* that nobody answers */
+    struct seal_cache *seals;  /* of tasks */
+    struct roots roots;        /* who submitted the trees whose children run here */
+    struct table by_key;       /* struct grove_attempt */
+    struct attempt_queue held; /* all of them */
+    unsigned held_count;
+    struct request_queue children; /* to be sealed */
+    struct telling_queue waits;    /* calls whose wait is to be told */
+    struct reporting_queue ended;  /* to be reported */
+    struct buffer returned;        /* struct handed_back, to be told */
+    enum grove_status status;
+    char error[SESSION_ERROR_SIZE];
+};
+
+/* held.c */
+
+/* The attempt held under a key, or NULL. */
+struct grove_attempt *held_find(const struct grove_worker *worker, const struct id *task,
+                                uint32_t attempt);
+
+/* Takes an attempt off the books; it is freed now, or when its handler is out. */
+void held_release(struct grove_worker *worker, struct grove_attempt *attempt);
+
+/* Makes the attempt's grove_cancelled true, ends its blocked call, and tells its command. */
+void held_stop(struct grove_worker *worker, struct grove_attempt *attempt);
+void held_stop_all(struct grove_worker *worker);
+
+/* Nothing of it counts any more: stopped, and neither reported nor handed back. Of all: the ledger
+ * has retired our session. */
+void held_forget(struct grove_worker *worker, struct grove_attempt *attempt);
+void held_forget_all(struct grove_worker *worker);
+
+/* Puts the list of what is held, and how. */
+void held_put(struct grove_worker *worker, struct wire_writer *writer, uint32_t field);
+
+/* assignments.c */
+void assignments_take(struct grove_worker *worker, const struct assign *assign);
+
+/* children.c: calls from handlers, and what comes for them. */
+void children_take_call(struct grove_worker *worker, struct call *call);
+
+/* Makes frames of what is queued. */
+void children_send(struct grove_worker *worker);
+
+/* Lets handlers go on whose calls have ended, and who may. After children_send. */
+void children_finish(struct grove_worker *worker);
+void children_answered(struct grove_worker *worker, struct parcel *parcel,
+                       const struct accepted *accepted);
+void children_resumed(struct grove_worker *worker, struct wire_list resumed);
+
+/* An Expand or a Checkpoint was refused for good. */
+void children_refused(struct grove_worker *worker, struct parcel *parcel,
+                      const struct failing *failing);
+
+/* Ends the call that an attempt is blocked in; it goes on without waiting for a Resume. */
+void children_end_call(struct grove_worker *worker, struct grove_attempt *attempt,
+                       const struct failing *failing);
+
+/* In a new session: asks for every outcome that is awaited. */
+void children_ask_again(struct grove_worker *worker);
+
+/* reports.c: what goes back. */
+
+/* The handler is out: its result is to be reported, or the attempt handed back. */
+void reports_end(struct grove_worker *worker, struct grove_attempt *attempt);
+void reports_hand_back(struct grove_worker *worker, const struct id *task, uint32_t attempt,
+                       enum return_reason reason, const char *text);
+
+/* Makes frames of what is queued. */
+void reports_send(struct grove_worker *worker);
+
+/* A Report is safe, or will never count: its attempts are off the books. */
+void reports_done(struct grove_worker *worker, struct parcel *parcel);
+
+/* Reports every attempt that is over its time, whatever its handler still does. */
+void reports_time_out(struct grove_worker *worker);
+
+/* Nothing of this attempt is to be said any more. */
+void reports_forget(struct grove_worker *worker, struct grove_attempt *attempt);
+
+/* Puts the latest progress of an attempt, if there is news; sends that of all. */
+void reports_put_progress(struct wire_writer *writer, uint32_t field,
+                          struct grove_attempt *attempt);
+void reports_send_progress(struct grove_worker *worker);
+
+#endif
