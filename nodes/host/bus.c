@@ -216,17 +216,22 @@ enum grove_status bus_watch(struct bus *bus, int fd, bus_handler *handler, void 
     return GROVE_OK;
 }
 
+static void watch_destroy(struct watch *watch)
+{
+    zmq_pollitem_t item = {.fd = watch->fd, .events = ZMQ_POLLIN};
+
+    zloop_poller_end(watch->bus->loop, &item);
+    LIST_REMOVE(watch, link);
+    free(watch);
+}
+
 void bus_unwatch(struct bus *bus, int fd)
 {
-    struct watch *watch;
-    zmq_pollitem_t item = {.fd = fd, .events = ZMQ_POLLIN};
+    struct watch *watch, *next;
 
-    LIST_FOREACH(watch, &bus->watches, link) {
+    LIST_FOREACH_SAFE(watch, &bus->watches, link, next) {
         if (watch->fd == fd) {
-            zloop_poller_end(bus->loop, &item);
-            LIST_REMOVE(watch, link);
-            free(watch);
-            return;
+            watch_destroy(watch);
         }
     }
 }
@@ -295,22 +300,24 @@ struct bus *bus_create(uint32_t spin_us)
 
 void bus_destroy(struct bus *bus)
 {
+    struct bus_signal *signal, *next_signal;
+    struct watch *watch, *next;
+    struct timer *timer, *next_timer;
+
     if (bus == NULL) {
         return;
     }
     while (!LIST_EMPTY(&bus->sockets)) {
         bus_close(bus, LIST_FIRST(&bus->sockets));
     }
-    while (!LIST_EMPTY(&bus->signals)) {
-        bus_signal_destroy(LIST_FIRST(&bus->signals));
+    LIST_FOREACH_SAFE(signal, &bus->signals, link, next_signal) {
+        bus_signal_destroy(signal);
     }
-    while (!LIST_EMPTY(&bus->watches)) {
-        bus_unwatch(bus, LIST_FIRST(&bus->watches)->fd);
+    LIST_FOREACH_SAFE(watch, &bus->watches, link, next) {
+        watch_destroy(watch);
     }
     zloop_destroy(&bus->loop);
-    while (!LIST_EMPTY(&bus->timers)) {
-        struct timer *timer = LIST_FIRST(&bus->timers);
-        LIST_REMOVE(timer, link);
+    LIST_FOREACH_SAFE(timer, &bus->timers, link, next_timer) {
         free(timer);
     }
     while (!STAILQ_EMPTY(&bus->turn_ends)) {

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
 
@@ -44,4 +45,12 @@ bool bus_context_has_curve(void)
     zmq_version(&major, &minor, &patch);
     return ZMQ_MAKE_VERSION(major, minor, patch) >= ZMQ_MAKE_VERSION(4, 3, 4) &&
            zmq_has("curve") == 1;
+}
+
+void bus_context_version(char text[BUS_VERSION_SIZE])
+{
+    int major, minor, patch;
+
+    zmq_version(&major, &minor, &patch);
+    snprintf(text, BUS_VERSION_SIZE, "%d.%d.%d", major, minor, patch);
 }

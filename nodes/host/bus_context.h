@@ -15,4 +15,8 @@ void bus_context_release(void);
 /* Whether libzmq is the version we know, or newer, and speaks CURVE. */
 bool bus_context_has_curve(void);
 
+/* libzmq's version, "4.3.4". */
+#define BUS_VERSION_SIZE 40
+void bus_context_version(char text[BUS_VERSION_SIZE]);
+
 #endif

@@ -81,9 +81,8 @@ const char *log_quote(struct bytes bytes, char *out, size_t size)
     *at++ = '"';
     for (size_t i = 0; i < bytes.size; i++) {
         if (at > last) {
-            memcpy(at, "...", 3);
-            at += 3;
-            break;
+            memcpy(at, "...\"", sizeof("...\""));
+            return out;
         }
         const uint8_t byte = bytes.data[i];
         if (is_plain(byte)) {

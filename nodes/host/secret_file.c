@@ -76,8 +76,8 @@ static enum grove_status check(const char *path, const struct stat *file, char *
         wrong = "others may read or write it; it needs mode 0600";
     } else if (file->st_nlink != 1) {
         wrong = "it has a second name";
-    } else if (file->st_size > SECRET_FILE_SIZE) {
-        return secret_file_refuse(error, GROVE_TOO_LARGE, "%s: larger than %d bytes", path,
+    } else if ((uintmax_t)file->st_size > SECRET_FILE_SIZE) {
+        return secret_file_refuse(error, GROVE_TOO_LARGE, "%s: larger than %zu bytes", path,
                                   SECRET_FILE_SIZE);
     }
     return wrong == NULL ? GROVE_OK

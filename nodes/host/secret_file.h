@@ -7,8 +7,8 @@
 #include "core/buffer.h"
 #include "core/status.h"
 
-#define SECRET_FILE_SIZE (256 * 1024) /* bytes; the largest that is read */
-#define SECRET_FILE_ERROR_SIZE 512    /* bytes of an error text, here and in what builds on this */
+#define SECRET_FILE_SIZE ((size_t)256 * 1024) /* bytes; the largest that is read */
+#define SECRET_FILE_ERROR_SIZE 512 /* bytes of an error text, here and in what builds on this */
 
 /* Writes why something cannot be done into `error`, and returns the status. */
 enum grove_status secret_file_refuse(char *error, enum grove_status status, const char *format, ...)

@@ -15,8 +15,8 @@ struct zap;
 struct zap_entry {
     struct key link;     /* X25519: what the handshake proves */
     struct key identity; /* Ed25519: what each message's User-Id then says */
-    uint32_t roles;      /* enum role */
     uint64_t not_before_ms, not_after_ms;
+    uint32_t roles; /* enum role */
     bool revoked;
 };
 

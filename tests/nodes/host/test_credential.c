@@ -295,9 +295,10 @@ static void no_flipped_bit_changes_keys_or_certificates(void **state)
     in_directory(f, "flipped", path);
     for (size_t i = 0; i < 8 * size; i++) {
         struct credential loaded;
-        text[i / 8] ^= (char)(1 << i % 8);
+        const char before = text[i / 8];
+        text[i / 8] = (char)(uint8_t)((uint8_t)before ^ 1U << i % 8);
         write_text(path, text, size);
-        text[i / 8] ^= (char)(1 << i % 8);
+        text[i / 8] = before;
         if (credential_load(path, &loaded, f->error) != GROVE_OK) {
             assert_non_null(strstr(f->error, path));
             refused++;

@@ -60,13 +60,9 @@ static void an_event_is_one_line_of_keys_and_values(void **state)
     log_event(LOG_WARNING, "journal full", "file=%s offset=%d", "0001", 64);
     logged(*state, text, sizeof(text));
 
-    unsigned year, month, day, hour, minute, second, ms;
-    char rest[256];
-    assert_int_equal(sscanf(text, "at=%4u-%2u-%2uT%2u:%2u:%2u.%3uZ %255[^\n]", &year, &month, &day,
-                            &hour, &minute, &second, &ms, rest),
-                     8);
-    assert_string_equal(rest, "level=warning event=\"journal full\" file=0001 offset=64");
-    assert_int_equal(text[strlen(text) - 1], '\n');
+    assert_memory_equal(text, "at=20", 5);
+    assert_string_equal(text + strlen("at=2026-01-31T12:00:00.123"),
+                        "Z level=warning event=\"journal full\" file=0001 offset=64\n");
 }
 
 static void a_level_above_the_one_set_is_not_written(void **state)
@@ -117,8 +113,8 @@ static void quoting_leaves_only_printable_ascii(void **state)
     for (const char *at = out; *at != '\0'; at++) {
         assert_in_range(*at, ' ', '~');
     }
-    log_quote(bytes_of_text("a\"b\\c\x1b\xe2\x80\xae"), out, sizeof(out));
-    assert_string_equal(out, "\"a\\x22b\\x5cc\\x1b\\xe2\\x80\\xae\"");
+    log_quote(bytes_of("a\"b\\c\x1b\xe2\x80", 8), out, sizeof(out));
+    assert_string_equal(out, "\"a\\x22b\\x5cc\\x1b\\xe2\\x80\"");
 }
 
 /* Every size from the least: never past the end, always closed. */

@@ -38,8 +38,7 @@ static void who_is_let_in_is_a_matter_of_key_role_dates_and_domain(void **state)
     };
     static const struct {
         const char *domain, *mechanism;
-        uint8_t key;
-        uint64_t now_ms;
+        uint64_t key, now_ms;
         enum zap_decision expected;
     } cases[] = {
         {"grove-task", "CURVE", 3, 99, ZAP_ACCEPTED},
@@ -62,7 +61,7 @@ static void who_is_let_in_is_a_matter_of_key_role_dates_and_domain(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct key key = {{cases[i].key}};
+        const struct key key = {{(uint8_t)cases[i].key}};
         const struct zap_claim claim = {.domain = bytes_of_text(cases[i].domain),
                                         .mechanism = bytes_of_text(cases[i].mechanism),
                                         .credential = bytes_of(key.byte, sizeof(key.byte))};
@@ -513,7 +512,9 @@ static enum grove_status probe_under(const char *known, const char *others, bool
     crypto_box_keypair(server.public_key.byte, server.secret);
     zap_probe_init(&probe, ZAP_DOMAIN_TASK);
     sodium_bin2hex(user, sizeof(user), probe.known.identity.byte, sizeof(struct key));
-    user[0] = right_user ? user[0] : (user[0] == '0' ? '1' : '0');
+    if (!right_user) {
+        probe.known.identity.byte[0] ^= 1;
+    }
     struct rogue rogue = {.probe = &probe, .known = known, .others = others, .user = user};
     if (known != NULL) {
         rogue_start(&rogue);
