@@ -8,8 +8,6 @@ enum exit_code exit_of_status(enum grove_status status)
     case GROVE_OK:
         return EXIT_DONE;
     case GROVE_FAILED:
-    case GROVE_TOO_LARGE:
-    case GROVE_MALFORMED:
     case GROVE_CLOSED:
         return EXIT_TASK_FAILED;
     case GROVE_INVALID:
@@ -17,6 +15,8 @@ enum exit_code exit_of_status(enum grove_status status)
     case GROVE_NOT_FOUND:
     case GROVE_FORGOTTEN:
         return EXIT_NOT_FOUND;
+    case GROVE_TOO_LARGE:
+    case GROVE_MALFORMED:
     case GROVE_VERSION:
     case GROVE_UNKNOWN_KEY:
     case GROVE_BAD_SIGNATURE:

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nodes/host/libraries.h"
+
 const struct subcommand *const subcommands[] = {
     &dev_subcommand,     &coordinator_subcommand,
     &worker_subcommand,  &run_subcommand,
@@ -77,6 +79,9 @@ static enum exit_code run(int argc, char **argv)
     if (argument_given(&arguments, "help")) {
         print_help(command);
         return flush(EXIT_DONE);
+    }
+    if (host_check_libraries() != GROVE_OK) {
+        return EXIT_SYSTEM;
     }
     return flush(command->run(&arguments));
 }

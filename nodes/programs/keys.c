@@ -89,7 +89,7 @@ static enum exit_code admit(const struct arguments *arguments)
         count++;
         credential_clear(&theirs);
     }
-    code = operator_admit(&ours, signed_forms, count);
+    code = operator_admit(&ours, path, signed_forms, count);
 done:
     for (size_t i = 0; i < count; i++) {
         buffer_clear(&certificates[i]);

@@ -15,16 +15,6 @@
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
 
-/* Whether `text` is a function's name or a prefix of one and '*'. */
-static bool pattern_is_valid(const char *text)
-{
-    const size_t length = strlen(text);
-    const bool has_star = length > 0 && text[length - 1] == '*';
-    const size_t name_length = has_star ? length - 1 : length;
-
-    return name_length == 0 ? has_star : wire_function_is_valid(bytes_of(text, name_length));
-}
-
 static bool take_patterns(const struct arguments *arguments, const char *option, const char *absent,
                           struct pattern *patterns, unsigned *count)
 {
@@ -32,7 +22,7 @@ static bool take_patterns(const struct arguments *arguments, const char *option,
 
     for (text = text != NULL ? text : absent; text != NULL;
          text = argument_value_at(arguments, option, *count)) {
-        if (*count == LIMIT_PATTERNS || !pattern_is_valid(text)) {
+        if (*count == LIMIT_PATTERNS || !pattern_text_is_valid(bytes_of_text(text))) {
             complain("keys issue: --%s wants at most %u names of [a-z0-9._-], or prefix*; not '%s'",
                      option, LIMIT_PATTERNS, text);
             return false;
@@ -113,7 +103,8 @@ static enum exit_code load_mesh_key(const struct arguments *arguments, const cha
 }
 
 static enum exit_code issue(const struct arguments *arguments, const struct credential *ours,
-                            const struct signer *mesh, const struct certificate *wanted)
+                            const char *our_path, const struct signer *mesh,
+                            const struct certificate *wanted)
 {
     char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
     struct credential made;
@@ -139,7 +130,7 @@ static enum exit_code issue(const struct arguments *arguments, const struct cred
     } else {
         printf("%s\n", path);
         fflush(stdout);
-        code = operator_admit(ours, &signed_form, 1);
+        code = operator_admit(ours, our_path, &signed_form, 1);
         if (code != EXIT_DONE) {
             complain("keys issue: %s is written but not admitted yet; later: grove keys admit %s",
                      path, path);
@@ -165,7 +156,7 @@ enum exit_code keys_issue(const struct arguments *arguments)
     }
     code = load_mesh_key(arguments, path, &mesh);
     if (code == EXIT_DONE) {
-        code = issue(arguments, &ours, &mesh, &wanted);
+        code = issue(arguments, &ours, path, &mesh, &wanted);
         sodium_memzero(&mesh, sizeof(mesh));
     }
     credential_clear(&ours);

@@ -13,15 +13,14 @@
 bool operator_credential(const struct arguments *arguments, struct credential *credential,
                          char *path, enum exit_code *code);
 
-/* Admits signed certificates to the running mesh; idempotent. Says on stderr why not. */
-enum exit_code operator_admit(const struct credential *credential, const struct bytes *certificates,
-                              size_t count);
+/* Admits signed certificates to the running mesh; idempotent. Says on stderr why not.
+ *
+ *   path      of the credential, for the reason */
+enum exit_code operator_admit(const struct credential *credential, const char *path,
+                              const struct bytes *certificates, size_t count);
 
 /* Has the coordinator write a snapshot; `index` is the ledger index it covers. */
-enum exit_code operator_snapshot(const struct credential *credential, uint64_t *index);
-
-/* Asks the stats socket; `reply` holds its JSON. */
-enum exit_code operator_ask(const struct credential *credential, const char *request,
-                            struct buffer *reply);
+enum exit_code operator_snapshot(const struct credential *credential, const char *path,
+                                 uint64_t *index);
 
 #endif

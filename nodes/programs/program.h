@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/status.h"
 
@@ -101,6 +102,9 @@ bool argument_json(const struct arguments *arguments);
 
 /* "grove: ..." on stderr. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes UTF-8 from outside with every character that a terminal might obey as \\u{...}. */
+void print_text(FILE *out, const char *text);
 
 /* The exit code that stands for a status. */
 enum exit_code exit_of_status(enum grove_status status);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * grove coordinator: the forest, its ledger and its sockets, in one process. */
+#include "nodes/coordinator/coordinator.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "nodes/programs/outcome.h"
+#include "nodes/programs/signals.h"
+
+/* The certificates of the --admit files. */
+struct admitted {
+    struct buffer memory[ARGUMENT_LIMIT];
+    struct bytes certificates[ARGUMENT_LIMIT];
+    size_t count;
+};
+
+static void admitted_clear(struct admitted *admitted)
+{
+    for (size_t i = 0; i < admitted->count; i++) {
+        buffer_clear(&admitted->memory[i]);
+    }
+}
+
+static enum exit_code load(const char *path, struct credential *credential)
+{
+    char error[CREDENTIAL_ERROR_SIZE];
+    const enum grove_status status = credential_load(path, credential, error);
+
+    if (status != GROVE_OK) {
+        complain("coordinator: %s", error);
+    }
+    return exit_of_status(status);
+}
+
+static enum exit_code load_admitted(const struct arguments *arguments, struct admitted *admitted)
+{
+    const char *path;
+
+    while ((path = argument_value_at(arguments, "admit", admitted->count)) != NULL) {
+        struct buffer *memory = &admitted->memory[admitted->count];
+        struct credential credential;
+        const enum exit_code code = load(path, &credential);
+
+        if (code != EXIT_DONE) {
+            return code;
+        }
+        *memory = credential.certificate_bytes;
+        credential.certificate_bytes = (struct buffer){0};
+        admitted->certificates[admitted->count++] = buffer_bytes(memory);
+        credential_clear(&credential);
+    }
+    return EXIT_DONE;
+}
+
+/* Data of another mesh, ledger or version must not be used either. */
+static enum exit_code exit_of_opening(enum grove_status status)
+{
+    return status == GROVE_VERSION || status == GROVE_WRONG_MESH ? EXIT_REFUSED_DATA
+                                                                 : exit_of_status(status);
+}
+
+static void print_ready(const struct arguments *arguments, const struct coordinator *coordinator)
+{
+    const char *listen = argument_value(arguments, "listen");
+    const int host = (int)(strrchr(listen, ':') - listen);
+    char tasks[300], stats[300];
+
+    snprintf(tasks, sizeof(tasks), "tcp://%.*s:%u", host, listen,
+             coordinator_task_port(coordinator));
+    snprintf(stats, sizeof(stats), "tcp://%.*s:%u", host, listen,
+             coordinator_stats_port(coordinator));
+    if (argument_json(arguments)) {
+        print_json(json_pack("{s:s, s:s, s:s}", "schema", "grove.ready/1", "tasks", tasks, "stats",
+                             stats));
+    } else {
+        printf("ready tasks=%s stats=%s\n", tasks, stats);
+    }
+    fflush(stdout);
+}
+
+static void stop(void *coordinator)
+{
+    coordinator_stop(coordinator);
+}
+
+static enum exit_code serve(const struct arguments *arguments,
+                            const struct coordinator_options *options)
+{
+    struct coordinator *coordinator;
+    struct signals signals;
+    char error[COORDINATOR_ERROR_SIZE];
+    enum grove_status status;
+
+    signals_block(&signals.stops);
+    status = coordinator_open(options, &coordinator, error);
+    if (status != GROVE_OK) {
+        complain("coordinator: %s", error);
+        return exit_of_opening(status);
+    }
+    signals_watch(&signals, stop, coordinator);
+    print_ready(arguments, coordinator);
+    status = coordinator_run(coordinator, error);
+    if (status != GROVE_OK) {
+        complain("coordinator: %s", error);
+    }
+    signals_unwatch(&signals);
+    coordinator_close(coordinator);
+    return exit_of_status(status);
+}
+
+static enum exit_code run(const struct arguments *arguments)
+{
+    struct coordinator_options wanted = {
+        .directory = argument_value(arguments, "data"),
+        .listen = argument_value(arguments, "listen"),
+        .bootstrap = argument_given(arguments, "bootstrap"),
+    };
+    const char *path = argument_value(arguments, "credential");
+    struct credential credential;
+    struct admitted admitted = {.count = 0};
+
+    if (wanted.directory == NULL || wanted.listen == NULL || path == NULL ||
+        arguments->word_count > 0) {
+        complain("coordinator: --data DIR, --listen HOST:PORT and --credential FILE are needed, "
+                 "and nothing else");
+        return EXIT_USAGE;
+    }
+    enum exit_code code = load(path, &credential);
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    code = load_admitted(arguments, &admitted);
+    if (code == EXIT_DONE) {
+        wanted.credential = &credential;
+        wanted.admitted = admitted.certificates;
+        wanted.admitted_count = admitted.count;
+        code = serve(arguments, &wanted);
+    }
+    admitted_clear(&admitted);
+    credential_clear(&credential);
+    return code;
+}
+
+static const struct option options[] = {
+    {"data", 0, "DIR", "where the ledger is kept"},
+    {"listen", 0, "HOST:PORT", "tasks at PORT, stats at PORT + 1"},
+    {"bootstrap", 0, NULL, "begin a new ledger when DIR is empty"},
+    {"admit", 0, "FILE", "a credential to admit; may be repeated"},
+    OPTION_END,
+};
+
+const struct subcommand coordinator_subcommand = {
+    .name = "coordinator",
+    .summary = "Keep the forest of a mesh and drive it",
+    .usage = "--data DIR --listen HOST:PORT --credential FILE [--bootstrap] [--admit FILE]...",
+    .description = "Prints 'ready' with its endpoints once it serves. SIGTERM stops it; workers go "
+                   "on meanwhile.\n"
+                   "Exits with 78 when DIR holds data that must not be used, or none and "
+                   "--bootstrap is not given.",
+    .options = options,
+    .run = run,
+};

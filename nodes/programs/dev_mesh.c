@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The identities of a `grove dev`. */
+#include "nodes/programs/dev_mesh.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "nodes/host/clock.h"
+
+#define GOOD_FOR_MS (UINT64_C(10) * 365 * 24 * 3600 * 1000)
+
+static const struct {
+    const char *name;
+    uint32_t roles;
+    bool submits, runs;
+} parts[DEV_PARTS] = {
+    [DEV_COORDINATOR] = {"c1", ROLE_COORDINATOR, false, false},
+    [DEV_WORKER] = {"worker", ROLE_WORKER, true, true},
+    [DEV_OPERATOR] = {"operator", ROLE_OPERATOR | ROLE_CLIENT | ROLE_OBSERVER, true, false},
+    [DEV_USER] = {"dev", ROLE_CLIENT | ROLE_OBSERVER, true, false},
+};
+
+void dev_mesh_path(const struct dev_mesh *mesh, const char *name, char path[PATH_MAX])
+{
+    const int size = snprintf(path, PATH_MAX, "%s/%s", mesh->directory, name);
+
+    if (size < 0 || size >= PATH_MAX) {
+        path[0] = '\0'; /* dev_mesh_open leaves room, so it does not come to this */
+    }
+}
+
+void dev_mesh_credential_path(const struct dev_mesh *mesh, enum dev_part part, char path[PATH_MAX])
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%s.credential", parts[part].name);
+    dev_mesh_path(mesh, name, path);
+}
+
+/* ---- opening */
+
+static enum exit_code make_directory(struct dev_mesh *mesh, const char *directory)
+{
+    const char *temporary = getenv("TMPDIR");
+    char template[PATH_MAX];
+
+    mesh->is_temporary = directory == NULL;
+    if (mesh->is_temporary) {
+        snprintf(template, sizeof(template), "%s/grove-dev.XXXXXX",
+                 temporary != NULL && temporary[0] == '/' ? temporary : "/tmp");
+        directory = mkdtemp(template);
+    } else if (mkdir(directory, 0700) != 0 && errno != EEXIST) {
+        directory = NULL;
+    }
+    if (directory == NULL || realpath(directory, mesh->directory) == NULL ||
+        strlen(mesh->directory) > PATH_MAX - 64) {
+        complain("dev: cannot make a directory: %s", strerror(errno));
+        mesh->directory[0] = '\0';
+        return EXIT_SYSTEM;
+    }
+    return EXIT_DONE;
+}
+
+static void make_part(const struct signer *key, enum dev_part part, struct credential *made)
+{
+    struct certificate wanted = {.roles = parts[part].roles};
+
+    snprintf(wanted.name, sizeof(wanted.name), "%s", parts[part].name);
+    wanted.submit_count = parts[part].submits;
+    wanted.run_count = parts[part].runs;
+    snprintf(wanted.submit[0].text, sizeof(wanted.submit[0].text), "*");
+    snprintf(wanted.run[0].text, sizeof(wanted.run[0].text), "*");
+    wanted.not_before_ms = clock_unix_ms() - 60000;
+    wanted.not_after_ms = wanted.not_before_ms + GOOD_FOR_MS;
+    credential_make(key, &wanted, made);
+}
+
+static enum exit_code make_parts(struct dev_mesh *mesh)
+{
+    char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
+    struct signer key;
+    enum grove_status status;
+
+    dev_mesh_path(mesh, "mesh.key", path);
+    status = access(path, F_OK) == 0 ? mesh_key_load(path, NULL, &key, error)
+                                     : mesh_key_create(path, NULL, &key, error);
+    if (status != GROVE_OK) {
+        complain("dev: %s", error);
+        return exit_of_status(status);
+    }
+    for (unsigned i = 0; i < DEV_PARTS; i++) {
+        make_part(&key, (enum dev_part)i, &mesh->part[i]);
+    }
+    sodium_memzero(&key, sizeof(key));
+    mesh->is_new = true;
+    return EXIT_DONE;
+}
+
+static enum exit_code load_parts(struct dev_mesh *mesh)
+{
+    char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
+
+    for (unsigned i = 0; i < DEV_PARTS; i++) {
+        dev_mesh_credential_path(mesh, (enum dev_part)i, path);
+        const enum grove_status status = credential_load(path, &mesh->part[i], error);
+
+        if (status != GROVE_OK) {
+            complain("dev: %s", error);
+            return exit_of_status(status);
+        }
+    }
+    return EXIT_DONE;
+}
+
+enum exit_code dev_mesh_open(const char *directory, struct dev_mesh *mesh)
+{
+    char path[PATH_MAX];
+
+    memset(mesh, 0, sizeof(*mesh));
+    const enum exit_code code = make_directory(mesh, directory);
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    /* The user's is written last: where it is, the others are. */
+    dev_mesh_credential_path(mesh, DEV_USER, path);
+    return access(path, F_OK) == 0 ? load_parts(mesh) : make_parts(mesh);
+}
+
+/* ---- publishing */
+
+static enum exit_code save(const char *path, const struct credential *credential)
+{
+    char error[CREDENTIAL_ERROR_SIZE];
+    const enum grove_status status = credential_save(path, credential, error);
+
+    if (status != GROVE_OK) {
+        complain("dev: %s", error);
+    }
+    return exit_of_status(status);
+}
+
+static void set_endpoint(struct credential *credential, const char *endpoint,
+                         const struct credential *coordinator)
+{
+    struct coordinator_address *address = &credential->coordinator[0];
+
+    credential->coordinator_count = 1;
+    snprintf(address->endpoint, sizeof(address->endpoint), "%s", endpoint);
+    address->certificate = coordinator->certificate;
+    buffer_reset(&address->certificate_bytes);
+    buffer_append(&address->certificate_bytes, coordinator->certificate_bytes.data,
+                  coordinator->certificate_bytes.size);
+}
+
+enum exit_code dev_mesh_publish(struct dev_mesh *mesh, const char *endpoint)
+{
+    char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
+    const char *known = mesh->part[DEV_USER].coordinator[0].endpoint;
+    enum exit_code code = EXIT_DONE;
+
+    if (mesh->is_new || strcmp(known, endpoint) != 0) {
+        for (unsigned i = 0; i < DEV_PARTS && code == EXIT_DONE; i++) {
+            set_endpoint(&mesh->part[i], endpoint, &mesh->part[DEV_COORDINATOR]);
+            dev_mesh_credential_path(mesh, (enum dev_part)i, path);
+            code = save(path, &mesh->part[i]);
+        }
+    }
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    const enum grove_status status = credential_dev_path(path, error);
+
+    if (status != GROVE_OK) {
+        complain("dev: %s", error);
+        return exit_of_status(status);
+    }
+    code = save(path, &mesh->part[DEV_USER]);
+    if (code == EXIT_DONE) {
+        memcpy(mesh->published, path, sizeof(path));
+    }
+    return code;
+}
+
+/* ---- closing */
+
+static void unpublish(const struct dev_mesh *mesh)
+{
+    struct credential there;
+    char error[CREDENTIAL_ERROR_SIZE];
+
+    if (mesh->published[0] == '\0' || credential_load(mesh->published, &there, error) != GROVE_OK) {
+        return;
+    }
+    if (key_equal(&there.signer.public_key, &mesh->part[DEV_USER].signer.public_key)) {
+        unlink(mesh->published);
+    }
+    credential_clear(&there);
+}
+
+static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *at)
+{
+    (void)about;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+void dev_mesh_close(struct dev_mesh *mesh)
+{
+    unpublish(mesh);
+    if (mesh->is_temporary && mesh->directory[0] != '\0') {
+        nftw(mesh->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    }
+    for (unsigned i = 0; i < DEV_PARTS; i++) {
+        credential_clear(&mesh->part[i]);
+    }
+}

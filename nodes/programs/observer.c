@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * A connection to a coordinator's stats socket, which is one port above its task socket. */
+#include "nodes/programs/observer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nodes/host/clock.h"
+#include "nodes/host/credential.h"
+
+#define TICK_MS 5u
+#define ASK_AGAIN_MS 2000u
+#define REQUEST_SIZE 256
+
+struct observer {
+    char path[PATH_MAX];
+    char endpoint[140];
+    struct credential credential;
+    struct bus *bus;
+    struct bus_socket *socket;
+    const char *request;
+    uint64_t asked_ms, until_ms; /* monotonic; asked_ms 0: it is still to be sent */
+    json_t *answer;
+};
+
+static void receive(void *context, const struct bus_message *message)
+{
+    struct observer *observer = context;
+
+    if (message->status != GROVE_OK || observer->request == NULL || observer->answer != NULL) {
+        return;
+    }
+    const struct bytes bytes = bus_frame_bytes(message->frame);
+
+    observer->answer = json_loadb((const char *)bytes.data, bytes.size, 0, NULL);
+    bus_stop(observer->bus);
+}
+
+/* On a new connection no late answer to an earlier request can come. */
+static void reconnect(struct observer *observer)
+{
+    struct credential *credential = &observer->credential;
+    const struct key *server = &credential->coordinator[0].certificate.link_key;
+
+    bus_close(observer->bus, observer->socket);
+    observer->socket = NULL;
+    observer->asked_ms = 0;
+    if (bus_connect(observer->bus, observer->endpoint, server, &credential->link, receive, observer,
+                    &observer->socket) != GROVE_OK) {
+        observer->until_ms = 0;
+    }
+}
+
+static void tick(void *context)
+{
+    struct observer *observer = context;
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    if (now_ms >= observer->until_ms) {
+        bus_stop(observer->bus);
+        return;
+    }
+    if (observer->asked_ms == 0 &&
+        bus_send(observer->socket, NULL, NULL, bytes_of_text(observer->request)) == GROVE_OK) {
+        observer->asked_ms = now_ms;
+    }
+    if (observer->asked_ms != 0 && now_ms - observer->asked_ms >= ASK_AGAIN_MS) {
+        reconnect(observer);
+    }
+}
+
+/* tcp://HOST:P to tcp://HOST:P+1. */
+static bool set_endpoint(struct observer *observer)
+{
+    const char *task = observer->credential.coordinator[0].endpoint;
+    const char *colon = strrchr(task, ':');
+
+    if (observer->credential.coordinator_count == 0 || colon == NULL) {
+        return false;
+    }
+    snprintf(observer->endpoint, sizeof(observer->endpoint), "%.*s:%ld", (int)(colon - task), task,
+             strtol(colon + 1, NULL, 10) + 1);
+    return true;
+}
+
+static enum exit_code load(struct observer *observer)
+{
+    char error[CREDENTIAL_ERROR_SIZE];
+    const enum grove_status status = credential_load(observer->path, &observer->credential, error);
+
+    if (status != GROVE_OK) {
+        complain("%s", error);
+        return exit_of_status(status);
+    }
+    if ((observer->credential.certificate.roles & (ROLE_OBSERVER | ROLE_OPERATOR)) == 0) {
+        complain("%s is no observer: it may not ask for statistics", observer->path);
+        return EXIT_REFUSED;
+    }
+    if (!set_endpoint(observer)) {
+        complain("%s names no coordinator", observer->path);
+        return EXIT_NO_LEADER;
+    }
+    return EXIT_DONE;
+}
+
+struct observer *observer_open(const char *path, enum exit_code *code)
+{
+    struct observer *observer = calloc(1, sizeof(*observer));
+
+    if (observer == NULL) {
+        abort();
+    }
+    snprintf(observer->path, sizeof(observer->path), "%s", path);
+    *code = load(observer);
+    if (*code == EXIT_DONE) {
+        observer->bus = bus_create(0);
+        if (bus_every(observer->bus, TICK_MS, tick, observer) != GROVE_OK) {
+            abort();
+        }
+        reconnect(observer);
+        return observer;
+    }
+    observer_close(observer);
+    return NULL;
+}
+
+void observer_close(struct observer *observer)
+{
+    if (observer == NULL) {
+        return;
+    }
+    bus_destroy(observer->bus);
+    credential_clear(&observer->credential);
+    free(observer);
+}
+
+static enum exit_code judge(const char *error)
+{
+    if (strcmp(error, "not found") == 0 || strcmp(error, "forgotten") == 0) {
+        return EXIT_NOT_FOUND;
+    }
+    return EXIT_USAGE;
+}
+
+enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer)
+{
+    observer->request = request;
+    observer->answer = NULL;
+    observer->asked_ms = 0;
+    observer->until_ms = clock_monotonic_ms() + CONNECT_PATIENCE_MS;
+    bus_run(observer->bus);
+    observer->request = NULL;
+    if (observer->answer == NULL) {
+        reconnect(observer);
+        complain("nobody answers at %s (from %s)", observer->endpoint, observer->path);
+        return EXIT_NO_LEADER;
+    }
+    const char *error = json_string_value(json_object_get(observer->answer, "error"));
+
+    if (error != NULL && json_object_get(observer->answer, "id") == NULL) {
+        const enum exit_code code = judge(error);
+
+        complain("%s: %s", request, error);
+        json_decref(observer->answer);
+        return code;
+    }
+    *answer = observer->answer;
+    return EXIT_DONE;
+}
+
+enum exit_code observer_tree(struct observer *observer, const char *id, json_t **tree)
+{
+    char request[REQUEST_SIZE];
+    json_t *page;
+
+    snprintf(request, sizeof(request), "tree %.40s", id);
+    enum exit_code code = observer_ask(observer, request, tree);
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    const char *cursor = json_string_value(json_object_get(*tree, "cursor"));
+
+    while (cursor != NULL) {
+        snprintf(request, sizeof(request), "tree %.40s %.40s", id, cursor);
+        json_object_del(*tree, "cursor");
+        code = observer_ask(observer, request, &page);
+        if (code != EXIT_DONE) {
+            json_decref(*tree);
+            return code;
+        }
+        json_array_extend(json_object_get(*tree, "tasks"), json_object_get(page, "tasks"));
+        json_object_set(*tree, "cursor", json_object_get(page, "cursor"));
+        json_decref(page);
+        cursor = json_string_value(json_object_get(*tree, "cursor"));
+    }
+    json_object_del(*tree, "cursor");
+    return EXIT_DONE;
+}
+
+char *observer_unoffered(const char *path, const char *id)
+{
+    struct credential credential;
+    char error[CREDENTIAL_ERROR_SIZE], request[REQUEST_SIZE];
+    enum exit_code code;
+    struct observer *observer = NULL;
+    json_t *task = NULL;
+    char *waiting = NULL;
+
+    if (credential_load(path, &credential, error) != GROVE_OK) {
+        return NULL;
+    }
+    const uint32_t roles = credential.certificate.roles;
+
+    credential_clear(&credential);
+    if ((roles & (ROLE_OBSERVER | ROLE_OPERATOR)) != 0) {
+        observer = observer_open(path, &code);
+    }
+    snprintf(request, sizeof(request), "task %.40s", id);
+    if (observer != NULL && observer_ask(observer, request, &task) == EXIT_DONE) {
+        const char *text = json_string_value(json_object_get(task, "waiting"));
+
+        waiting = text != NULL ? strdup(text) : NULL;
+        json_decref(task);
+    }
+    observer_close(observer);
+    return waiting;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * A connection to a coordinator's stats socket: one request, one JSON answer at a time. */
+#ifndef GROVE_NODES_PROGRAMS_OBSERVER_H
+#define GROVE_NODES_PROGRAMS_OBSERVER_H
+
+#include <jansson.h>
+
+#include "nodes/programs/connect.h"
+
+struct observer;
+
+/* Loads the credential at `path`; nothing is sent yet. Says on stderr what is wrong.
+ *
+ *   code      out: what to exit with when it returns NULL */
+struct observer *observer_open(const char *path, enum exit_code *code);
+void observer_close(struct observer *observer); /* NULL is fine */
+
+/* Asks, and asks again until somebody answers.
+ *
+ *   answer    out, of EXIT_DONE: the caller's
+ *   returns   EXIT_NO_LEADER after CONNECT_PATIENCE_MS; EXIT_NOT_FOUND, EXIT_USAGE: the answer was
+ *             an error. The reason is on stderr */
+enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer);
+
+/* The tree that task `id` is in, all its pages in one. */
+enum exit_code observer_tree(struct observer *observer, const char *id, json_t **tree);
+
+/* Why `id` does not run, when no worker offers its function; else NULL. The caller frees it. Stays
+ * silent when it cannot be known. */
+char *observer_unoffered(const char *path, const char *id);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Signals are waited for, not caught, so that no handler needs a global. */
+#include "nodes/programs/signals.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+void signals_block(sigset_t *stops)
+{
+    sigemptyset(stops);
+    sigaddset(stops, SIGINT);
+    sigaddset(stops, SIGTERM);
+    sigaddset(stops, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, stops, NULL);
+}
+
+static void *watch(void *context)
+{
+    const struct signals *signals = context;
+    int number;
+
+    sigwait(&signals->stops, &number);
+    signals->stop(signals->context);
+    sigwait(&signals->stops, &number);
+    _exit(128 + number);
+}
+
+void signals_watch(struct signals *signals, void (*stop)(void *context), void *context)
+{
+    signals->stop = stop;
+    signals->context = context;
+    signals_block(&signals->stops);
+    if (pthread_create(&signals->thread, NULL, watch, signals) != 0) {
+        abort();
+    }
+}
+
+void signals_unwatch(struct signals *signals)
+{
+    pthread_cancel(signals->thread);
+    pthread_join(signals->thread, NULL);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * grove wait ID...: how tasks ended. */
+#include <stdio.h>
+
+#include "nodes/programs/connect.h"
+#include "nodes/programs/outcome.h"
+
+static void print_line(const struct outcome *outcome, bool json)
+{
+    char id[GROVE_ID_TEXT_SIZE];
+
+    if (json) {
+        print_json(outcome_json(outcome, "grove.wait/1"));
+    } else {
+        grove_id_format(&outcome->id, id);
+        printf("%s %s", id, outcome_state(outcome));
+        if (outcome->status != GROVE_OK) {
+            printf(" %s: ", outcome->failure.reason);
+            print_text(stdout, outcome->failure.text);
+        }
+        putchar('\n');
+    }
+    fflush(stdout);
+}
+
+/* One by one: each line comes as soon as it and those before it have ended. */
+static enum exit_code wait_all(const struct arguments *arguments, struct grove_client *client,
+                               const struct grove_id *ids, uint64_t timeout_ms)
+{
+    enum exit_code worst = EXIT_DONE;
+
+    for (size_t i = 0; i < arguments->word_count; i++) {
+        struct outcome outcome = {.id = ids[i]};
+
+        outcome.status =
+            grove_result(client, &ids[i], timeout_ms, &outcome.result, &outcome.failure);
+        print_line(&outcome, argument_json(arguments));
+        worst = outcome_exit(&outcome) > worst ? outcome_exit(&outcome) : worst;
+        outcome_clear(&outcome);
+    }
+    return worst;
+}
+
+static enum exit_code run(const struct arguments *arguments)
+{
+    struct grove_id ids[ARGUMENT_LIMIT];
+    struct grove_client *client;
+    char path[PATH_MAX];
+    uint64_t timeout_ms;
+    enum exit_code code;
+
+    for (size_t i = 0; i < arguments->word_count; i++) {
+        if (!grove_id_parse(arguments->word[i], &ids[i])) {
+            complain("wait: '%s' is no id: 32 hexadecimal digits", arguments->word[i]);
+            return EXIT_USAGE;
+        }
+    }
+    if (arguments->word_count == 0) {
+        complain("wait: for which tasks? Give their ids");
+        return EXIT_USAGE;
+    }
+    if (!argument_duration(arguments, "timeout", GROVE_FOREVER, &timeout_ms)) {
+        return EXIT_USAGE;
+    }
+    if (!connect_client(arguments, &client, path, &code)) {
+        return code;
+    }
+    code = wait_all(arguments, client, ids, timeout_ms);
+    grove_client_close(client);
+    return code;
+}
+
+static const struct option options[] = {
+    {"timeout", 0, "DURATION", "how long to wait for each (forever)"},
+    OPTION_END,
+};
+
+const struct subcommand wait_subcommand = {
+    .name = "wait",
+    .summary = "Await the ends of tasks: a line each, and the worst exit code",
+    .usage = "ID...",
+    .options = options,
+    .run = run,
+};

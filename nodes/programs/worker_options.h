@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What `grove worker` and `grove dev` have in common. */
+#ifndef GROVE_NODES_PROGRAMS_WORKER_OPTIONS_H
+#define GROVE_NODES_PROGRAMS_WORKER_OPTIONS_H
+
+#include "nodes/grove.h"
+#include "nodes/programs/program.h"
+
+/* Rows of an option table. */
+#define WORKER_OPTIONS                                                                             \
+    {"slots", 0, "N", "attempts that run at a time (one a processor)"},                            \
+    {                                                                                              \
+        "exec", 0, "NAME=CMD", "run NAME by a shell command; may be repeated"                      \
+    }
+
+/* Reads --slots. Says what is wrong and returns false. */
+bool worker_options_slots(const struct arguments *arguments, uint32_t *slots);
+
+/* Has the worker offer every --exec. */
+enum exit_code worker_options_exec(const struct arguments *arguments, struct grove_worker *worker);
+
+#endif
