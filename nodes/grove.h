@@ -213,6 +213,9 @@ struct grove_worker_options {
     uint32_t stack_size;         /* bytes of a handler's stack; 0: 256 KiB */
     uint32_t connect_timeout_ms; /* 0: keep trying, and warn after 5 s */
     uint32_t spin_us; /* how long idle threads poll before they sleep; buys latency with CPU */
+    void (*enlisted)(void *context); /* called once, when the mesh has taken this worker; may be
+                                      * NULL; must not block */
+    void *context;                   /* for enlisted */
 };
 /* clang-format off */
 #define GROVE_WORKER_OPTIONS_INIT {.size = sizeof(struct grove_worker_options)}
