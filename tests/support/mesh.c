@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * A mesh in one process. */
+#include "tests/support/mesh.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static void *serve(void *context)
+{
+    struct mesh *mesh = context;
+    char error[COORDINATOR_ERROR_SIZE];
+
+    return coordinator_run(mesh->coordinator, error) == GROVE_OK ? NULL : mesh;
+}
+
+static void open_coordinator(struct mesh *mesh, const char *listen)
+{
+    char error[COORDINATOR_ERROR_SIZE] = "";
+
+    mesh->options.listen = listen;
+    if (coordinator_open(&mesh->options, &mesh->coordinator, error) != GROVE_OK) {
+        fail_msg("%s", error);
+    }
+    mesh->port = coordinator_task_port(mesh->coordinator);
+    assert_int_equal(pthread_create(&mesh->thread, NULL, serve, mesh), 0);
+}
+
+static void close_coordinator(struct mesh *mesh)
+{
+    void *failed;
+
+    coordinator_stop(mesh->coordinator);
+    pthread_join(mesh->thread, &failed);
+    coordinator_close(mesh->coordinator);
+    assert_null(failed);
+}
+
+static void save(struct mesh *mesh, struct credential *credential, const char *name, char *path,
+                 size_t size)
+{
+    struct coordinator_address *address = &credential->coordinator[0];
+    char error[CREDENTIAL_ERROR_SIZE];
+
+    credential->coordinator_count = 1;
+    snprintf(address->endpoint, sizeof(address->endpoint), "tcp://127.0.0.1:%u", mesh->port);
+    address->certificate = mesh->party.coordinator.certificate;
+    buffer_reset(&address->certificate_bytes);
+    buffer_append(&address->certificate_bytes, mesh->party.coordinator.certificate_bytes.data,
+                  mesh->party.coordinator.certificate_bytes.size);
+    snprintf(path, size, "%s/%s", mesh->keys.path, name);
+    if (credential_save(path, credential, error) != GROVE_OK) {
+        fail_msg("%s", error);
+    }
+}
+
+void mesh_start(struct mesh *mesh)
+{
+    memset(mesh, 0, sizeof(*mesh));
+    party_make(&mesh->party);
+    scratch_make(&mesh->ledger);
+    scratch_make(&mesh->keys);
+    mesh->admitted[0] = buffer_bytes(&mesh->party.client.certificate_bytes);
+    mesh->admitted[1] = buffer_bytes(&mesh->party.worker.certificate_bytes);
+    mesh->admitted[2] = buffer_bytes(&mesh->party.operator.certificate_bytes);
+    mesh->options = (struct coordinator_options){
+        .directory = mesh->ledger.path,
+        .credential = &mesh->party.coordinator,
+        .bootstrap = true,
+        .admitted = mesh->admitted,
+        .admitted_count = 3,
+    };
+    open_coordinator(mesh, "127.0.0.1:0");
+    save(mesh, &mesh->party.client, "client", mesh->client_path, sizeof(mesh->client_path));
+    save(mesh, &mesh->party.worker, "worker", mesh->worker_path, sizeof(mesh->worker_path));
+}
+
+void mesh_stop(struct mesh *mesh)
+{
+    close_coordinator(mesh);
+    scratch_remove(&mesh->ledger);
+    scratch_remove(&mesh->keys);
+    party_clear(&mesh->party);
+}
+
+void mesh_restart(struct mesh *mesh)
+{
+    char listen[32];
+
+    snprintf(listen, sizeof(listen), "127.0.0.1:%u", mesh->port);
+    close_coordinator(mesh);
+    open_coordinator(mesh, listen);
+}
+
+struct grove_client *mesh_client(struct mesh *mesh)
+{
+    struct grove_client_options options = GROVE_CLIENT_OPTIONS_INIT;
+    struct grove_client *client = NULL;
+    char error[GROVE_ERROR_SIZE] = "";
+
+    options.credential_path = mesh->client_path;
+    if (grove_client_open(&options, &client, error) != GROVE_OK) {
+        fail_msg("%s", error);
+    }
+    return client;
+}
+
+void mesh_worker_open(struct mesh *mesh, struct mesh_worker *worker, const char *instance,
+                      uint32_t slots)
+{
+    struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
+
+    memset(worker, 0, sizeof(*worker));
+    options.credential_path = mesh->worker_path;
+    options.instance = instance;
+    options.slots = slots;
+    if (grove_worker_open(&options, &worker->worker, worker->error) != GROVE_OK) {
+        fail_msg("%s", worker->error);
+    }
+}
+
+static void *work(void *context)
+{
+    struct mesh_worker *worker = context;
+
+    worker->status = grove_worker_run(worker->worker, worker->error);
+    return NULL;
+}
+
+void mesh_worker_run(struct mesh_worker *worker)
+{
+    assert_int_equal(pthread_create(&worker->thread, NULL, work, worker), 0);
+}
+
+void mesh_worker_stop(struct mesh_worker *worker)
+{
+    grove_worker_stop(worker->worker);
+    pthread_join(worker->thread, NULL);
+    grove_worker_close(worker->worker);
+    if (worker->status != GROVE_OK) {
+        fail_msg("%s", worker->error);
+    }
+}
