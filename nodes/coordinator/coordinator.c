@@ -24,15 +24,10 @@ void coordinator_refresh(struct coordinator *coordinator)
 
 /* ---- the ledger */
 
-/* Sessions keep what they were shown; with new certificates each is shown again. */
 static void publish(struct coordinator *coordinator)
 {
-    struct session *session;
-
     roster_publish(coordinator->machine.forest, coordinator->zap);
-    TAILQ_FOREACH(session, &coordinator->sessions.oldest_first, order) {
-        shown_forget_signers(&session->shown);
-    }
+    egress_judge_sessions(&coordinator->egress);
     coordinator->egress.roster_changed = false;
 }
 

@@ -44,6 +44,22 @@ void egress_end(struct egress *egress, struct session *session)
     sessions_close(egress->sessions, session);
 }
 
+void egress_judge_sessions(struct egress *egress)
+{
+    struct session *session;
+    struct session *next;
+
+    TAILQ_FOREACH_SAFE(session, &egress->sessions->oldest_first, order, next) {
+        const struct bus_message unasked = {.envelope = session->envelope};
+
+        shown_forget_signers(&session->shown);
+        if (!forest_trusts(egress->forest, &session->identity)) {
+            egress_refuse(egress, session, &unasked, 0, REFUSED_REVOKED, 0);
+            egress_end(egress, session);
+        }
+    }
+}
+
 /* ---- answers to jobs */
 
 /* Makes room for the answers of a batch: a job has them at all positions, or none. */

@@ -75,6 +75,10 @@ void egress_due(struct egress *egress, struct session *session);
 /* Ends a session: what it waits for is forgotten, its seat waits for it to come back. */
 void egress_end(struct egress *egress, struct session *session);
 
+/* Certificates came or went: sessions of those who are good no more end, with a word, and all are
+ * shown certificates anew. */
+void egress_judge_sessions(struct egress *egress);
+
 /* ---- answers (replies.c) */
 
 /* Refuses a whole message; counted by reason.

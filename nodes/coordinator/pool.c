@@ -123,6 +123,7 @@ struct pool *pool_create(const struct pool_options *options)
             assert(pool->thread_count > 0);
             break;
         }
+        pthread_setname_np(pool->threads[pool->thread_count], "grove-verify");
         pool->thread_count++;
     }
     return pool;

@@ -2,6 +2,7 @@
  * Sessions, the seats of workers, who waits, and what each was shown. */
 #include "tests/nodes/coordinator/harness.h"
 
+#include "core/revocation.h"
 #include "nodes/coordinator/shown.h"
 #include "nodes/coordinator/stamp.h"
 
@@ -135,6 +136,33 @@ static void a_second_boot_of_an_instance_is_refused(void **state)
     expect_refused(7, REFUSED_DUPLICATE_INSTANCE);
 }
 
+static void a_revoked_identity_loses_its_sessions(void **state)
+{
+    struct harness *h = *state;
+    struct revocation revocation = {.mesh = h->party.mesh.public_key,
+                                    .of_identity = true,
+                                    .sign_key = h->party.client.signer.public_key,
+                                    .reason = "lost",
+                                    .at_ms = h->egress.stamp_ms};
+    struct buffer signed_form = {.size = 0};
+    struct id id;
+
+    greet(h, 1, &h->party.client);
+    greet(h, 2, &h->party.worker);
+    submit(h, 1, 0, 1, &id);
+    revocation_issue(&signed_form, &revocation, &h->party.mesh);
+    trust(h, &signed_form);
+    assert_true(h->egress.roster_changed);
+    egress_judge_sessions(&h->egress);
+    expect_refused(1, REFUSED_REVOKED);
+    assert_int_equal(h->sessions.count, 1);
+    assert_int_equal(h->waiters.count, 0);
+    put_hello(h, 1);
+    receive(h, 1, &h->party.client);
+    expect_refused(1, REFUSED_REVOKED);
+    buffer_clear(&signed_form);
+}
+
 /* ---- progress */
 
 static void progress_is_of_those_who_hold_the_attempt(void **state)
@@ -231,6 +259,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_worker_comes_back_by_its_boot_id, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_boot_of_an_instance_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_revoked_identity_loses_its_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(progress_is_of_those_who_hold_the_attempt, setup, teardown),
         cmocka_unit_test_setup_teardown(waiting_twice_is_waiting_once, setup, teardown),
         cmocka_unit_test(roots_are_shown_again_after_many_others),
