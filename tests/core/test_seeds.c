@@ -288,8 +288,7 @@ static void list_positions(struct listed *listed, const struct effects *effects,
 {
     for (size_t i = 0; i < positions.size; i++) {
         const struct effect *answer = find_effect(effects, EFFECT_ANSWER, NULL, positions.data[i]);
-        assert_non_null(answer);
-        if (answer->refusal == REFUSED_NOT) {
+        if (answer && answer->refusal == REFUSED_NOT) {
             assert_true(listed->count < 32);
             listed->ids[listed->count++] = answer->task;
         } else {
@@ -316,12 +315,12 @@ static void hear_wait(struct run *run, const struct waits *waits, const struct e
 
     if (find_effect(effects, EFFECT_REFUSE, &waits->task, 0)) {
         if (listed) {
-            listed->attempt = 0; /* of two waits, one may have been good */
+            listed->is_due = true; /* in doubt: of two waits, the other may have been good */
         }
         return;
     }
-    const bool due =
-        listed && listed->attempt == waits->attempt && has_settled(run->replicas[0].forest, listed);
+    const bool due = listed && (listed->attempt == waits->attempt || listed->is_due) &&
+                     has_settled(run->replicas[0].forest, listed);
     if (!listed) {
         listed = &run->listed[run->listed_next++ % LISTED_MOST];
     }
@@ -339,21 +338,25 @@ static void hear_wait(struct run *run, const struct waits *waits, const struct e
 static void expect_resumes_in_time(struct run *run, const struct command *command)
 {
     const struct effects *effects = &run->replicas[0].effects;
-    struct wire_list list = command->expand.waits;
+    struct wire_list list = {0};
     struct bytes element;
     struct waits waits;
 
-    while (command->kind == COMMAND_EXPAND && wire_next(&list, &element)) {
+    if (command->kind == COMMAND_EXPAND) {
+        list = command->expand.waits;
+    }
+    const bool in_doubt = list.count > 1;
+    while (wire_next(&list, &element)) {
         assert_true(wire_waits_decode(element, &waits) == GROVE_OK);
         if (!find_effect(effects, EFFECT_RETIRED, NULL, 0)) {
             hear_wait(run, &waits, effects);
         }
     }
-    for (size_t i = 0; i < effects->count && command->expand.waits.count < 2; i++) {
+    for (size_t i = 0; i < effects->count && !in_doubt; i++) {
         const struct effect *effect = &effects->list[i];
         const struct listed *listed =
             effect->kind == EFFECT_RESUME ? find_listed(run, &effect->task) : NULL;
-        if (listed &&
+        if (listed && !listed->is_due &&
             (listed->attempt != effect->attempt || !has_settled(run->replicas[0].forest, listed))) {
             fail_msg("%s: %02x%02x is resumed, and nothing it waits for has settled",
                      swarm_describe(run->swarm), effect->task.byte[0], effect->task.byte[1]);
