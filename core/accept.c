@@ -348,15 +348,17 @@ static void wait_for(struct forest *forest, struct session *session, const struc
         return;
     }
     const bool has_settled = mark_awaited(forest, wait, work, count);
-    const bool is_waiting = work->task->state == TASK_WAITING;
-    if (!is_waiting && has_settled) {
+    if (has_settled && work->task->state == TASK_WAITING) {
+        roster_wake(forest, work);
+    } else if (has_settled) {
         work->resumed = true;
         emit_attempt(forest, EFFECT_RESUME, work);
-    } else if (!is_waiting) {
-        tree_move(forest, work->task, TASK_WAITING);
-        roster_wait(forest, work);
-    } else if (has_settled) {
-        roster_wake(forest, work);
+    } else {
+        if (work->task->state != TASK_WAITING) {
+            tree_move(forest, work->task, TASK_WAITING);
+        }
+        roster_wait(forest,
+                    work); /* also out of the line for a slot, which was for an earlier wait */
     }
 }
 
@@ -370,7 +372,7 @@ void accept_expand(struct forest *forest, struct session *session, const struct 
                         .answered_count = batch ? batch->sealed.item_count : 0};
     struct bytes element;
 
-    for (uint16_t i = 0; i < wait.answered_count; i++) {
+    for (uint16_t i = 0; batch && i < batch->sealed.item_count; i++) {
         if (open_entry(&entry, i)) {
             answered[i] = expand_item(&entry, session);
         } else {

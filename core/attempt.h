@@ -8,11 +8,11 @@
 
 /* The work of a task if this session holds this attempt of it, told to stop or not; else NULL. */
 struct work *attempt_held(const struct forest *forest, const struct session *session,
-                          const struct id *task, uint32_t attempt);
+                          const struct id *id, uint32_t attempt);
 
 /* ... and only if its task has not ended. */
 struct work *attempt_in_force(const struct forest *forest, const struct session *session,
-                              const struct id *task, uint32_t attempt);
+                              const struct id *id, uint32_t attempt);
 
 /* Applies the results of a batch, item by item; what does not count is refused by an effect. */
 void attempt_report(struct forest *forest, struct session *session, const struct batch *batch);
@@ -29,7 +29,7 @@ enum charge { CHARGE_NONE, CHARGE_LOSS };
 void attempt_lose(struct forest *forest, struct work *work, enum charge charge);
 
 /* The process with this boot id is back and still has the attempt: takes the charge for it back. */
-void attempt_forgive(struct forest *forest, const struct id *boot, const struct id *task,
+void attempt_forgive(struct forest *forest, const struct id *boot, const struct id *id,
                      uint32_t attempt);
 
 /* Keeps the last progress of attempts that this session holds; others are ignored. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * What may be asked of a forest. A command is the only way in and carries all that is not in the forest:
- * ids, digests, leaves (the leader's pool computed them), anything random. */
+ * What may be asked of a forest. A command is the only way in and carries all that is not in the
+ * forest: ids, digests, leaves (the leader's pool computed them), anything random. */
 #ifndef GROVE_CORE_COMMAND_H
 #define GROVE_CORE_COMMAND_H
 
@@ -9,24 +9,25 @@
 #include "core/wire.h"
 
 enum command_kind { /* the field numbers of grove.ledger.v1.Command */
-    COMMAND_SUBMIT = 1,
-    COMMAND_EXPAND = 2,
-    COMMAND_REPORT = 3,
-    COMMAND_RETURN = 4,
-    COMMAND_CHECKPOINT = 5,
-    COMMAND_ENLIST = 6,
-    COMMAND_RETIRE = 7,
-    COMMAND_EXPIRE = 8,
-    COMMAND_TRUST = 9,
-    COMMAND_FORGET = 10,
+                    COMMAND_SUBMIT = 1,
+                    COMMAND_EXPAND = 2,
+                    COMMAND_REPORT = 3,
+                    COMMAND_RETURN = 4,
+                    COMMAND_CHECKPOINT = 5,
+                    COMMAND_ENLIST = 6,
+                    COMMAND_RETIRE = 7,
+                    COMMAND_EXPIRE = 8,
+                    COMMAND_TRUST = 9,
+                    COMMAND_FORGET = 10,
 };
 
-/* A whole sealed batch with what the pool computed from it; count = sealed.item_count = sealed.seal.count. */
+/* A whole sealed batch with what the pool computed from it; count = sealed.item_count =
+ * sealed.seal.count. */
 struct batch {
     struct sealed sealed;
-    struct bytes bytes;           /* the Sealed message as received; what a ledger entry carries */
-    const struct digest *leaves;  /* count */
-    const struct id *ids;         /* count; of tasks: their derived ids; of results: the task they name */
+    struct bytes bytes;          /* the Sealed message as received; what a ledger entry carries */
+    const struct digest *leaves; /* count */
+    const struct id *ids; /* count; of tasks: their derived ids; of results: the task they name */
     const struct digest *digests; /* count, of the payloads; NULL for results */
 };
 
@@ -36,7 +37,8 @@ enum retire_reason { RETIRE_SILENT = 1, RETIRE_GOODBYE = 2, RETIRE_REPLACED = 3 
 struct command {
     enum command_kind kind;
     uint64_t at_ms; /* the entry's stamp */
-    uint64_t token; /* whoever proposed it here and awaits its answers; 0 on every other replica; not in the ledger */
+    uint64_t token; /* whoever proposed it here and awaits its answers; 0 on every other replica;
+                       not in the ledger */
     union {
         struct {
             struct batch batch;

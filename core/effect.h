@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0
- * What a forest asks of the world: in order, holding ids and no pointers. Every replica computes them; the leader
- * alone performs them, and they may be lost with it: forest_outstanding derives what is still owed. */
+ * What a forest asks of the world: in order, holding ids and no pointers. Every replica computes
+ * them; the leader alone performs them, and they may be lost with it: forest_outstanding derives
+ * what is still owed.
+ *
+ * Answer and Done are for whoever proposed the command, so only a command with a token has them. A
+ * Submit, Expand, Report, Return, Checkpoint, Retire, Expire, Trust or Forget ends in one Done; an
+ * Enlist in Enlisted, or in a Done that refuses it. When the Done of a session's command is refused
+ * (REFUSED_NO_WORKER_SESSION), none of its items was looked at. What a command made assignable is
+ * assigned after its Done. */
 #ifndef GROVE_CORE_EFFECT_H
 #define GROVE_CORE_EFFECT_H
 
@@ -9,17 +16,19 @@
 #include "core/refusal.h"
 
 enum effect_kind {
-    EFFECT_ANSWER,   /* one item of a Submit or Expand: token, position, task (authoritative id), refusal, settled,
-                        digest (of the kept payload, on CONFLICT) */
-    EFFECT_DONE,     /* the command of this token was applied; refusal says how it went as a whole */
+    EFFECT_ANSWER, /* one item of a Submit or Expand: token, position, task (authoritative id),
+                      refusal, settled, digest (of the kept payload, on CONFLICT) */
+    EFFECT_DONE,   /* the command of this token was applied; refusal says how it went as a whole */
     EFFECT_ENLISTED, /* token, session: a worker's session is open (new or resumed) */
     EFFECT_RETIRED,  /* session: ended; its peer must enlist anew */
     EFFECT_ASSIGN,   /* session, task, attempt: to be run there */
     EFFECT_RESUME,   /* session, task, attempt: has a slot again */
-    EFFECT_STOP,     /* session, task, attempt, refusal: to be stopped there (refusal 0: the task ended) */
-    EFFECT_REFUSE,   /* session, task, attempt, refusal: a report, return or wait that does not count */
-    EFFECT_SETTLED,  /* task: has its outcome now */
-    EFFECT_TRUSTED,  /* certificates changed: publish the roster anew */
+    EFFECT_STOP, /* session, task, attempt, refusal: to be stopped there (refusal 0: the task ended)
+                  */
+    EFFECT_REFUSE,  /* session, task, attempt, refusal: a report, return or wait that does not count
+                     */
+    EFFECT_SETTLED, /* task: has its outcome now */
+    EFFECT_TRUSTED, /* certificates changed: publish the roster anew */
 };
 
 struct effect {

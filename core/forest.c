@@ -32,7 +32,7 @@ struct forest *forest_create(const struct forest_options *options)
     set_limit(&forest->options.live_tasks, LIMIT_LIVE_TASKS);
     set_limit(&forest->options.body_size, LIMIT_BODY_SIZE);
     set_limit(&forest->options.remembered_size, LIMIT_REMEMBERED_SIZE);
-    set_limit(&forest->options.retention_ms, LIMIT_RETENTION_MS);
+    set_limit(&forest->options.retention_ms, (uint64_t)LIMIT_RETENTION_MS);
     set_limit(&forest->options.retention_size, LIMIT_RETENTION_SIZE);
 #define TABLE(table, type, link, key_field, size)                                                  \
     table_init(&forest->table, key, offsetof(type, link), offsetof(type, key_field), size)

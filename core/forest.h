@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * The state machine: all root trees, who works on them, who may. Commands in, effects out; no clock, no
- * randomness, no I/O, and the same bytes in every replica. */
+ * The state machine: all root trees, who works on them, who may. Commands in, effects out; no
+ * clock, no randomness, no I/O, and the same bytes in every replica. */
 #ifndef GROVE_CORE_FOREST_H
 #define GROVE_CORE_FOREST_H
 
@@ -12,9 +12,9 @@
 struct forest;
 
 struct forest_options {
-    struct key mesh;          /* whose certificates count */
-    uint8_t hash_key[16];     /* of the look-up tables; private to this replica, in no snapshot */
-    uint64_t live_tasks;      /* bounds; 0: the LIMIT_ of that name */
+    struct key mesh;      /* whose certificates count */
+    uint8_t hash_key[16]; /* of the look-up tables; private to this replica, in no snapshot */
+    uint64_t live_tasks;  /* bounds; 0: the LIMIT_ of that name */
     uint64_t body_size;
     uint64_t remembered_size;
     uint64_t retention_ms;
@@ -24,28 +24,32 @@ struct forest_options {
 struct forest *forest_create(const struct forest_options *options);
 void forest_destroy(struct forest *forest);
 
-/* Applies one committed command; appends to `effects`, in order, what the leader must do next. Cannot fail for
- * local reasons; what makes no sense (any more) is refused by an effect.
+/* Applies one committed command; appends to `effects`, in order, what the leader must do next.
+ * Cannot fail for local reasons; what makes no sense (any more) is refused by an effect.
  *
  *   command   borrowed; at_ms is Unix milliseconds, and the forest keeps the greatest it has seen
  *   source    Ongaro 2014, section 2.1 */
 void forest_apply(struct forest *forest, const struct command *command, struct effects *effects);
 
-/* Every Assign, Resume and Stop still owed, from the state alone: for a new leader, and with `session` not 0 for
- * one session whose messages may have been lost. */
+/* Every Assign, Resume and Stop still owed, from the state alone: for a new leader, and with
+ * `session` not 0 for one session whose messages may have been lost. */
 void forest_outstanding(const struct forest *forest, uint64_t session, struct effects *effects);
 
-/* NULL when every invariant holds, else a sentence naming the one that does not (static storage of the forest). */
+/* NULL when every invariant holds, else a sentence naming the one that does not (static storage of
+ * the forest). */
 const char *forest_check(struct forest *forest);
 
-/* When Expire is next worth proposing, ledger ms; UINT64_MAX: nothing is due. */
+/* When Expire is next worth proposing, ledger ms; UINT64_MAX: nothing is due. It is forest_now_ms,
+ * or before, when the last command left work over that another has to go on with. */
 uint64_t forest_due_ms(const struct forest *forest);
 
-/* Whether a Forget is worth proposing now: retention is over for some tree, at this ledger time. */
+/* Whether a Forget is worth proposing now: retention is over for some tree, at this ledger time, or
+ * a Forget has left a tree half freed. */
 bool forest_has_forgettable(const struct forest *forest, uint64_t now_ms);
 
-uint64_t forest_now_ms(const struct forest *forest);  /* greatest stamp applied */
-uint64_t forest_applied(const struct forest *forest); /* commands applied: the ledger index of sessions */
+uint64_t forest_now_ms(const struct forest *forest); /* greatest stamp applied */
+uint64_t
+forest_applied(const struct forest *forest); /* commands applied: the ledger index of sessions */
 
 /* ---- reading, for egress and stats; borrowed until the next apply */
 
@@ -54,24 +58,24 @@ struct task_view {
     bool is_root;
     enum task_state state;
     uint32_t depth;
-    uint32_t attempt;    /* the one in force or the last; 0: none yet */
+    uint32_t attempt; /* the one in force or the last; 0: none yet */
     uint32_t attempts_started, losses, generation;
-    uint64_t session;    /* that holds it; 0: none */
+    uint64_t session; /* that holds it; 0: none */
     int32_t priority;
     uint64_t submitted_ms, started_ms, ended_ms; /* ledger time; 0: not yet. started: assigned */
     uint64_t deadline_ms, due_ms; /* inherited deadline; when a delay or backoff ends; 0: none */
     struct bytes function;
     struct digest payload_digest;
-    struct bytes item;        /* as signed */
-    const struct seal *seal;  /* of the batch that held it */
+    struct bytes item;           /* as signed */
+    const struct seal *seal;     /* of the batch that held it */
     const struct digest *leaves; /* of the whole batch, seal->count; NULL when replaced by a path */
     const struct digest *path;   /* the excerpt's hashes when `leaves` is NULL */
     unsigned path_count;
-    uint8_t seal_index;       /* its place in that batch */
+    uint8_t seal_index; /* its place in that batch */
     /* its outcome, when settled */
     enum outcome_code code;
-    bool has_result;          /* false: a verdict; then only code and text */
-    struct bytes result;      /* the result item as signed */
+    bool has_result;     /* false: a verdict; then only code and text */
+    struct bytes result; /* the result item as signed */
     const struct seal *result_seal;
     const struct digest *result_leaves;
     const struct digest *result_path;
@@ -80,10 +84,10 @@ struct task_view {
     struct bytes verdict_text;
     struct bytes failure_text; /* of the last own failure, also while it is retried */
     struct bytes checkpoint;
-    uint32_t percent;         /* last progress that a command carried */
+    uint32_t percent; /* last progress that a command carried */
     struct bytes progress_text;
-    bool is_begun;            /* its tree has begun to run */
-    uint64_t child_count;     /* direct children */
+    bool is_begun;        /* its tree has begun to run */
+    uint64_t child_count; /* direct children */
 };
 
 /* False when there is no such task. */
@@ -92,9 +96,11 @@ bool forest_task(const struct forest *forest, const struct id *id, struct task_v
 /* Whether an id was known once and is forgotten. */
 bool forest_remembers(const struct forest *forest, const struct id *id);
 
-/* Visits a tree in depth-first order of submission, from `cursor` (zero: the root) on; NULL-safe paging for stats.
- * Fills at most `most` ids, returns how many, and sets the cursor for the next page (zero at the end). */
-size_t forest_tree(const struct forest *forest, const struct id *root, struct id *cursor, struct id *ids, size_t most);
+/* Visits a tree in depth-first order of submission, from `cursor` (zero: the root) on; NULL-safe
+ * paging for stats. Fills at most `most` ids, returns how many, and sets the cursor for the next
+ * page (zero at the end). */
+size_t forest_tree(const struct forest *forest, const struct id *root, struct id *cursor,
+                   struct id *ids, size_t most);
 
 /* Roots, newest first, paged in the same way. */
 size_t forest_roots(const struct forest *forest, struct id *cursor, struct id *ids, size_t most);
@@ -116,9 +122,9 @@ bool forest_session(const struct forest *forest, uint64_t after, struct session_
 
 struct function_view {
     const char *function;
-    uint64_t state[TASK_STATE_COUNT]; /* tasks in each state now */
+    uint64_t state[TASK_STATE_COUNT];      /* tasks in each state now */
     uint64_t succeeded, failed, cancelled; /* ever */
-    uint64_t sessions; /* that offer it */
+    uint64_t sessions;                     /* that offer it */
 };
 
 /* Functions in byte order, from `after` on (NULL: first); false at the end. */
@@ -126,7 +132,7 @@ bool forest_function(const struct forest *forest, const char *after, struct func
 
 /* Counters, kept as it goes, never by walking. */
 struct forest_counters {
-    uint64_t state[TASK_STATE_COUNT]; /* tasks in each state now */
+    uint64_t state[TASK_STATE_COUNT];                 /* tasks in each state now */
     uint64_t submitted, succeeded, failed, cancelled; /* ever */
     uint64_t attempts, losses, retries;
     uint64_t roots, open_roots, sessions;
@@ -136,13 +142,14 @@ struct forest_counters {
 };
 const struct forest_counters *forest_counters(const struct forest *forest);
 
-/* The certificate of an identity, or NULL; its signed form; whether it is good now (dates, not revoked). */
-const struct certificate *forest_certificate(const struct forest *forest, const struct key *identity,
-                                             struct bytes *signed_form);
+/* The certificate of an identity, or NULL; its signed form; whether it is good now (dates, not
+ * revoked). */
+const struct certificate *forest_certificate(const struct forest *forest,
+                                             const struct key *identity, struct bytes *signed_form);
 bool forest_trusts(const struct forest *forest, const struct key *identity);
 /* All certificates in the order they were admitted, from position `i` on; false at the end. */
-bool forest_certificate_at(const struct forest *forest, size_t i, const struct certificate **certificate,
-                           struct bytes *signed_form);
+bool forest_certificate_at(const struct forest *forest, size_t i,
+                           const struct certificate **certificate, struct bytes *signed_form);
 
 /* ---- bytes */
 
@@ -155,7 +162,7 @@ bool forest_snapshot(const struct forest *forest, snapshot_sink *sink, void *con
 /* A forest from such bytes, hostile until proved otherwise.
  *
  *   errors    GROVE_MALFORMED, GROVE_VERSION, GROVE_WRONG_MESH; `forest` is untouched */
-enum grove_status forest_restore(const struct forest_options *options, struct bytes snapshot, struct forest **forest)
-    GROVE_CHECKED;
+enum grove_status forest_restore(const struct forest_options *options, struct bytes snapshot,
+                                 struct forest **forest) GROVE_CHECKED;
 
 #endif

@@ -11,14 +11,16 @@ static void owe(const struct work *work, enum outstanding which, struct effects 
                             .task = work->task->id,
                             .attempt = work->task->attempts};
 
+    const bool is_parked = work->place == PLACE_WAITING || work->place == PLACE_RESUMABLE;
+    const bool is_known = which == OUTSTANDING_UNSEEN && work->seen && !work->resumed;
+
+    if (!work->stopping && (is_parked || is_known)) {
+        return;
+    }
     if (work->stopping) {
         effect.kind = EFFECT_STOP;
-    } else if (work->place == PLACE_WAITING || work->place == PLACE_RESUMABLE) {
-        return;
     } else if (work->resumed) {
         effect.kind = EFFECT_RESUME;
-    } else if (which == OUTSTANDING_UNSEEN && work->seen) {
-        return;
     }
     effects_add(effects, &effect);
 }

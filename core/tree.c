@@ -76,15 +76,16 @@ static void inherit(const struct forest *forest, struct task *task, const struct
 {
     const struct task_item *item = planting->item;
     const struct task *parent = planting->parent;
+    int32_t priority = item->priority;
 
     task->deadline_ms = item->deadline_ms;
-    task->priority = (int8_t)item->priority;
     if (parent) {
         task->tree = parent->tree;
         task->depth = (uint16_t)(parent->depth + 1);
         task->deadline_ms = sooner(item->deadline_ms, parent->deadline_ms);
-        task->priority = item->has_priority ? (int8_t)item->priority : parent->priority;
+        priority = item->has_priority ? item->priority : parent->priority;
     }
+    task->priority = (int8_t)priority;
     task->max_attempts = item->max_attempts ? (uint16_t)item->max_attempts : 1;
     task->flags = (uint8_t)((item->at_most_once ? TASK_AT_MOST_ONCE : 0) |
                             (item->key.size > 0 ? TASK_KEYED : 0));

@@ -73,8 +73,8 @@ static void an_item_past_its_expiry_or_too_far_ahead_is_refused(void **state)
 
     f->token = 7;
     submit_with(f, "a", .expires_ms = -1);
-    submit_with(f, "b", .expires_ms = (int64_t)LIMIT_RETENTION_MS + 1);
-    submit_with(f, "c", .expires_ms = LIMIT_RETENTION_MS);
+    submit_with(f, "b", .expires_ms = INT64_C(1) + LIMIT_RETENTION_MS);
+    submit_with(f, "c", .expires_ms = INT64_C(0) + LIMIT_RETENTION_MS);
     expect_effects(
         f, "answer 0 a expired\ndone ok\nanswer 0 b expired\ndone ok\nanswer 0 c ok\ndone ok\n");
 }

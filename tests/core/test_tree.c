@@ -80,6 +80,25 @@ static void a_wait_that_comes_twice_changes_nothing(void **state)
     expect_effects(f, "resume p w1\n");
 }
 
+/* w1 is busy when a ends; before it has a slot for p again, p says that it waits for b alone. */
+static void a_later_wait_takes_the_place_of_an_earlier_one(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1, .functions = "flow");
+    enlist(f, "w2", .slots = 2, .functions = "step");
+    submit_with(f, "p x", .function = "flow");
+    expand(f, "w1", "p", "a b");
+    wait_for(f, "w1", "p", "a");
+    report(f, "w2", "a", CODE_SUCCEEDED);
+    wait_for(f, "w1", "p", "b");
+    skip_effects(f);
+    report(f, "w1", "x", CODE_SUCCEEDED);
+    expect_effects(f, "settled x\n");
+    report(f, "w2", "b", CODE_SUCCEEDED);
+    expect_effects(f, "settled b\nresume p w1\n");
+}
+
 static void only_own_children_can_be_awaited(void **state)
 {
     struct fixture *f = flow(state, 1);
@@ -415,6 +434,7 @@ int main(void)
         TEST(what_has_settled_before_the_wait_resumes_at_once),
         TEST(any_of_the_awaited_resumes_and_no_other),
         TEST(a_wait_that_comes_twice_changes_nothing),
+        TEST(a_later_wait_takes_the_place_of_an_earlier_one),
         TEST(only_own_children_can_be_awaited),
         TEST(a_refused_child_does_not_block_its_parent),
         TEST(a_resumable_parent_goes_before_new_work),

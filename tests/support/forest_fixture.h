@@ -79,7 +79,7 @@ int fixture_teardown(void **state);
 
 enum fixture_then { FIXTURE_GO_ON, FIXTURE_WAIT };
 
-void fixture_enlist(struct fixture *f, const char *worker, const struct enlisting *how);
+void fixture_enlist(struct fixture *f, const char *name, const struct enlisting *how);
 void fixture_submit(struct fixture *f, const char *tasks, const struct asked *how);
 void fixture_expand(struct fixture *f, const char *worker, const char *parent, const char *tasks,
                     enum fixture_then then, const struct asked *how);
@@ -97,7 +97,7 @@ void expire(struct fixture *f, uint64_t after_ms); /* time passes, then Expire *
 void forget(struct fixture *f, uint64_t after_ms);
 
 /* A result as this worker would sign it for the attempt in force; change it, then report it. */
-struct result_item result_of(struct fixture *f, const char *worker, const char *task,
+struct result_item result_of(struct fixture *f, const char *worker, const char *name,
                              enum outcome_code code);
 void report_result(struct fixture *f, const char *worker, const struct result_item *result);
 
