@@ -95,7 +95,9 @@ static enum exit_code make_credentials(const struct arguments *arguments, const 
         made[i].coordinator_count = count;
         memcpy(made[i].coordinator, addresses, count * sizeof(addresses[0]));
         code = save(arguments->word[1], names[i], &made[i]) ? EXIT_DONE : EXIT_SYSTEM;
-        made[i].coordinator_count = 0; /* the addresses are shared here, and owned by none */
+        /* The addresses are shared here, and owned by none. */
+        memset(made[i].coordinator, 0, sizeof(made[i].coordinator));
+        made[i].coordinator_count = 0;
     }
 done:
     for (unsigned i = 0; i <= count; i++) {
