@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "nodes/host/clock.h"
 #include "nodes/host/log.h"
@@ -181,6 +183,52 @@ static void move_on(struct session *session)
     }
 }
 
+static void end_hurry(struct session *session)
+{
+    if (session->hurry >= 0) {
+        bus_unwatch(session->bus, session->hurry);
+        close(session->hurry);
+        session->hurry = -1;
+    }
+}
+
+/* The first Hello goes out as soon as there is a connection, not with the next tick. */
+static void hurry(void *context)
+{
+    struct session *session = context;
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t count;
+
+    if (read(session->hurry, &count, sizeof(count)) < 0) {
+        return;
+    }
+    if (session->hello_ms == 0) {
+        say_hello(session, now_ms);
+    }
+    if (session->hello_ms != 0 || now_ms - session->connected_ms > SESSION_HELLO_MS) {
+        end_hurry(session);
+    }
+}
+
+/* Without a timer the tick does the same, later. */
+static void begin_hurry(struct session *session)
+{
+    struct itimerspec every = {
+        .it_interval = {.tv_nsec = SESSION_HURRY_MS * 1000000L},
+        .it_value = {.tv_nsec = SESSION_HURRY_MS * 1000000L},
+    };
+
+    session->hurry = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (session->hurry < 0) {
+        return;
+    }
+    timerfd_settime(session->hurry, 0, &every, NULL);
+    if (bus_watch(session->bus, session->hurry, hurry, session) != GROVE_OK) {
+        close(session->hurry);
+        session->hurry = -1;
+    }
+}
+
 void session_tick(struct session *session, uint64_t now_ms)
 {
     if (session->is_welcome && now_ms - session->heard_ms > session->silence_ms) {
@@ -212,10 +260,11 @@ enum grove_status session_open(struct session *session, struct bus *bus,
     uint8_t hash_key[16];
     bool changed;
 
+    memset(session, 0, sizeof(*session));
+    session->hurry = -1;
     if (credential->coordinator_count == 0) {
         return GROVE_NOT_FOUND;
     }
-    memset(session, 0, sizeof(*session));
     session->bus = bus;
     session->credential = credential;
     session->events = *events;
@@ -234,11 +283,16 @@ enum grove_status session_open(struct session *session, struct bus *bus,
                     &changed) != REFUSED_NOT) {
         log_event(LOG_WARNING, "certificate refused", "whose=ours");
     }
+    begin_hurry(session);
     return connect_to(session, 0);
 }
 
 void session_close(struct session *session)
 {
+    if (!session->bus) {
+        return;
+    }
+    end_hurry(session);
     if (session->socket) {
         bus_close(session->bus, session->socket);
     }

@@ -12,9 +12,10 @@
 #include "nodes/host/bus.h"
 #include "nodes/host/credential.h"
 
-#define SESSION_TICK_MS 100u     /* between two calls of session_tick */
-#define SESSION_HELLO_MS 250u    /* between two Hellos */
-#define SESSION_ERROR_SIZE 1024  /* bytes of session_complaint's text, as GROVE_ERROR_SIZE */
+#define SESSION_TICK_MS 100u    /* between two calls of session_tick */
+#define SESSION_HELLO_MS 250u   /* between two Hellos */
+#define SESSION_HURRY_MS 2u     /* between two tries to say the first one: connecting takes a few */
+#define SESSION_ERROR_SIZE 1024 /* bytes of session_complaint's text, as GROVE_ERROR_SIZE */
 #define SESSION_GIVE_UP_MS 5000u /* unanswered this long, it tries the next coordinator */
 
 /* What the owner of a session hears; slices are borrowed for the call. */
@@ -32,6 +33,7 @@ struct session_events {
 struct session {
     struct bus *bus;
     struct bus_socket *socket;
+    int hurry;                           /* timerfd, until the first Hello is said; then -1 */
     const struct credential *credential; /* taken; the owner's */
     struct session_events events;
     struct trust trust; /* every certificate seen, verified */
