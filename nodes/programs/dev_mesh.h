@@ -5,7 +5,8 @@
  *   DIR/c1.credential        the coordinator
  *   DIR/worker.credential    the worker
  *   DIR/operator.credential  for `grove keys issue` and `grove cluster`
- *   DIR/dev.credential       client and observer: what GROVE_CREDENTIAL names
+ *   DIR/dev.credential       client, observer, and worker for programs that bring handlers: what
+ *                          GROVE_CREDENTIAL names
  *   DIR/ledger/              the coordinator's data */
 #ifndef GROVE_NODES_PROGRAMS_DEV_MESH_H
 #define GROVE_NODES_PROGRAMS_DEV_MESH_H
