@@ -29,15 +29,16 @@ struct drafted {
     size_t root_at, root_size; /* in egress->root */
 };
 
-static void show_signer(struct egress *egress, struct session *session, const struct key *signer,
+static void show_signer(struct egress *egress, struct session *session, const struct seal *seal,
                         struct wire_writer *writer)
 {
     struct bytes signed_form;
 
-    if (shown_add_signer(&session->shown, signer) &&
-        forest_certificate(egress->forest, signer, &signed_form) != NULL) {
+    if (seal != egress->shown_seal && shown_add_signer(&session->shown, &seal->signer) &&
+        forest_certificate(egress->forest, &seal->signer, &signed_form) != NULL) {
         wire_put_bytes(writer, ASSIGN_CERTIFICATES, signed_form);
     }
+    egress->shown_seal = seal;
 }
 
 /* The root's item goes with the first task of its tree: the worker checks the right of its
@@ -58,7 +59,7 @@ static void draft_root(struct egress *egress, struct session *session, const str
     excerpt_of_piece(&piece, hashes, &sealed);
     wire_sealed_encode(&egress->root, &sealed);
     drafted->root_size = egress->root.size - drafted->root_at;
-    show_signer(egress, session, &view.seal->signer, writer);
+    show_signer(egress, session, view.seal, writer);
 }
 
 /* False when the assignment no longer holds: a later entry of the turn has taken it back. */
@@ -83,7 +84,7 @@ static size_t draft(struct egress *egress, struct session *session, const struct
         .item = excerpts_add(&egress->excerpts, &piece),
     };
 
-    show_signer(egress, session, &view->seal->signer, writer);
+    show_signer(egress, session, view->seal, writer);
     if (!view->is_root) {
         draft_root(egress, session, &view->root, &drafted, writer);
     }
@@ -115,6 +116,7 @@ static size_t assign_some(struct egress *egress, struct session *session, const 
     size_t size = 0;
     size_t i = 0;
 
+    egress->shown_seal = NULL;
     excerpts_reset(&egress->excerpts);
     buffer_reset(&egress->root);
     buffer_reset(&egress->assignments);

@@ -85,15 +85,16 @@ static bool outcome_piece(struct egress *egress, const struct task_view *view, s
     return true;
 }
 
-static void show_signer(struct egress *egress, struct session *session, const struct key *signer,
+static void show_signer(struct egress *egress, struct session *session, const struct seal *seal,
                         struct wire_writer *writer)
 {
     struct bytes signed_form;
 
-    if (shown_add_signer(&session->shown, signer) &&
-        forest_certificate(egress->forest, signer, &signed_form) != NULL) {
+    if (seal != egress->shown_seal && shown_add_signer(&session->shown, &seal->signer) &&
+        forest_certificate(egress->forest, &seal->signer, &signed_form) != NULL) {
         wire_put_bytes(writer, NOTIFY_CERTIFICATES, signed_form);
     }
+    egress->shown_seal = seal;
 }
 
 /* Puts the outcomes of as many tasks as fit; returns how many ids it took. What is not settled, or
@@ -106,6 +107,7 @@ static size_t put_outcomes(struct egress *egress, struct session *session, const
     size_t size = 0;
     size_t i;
 
+    egress->shown_seal = NULL;
     excerpts_reset(&egress->excerpts);
     for (i = 0; i < count && i < EGRESS_MESSAGE_ITEMS; i++) {
         if (!forest_task(egress->forest, &ids[i], &view) || task_state_is_open(view.state) ||
@@ -117,7 +119,7 @@ static size_t put_outcomes(struct egress *egress, struct session *session, const
         }
         size += piece.item.size;
         excerpts_add(&egress->excerpts, &piece);
-        show_signer(egress, session, &piece.seal->signer, writer);
+        show_signer(egress, session, piece.seal, writer);
         egress->counters.notified++;
     }
     excerpts_put(&egress->excerpts, writer, NOTIFY_OUTCOMES);

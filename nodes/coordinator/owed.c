@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Attempts that a worker may list: slots, window and the waiting ones, more than once over. */
-#define HELD_MOST (2 * (LIMIT_SLOTS + LIMIT_WINDOW + LIMIT_MAX_WAITING))
+#define HELD_MOST (2 * ((size_t)LIMIT_SLOTS + LIMIT_WINDOW + LIMIT_MAX_WAITING))
 
 static int compare_held(const void *a, const void *b)
 {

@@ -75,7 +75,7 @@ const struct progress_note *progress_find(const struct progress *progress, const
 
 void progress_forget(struct progress *progress, const struct id *task)
 {
-    struct progress_note *note = table_find(&progress->by_task, task);
+    struct progress_note *note = progress->count > 0 ? table_find(&progress->by_task, task) : NULL;
 
     if (note != NULL) {
         drop(progress, note);

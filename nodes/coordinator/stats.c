@@ -158,20 +158,20 @@ static void append_json(struct buffer *out, json_t *answer)
     json_decref(answer);
 }
 
-void stats_answer(struct stats *stats, struct bytes bytes, struct buffer *out)
+void stats_answer(struct stats *stats, struct bytes request, struct buffer *out)
 {
     const char *error = "a request is one line of words: try help";
     const char *schema = "grove.error/1";
-    struct request request;
+    struct request parsed;
     json_t *answer = NULL;
 
     stats->requests++;
-    if (parse(bytes, &request)) {
-        const struct verb *verb = find_verb(request.word[0]);
+    if (parse(request, &parsed)) {
+        const struct verb *verb = find_verb(parsed.word[0]);
 
         error = "unknown verb: try help";
         if (verb != NULL) {
-            answer = verb->answer(stats, &request, &error);
+            answer = verb->answer(stats, &parsed, &error);
             schema = answer != NULL ? verb->schema : schema;
         }
     }

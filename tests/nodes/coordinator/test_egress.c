@@ -64,12 +64,12 @@ static void put_expand(struct harness *h, const struct id *parent, unsigned chil
     struct wire_writer writer;
     uint8_t positions[16];
 
-    for (uint8_t i = 0; i < children; i++) {
-        items[i] = party_root(i, "echo", "child", 0);
+    for (unsigned i = 0; i < children; i++) {
+        items[i] = party_root((uint8_t)i, "echo", "child", 0);
         items[i].expires_ms = 0;
         items[i].lineage = (struct lineage){
             .present = true, .parent = *parent, .root = *parent, .attempt = 1, .occurrence = i};
-        positions[i] = i;
+        positions[i] = (uint8_t)i;
     }
     party_seal_tasks(&h->party.worker, items, children, ids, &batch);
     wire_open(&writer, &h->frame, MESSAGE_EXPAND, 8);
