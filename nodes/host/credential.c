@@ -232,7 +232,7 @@ enum grove_status credential_save(const char *path, const struct credential *cre
     struct buffer text;
 
     assert(credential->coordinator_count <= CREDENTIAL_COORDINATORS);
-    secret_buffer_init(&text);
+    secret_buffer_init(&text, SECRET_FILE_SIZE);
     key_text_put(&text,
                  "# Who %s is in its grove mesh. Secret: keep it readable for its owner "
                  "only.\n[credential]\nversion = 1\n",

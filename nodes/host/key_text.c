@@ -44,7 +44,7 @@ enum grove_status key_text_read(const char *path, struct bytes text, key_text_en
     if (text.size > 0 && memchr(text.data, '\0', text.size) != NULL) {
         return secret_file_refuse(error, GROVE_MALFORMED, "%s: not a text file", path);
     }
-    secret_buffer_init(&copy);
+    secret_buffer_init(&copy, text.size + 1);
     buffer_append(&copy, text.data, text.size);
     buffer_append(&copy, "", 1);
     const int line = ini_parse_string((const char *)copy.data, on_entry, &reading);

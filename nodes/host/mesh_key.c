@@ -153,7 +153,7 @@ enum grove_status mesh_key_create(const char *path, const char *passphrase, stru
     struct buffer text;
 
     crypto_sign_keypair(made.public_key.byte, made.secret);
-    secret_buffer_init(&text);
+    secret_buffer_init(&text, SECRET_FILE_SIZE);
     key_text_put(&text, "# The key of a grove mesh: whoever has it can admit anybody.\n"
                         "[mesh-key]\nversion = 1\n");
     key_text_put_hex(&text, "public", made.public_key.byte, sizeof(made.public_key.byte));

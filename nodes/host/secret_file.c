@@ -42,10 +42,10 @@ static enum grove_status refuse_for_errno(char *error, const char *path, const c
                               cause == ELOOP ? "it is a symbolic link" : strerror(cause));
 }
 
-void secret_buffer_init(struct buffer *buffer)
+void secret_buffer_init(struct buffer *buffer, size_t size)
 {
     *buffer = (struct buffer){0};
-    buffer_extend(buffer, SECRET_FILE_SIZE);
+    buffer_extend(buffer, size);
     buffer_reset(buffer);
 }
 
@@ -84,13 +84,14 @@ static enum grove_status check(const char *path, const struct stat *file, char *
                          : secret_file_refuse(error, GROVE_PERMISSION, "%s: %s", path, wrong);
 }
 
-static enum grove_status read_all(int fd, const char *path, struct buffer *contents, char *error)
+static enum grove_status read_all(int fd, const char *path, size_t most, struct buffer *contents,
+                                  char *error)
 {
-    uint8_t *room = buffer_extend(contents, SECRET_FILE_SIZE);
+    uint8_t *room = buffer_extend(contents, most);
     size_t size = 0;
 
-    while (size < SECRET_FILE_SIZE) {
-        const ssize_t got = read(fd, room + size, SECRET_FILE_SIZE - size);
+    while (size < most) {
+        const ssize_t got = read(fd, room + size, most - size);
         if (got == 0) {
             break;
         }
@@ -118,8 +119,8 @@ enum grove_status secret_file_read(const char *path, struct buffer *contents, ch
         fstat(fd, &file) == 0 ? check(path, &file, error) : refuse_for_errno(error, path, "stat");
     if (status == GROVE_OK) {
         struct buffer read;
-        secret_buffer_init(&read);
-        status = read_all(fd, path, &read, error);
+        secret_buffer_init(&read, (size_t)file.st_size);
+        status = read_all(fd, path, (size_t)file.st_size, &read, error);
         if (status == GROVE_OK) {
             *contents = read;
         } else {

@@ -40,8 +40,8 @@ enum grove_status secret_file_write(const char *path, enum secret_file_mode mode
  *   errors     GROVE_PERMISSION: a symbolic link, somebody else's, or open to others; GROVE_IO */
 enum grove_status secret_directory(const char *path, char *error) GROVE_CHECKED;
 
-/* A buffer that will not move as it grows to SECRET_FILE_SIZE, so that no copy stays behind. */
-void secret_buffer_init(struct buffer *buffer);
+/* A buffer that will not move as it grows to `size` bytes, so that no copy stays behind. */
+void secret_buffer_init(struct buffer *buffer, size_t size);
 void secret_buffer_clear(struct buffer *buffer); /* wipes it */
 
 #endif

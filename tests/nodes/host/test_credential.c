@@ -290,6 +290,7 @@ static void no_flipped_bit_changes_keys_or_certificates(void **state)
     char text[16384], path[PATH_SIZE];
     unsigned refused = 0;
 
+    f->made.coordinator_count = 1;
     save(f);
     const size_t size = read_text(f->path, text, sizeof(text));
     in_directory(f, "flipped", path);
