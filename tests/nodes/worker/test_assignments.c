@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What a worker takes in to run, and what it refuses, whatever its coordinator says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "core/id.h"
+#include "nodes/worker/worker.h"
+#include "tests/support/party.h"
+#include "tests/support/scratch.h"
+
+struct fixture {
+    struct party party;
+    struct scratch keys;
+    struct grove_worker *worker;
+    struct task_item item;
+    struct assignment assignment;
+    struct buffer batch, root_batch;
+};
+
+static enum grove_status nothing(struct grove_attempt *attempt, void *context)
+{
+    (void)attempt;
+    (void)context;
+    return GROVE_OK;
+}
+
+static void admit(struct fixture *f, const struct credential *credential)
+{
+    bool changed;
+
+    assert_int_equal(trust_admit(&f->worker->session.trust,
+                                 buffer_bytes(&credential->certificate_bytes),
+                                 credential->certificate.not_before_ms, &changed),
+                     REFUSED_NOT);
+}
+
+/* A worker that starts nothing, and an assignment of echo("hello") by the client. */
+static int setup(void **state)
+{
+    static const uint8_t hash_key[16] = {1};
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
+    char path[SCRATCH_PATH_SIZE + 32];
+    char error[GROVE_ERROR_SIZE];
+
+    party_make(&f->party);
+    scratch_make(&f->keys);
+    snprintf(path, sizeof(path), "%s/worker", f->keys.path);
+    assert_int_equal(credential_save(path, &f->party.worker, error), GROVE_OK);
+    options.credential_path = path;
+    options.instance = "w";
+    assert_int_equal(grove_worker_open(&options, &f->worker, error), GROVE_OK);
+    assert_int_equal(grove_worker_handle(f->worker, "echo", nothing, NULL), GROVE_OK);
+    handlers_pause(&f->worker->handlers);
+    trust_init(&f->worker->session.trust, &f->party.mesh.public_key, hash_key);
+    admit(f, &f->party.client);
+    admit(f, &f->party.worker);
+    f->item = party_root(1, "echo", "hello", 1000);
+    f->assignment.attempt = 1;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    trust_clear(&f->worker->session.trust);
+    grove_worker_close(f->worker);
+    scratch_remove(&f->keys);
+    buffer_clear(&f->batch);
+    buffer_clear(&f->root_batch);
+    party_clear(&f->party);
+    free(f);
+    return 0;
+}
+
+static void seal(struct fixture *f, const struct credential *signer)
+{
+    buffer_reset(&f->batch);
+    party_seal_tasks(signer, &f->item, 1, &f->assignment.task, &f->batch);
+}
+
+static void assign(struct fixture *f)
+{
+    struct buffer frame = {0};
+    struct wire_writer writer;
+    struct message message;
+    struct assign decoded;
+
+    wire_open(&writer, &frame, MESSAGE_ASSIGN, 0);
+    wire_put_bytes(&writer, ASSIGN_BATCHES, buffer_bytes(&f->batch));
+    wire_put_assignment(&writer, ASSIGN_ASSIGNMENTS, &f->assignment);
+    wire_close(&writer);
+    assert_int_equal(wire_message_open(buffer_bytes(&frame), &message), GROVE_OK);
+    assert_int_equal(wire_assign_decode(message.body, &decoded), GROVE_OK);
+    assignments_take(f->worker, &decoded);
+    buffer_clear(&frame);
+}
+
+static void expect_held(struct fixture *f)
+{
+    assert_int_equal(f->worker->held_count, 1);
+    assert_int_equal(f->worker->returned.size, 0);
+}
+
+static void expect_refused(struct fixture *f)
+{
+    assert_int_equal(f->worker->held_count, 0);
+    assert_true(f->worker->returned.size > 0);
+}
+
+/* Makes the item a child of a root that `submitter` made. */
+static void make_child(struct fixture *f, const struct credential *submitter)
+{
+    struct task_item root = party_root(9, "root", "", 1000);
+
+    f->item.lineage = (struct lineage){.present = true, .attempt = 1};
+    party_seal_tasks(submitter, &root, 1, &f->item.lineage.root, &f->root_batch);
+    f->item.lineage.parent = f->item.lineage.root;
+    f->assignment.depth = 1;
+}
+
+static void a_task_by_a_client_is_taken_once(void **state)
+{
+    struct fixture *f = *state;
+
+    seal(f, &f->party.client);
+    assign(f);
+    assign(f);
+    expect_held(f);
+    assert_non_null(held_find(f->worker, &f->assignment.task, 1));
+}
+
+static void a_task_by_a_stranger_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct credential stranger;
+
+    party_credential(&f->party, "stranger", ROLE_CLIENT, &stranger);
+    seal(f, &stranger);
+    assign(f);
+    expect_refused(f);
+    credential_clear(&stranger);
+}
+
+static void a_task_by_an_operator_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    admit(f, &f->party.operator);
+    seal(f, &f->party.operator);
+    assign(f);
+    expect_refused(f);
+}
+
+static void another_id_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    seal(f, &f->party.client);
+    f->assignment.task.byte[3] ^= 1;
+    assign(f);
+    expect_refused(f);
+}
+
+static void no_flipped_bit_is_taken(void **state)
+{
+    struct fixture *f = *state;
+
+    seal(f, &f->party.client);
+    for (size_t bit = 0; bit < f->batch.size * 8; bit++) {
+        f->batch.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        assign(f);
+        f->batch.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        expect_refused(f);
+    }
+}
+
+static void positions_beyond_the_batch_are_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    seal(f, &f->party.client);
+    f->assignment.item = 1;
+    assign(f);
+    expect_refused(f);
+    f->assignment.item = 0;
+    f->assignment.batch = 1;
+    assign(f);
+    expect_refused(f);
+}
+
+static void an_unknown_function_cannot_be_run(void **state)
+{
+    struct fixture *f = *state;
+
+    f->item.function = bytes_of_text("other");
+    seal(f, &f->party.client);
+    assign(f);
+    expect_refused(f);
+}
+
+static void a_child_needs_its_root_once(void **state)
+{
+    struct fixture *f = *state;
+
+    make_child(f, &f->party.client);
+    seal(f, &f->party.worker);
+    assign(f);
+    expect_refused(f);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    buffer_reset(&f->worker->returned);
+    assign(f);
+    expect_held(f);
+    f->assignment.root_batch = bytes_of(NULL, 0);
+    f->assignment.attempt = 2;
+    assign(f);
+    assert_int_equal(f->worker->held_count, 2);
+}
+
+static void a_child_that_a_client_claims_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    make_child(f, &f->party.client);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    seal(f, &f->party.client);
+    assign(f);
+    expect_refused(f);
+}
+
+static void a_child_in_a_tree_without_the_right_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct certificate wanted = {
+        .name = "narrow",
+        .roles = ROLE_CLIENT,
+        .submit_count = 1,
+        .submit = {{"root"}},
+        .not_before_ms = f->party.client.certificate.not_before_ms,
+        .not_after_ms = f->party.client.certificate.not_after_ms,
+    };
+    struct credential narrow;
+
+    credential_make(&f->party.mesh, &wanted, &narrow);
+    admit(f, &narrow);
+    make_child(f, &narrow);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    seal(f, &f->party.worker);
+    assign(f);
+    expect_refused(f);
+    credential_clear(&narrow);
+}
+
+static void another_trees_root_does_not_vouch(void **state)
+{
+    struct fixture *f = *state;
+
+    make_child(f, &f->party.client);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    f->item.lineage.root.byte[0] ^= 1;
+    seal(f, &f->party.worker);
+    assign(f);
+    expect_refused(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_task_by_a_client_is_taken_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_task_by_a_stranger_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_task_by_an_operator_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_id_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_flipped_bit_is_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(positions_beyond_the_batch_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_unknown_function_cannot_be_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_child_needs_its_root_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_child_that_a_client_claims_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_child_in_a_tree_without_the_right_is_refused, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(another_trees_root_does_not_vouch, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
