@@ -98,6 +98,9 @@ static enum grove_status start_thread(struct grove_client *client)
     pthread_sigmask(SIG_BLOCK, &all, &before);
     failed = pthread_create(&client->thread, NULL, serve, client);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!failed) {
+        pthread_setname_np(client->thread, "grove-client");
+    }
     return failed ? GROVE_IO : GROVE_OK;
 }
 

@@ -128,7 +128,7 @@ static void hold(struct grove_worker *worker, const struct assignment *assignmen
     table_insert(&worker->by_key, attempt);
     TAILQ_INSERT_TAIL(&worker->held, attempt, held);
     worker->held_count++;
-    handlers_add(&worker->handlers, attempt);
+    TAILQ_INSERT_TAIL(&worker->assigned, attempt, queued);
 }
 
 static void refuse(struct grove_worker *worker, const struct assignment *assignment,
@@ -207,4 +207,5 @@ void assignments_take(struct grove_worker *worker, const struct assign *assign)
         }
     }
     free(opened);
+    handlers_add(&worker->handlers, &worker->assigned);
 }

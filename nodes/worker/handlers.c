@@ -124,6 +124,7 @@ static void *serve(void *context)
     struct handlers *handlers = context;
     struct grove_attempt *attempt;
 
+    pthread_setname_np(pthread_self(), "grove-handler");
     pthread_mutex_lock(&handlers->lock);
     handlers->wakes -= handlers->wakes > 0;
     do {
@@ -211,12 +212,17 @@ void handlers_clear(struct handlers *handlers)
     pthread_mutex_destroy(&handlers->lock);
 }
 
-void handlers_add(struct handlers *handlers, struct grove_attempt *attempt)
+void handlers_add(struct handlers *handlers, struct attempt_queue *attempts)
 {
+    struct grove_attempt *attempt;
+
     pthread_mutex_lock(&handlers->lock);
-    attempt->state = ATTEMPT_QUEUED;
-    TAILQ_INSERT_TAIL(queue_of(handlers, attempt), attempt, queued);
-    handlers->queued++;
+    while ((attempt = TAILQ_FIRST(attempts)) != NULL) {
+        TAILQ_REMOVE(attempts, attempt, queued);
+        attempt->state = ATTEMPT_QUEUED;
+        TAILQ_INSERT_TAIL(queue_of(handlers, attempt), attempt, queued);
+        handlers->queued++;
+    }
     dispatch(handlers);
     pthread_mutex_unlock(&handlers->lock);
 }

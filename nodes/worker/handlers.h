@@ -49,8 +49,8 @@ void handlers_clear(struct handlers *handlers);
 /* Whether no attempt has started and not ended. */
 bool handlers_are_idle(struct handlers *handlers);
 
-/* I/O thread: queues an attempt; takes one back, true when it had not started. */
-void handlers_add(struct handlers *handlers, struct grove_attempt *attempt);
+/* I/O thread: queues attempts, emptying the list; takes one back, true when it had not started. */
+void handlers_add(struct handlers *handlers, struct attempt_queue *attempts);
 bool handlers_take_back(struct handlers *handlers, struct grove_attempt *attempt);
 
 /* I/O thread: lets attempts start, or not. */

@@ -49,6 +49,8 @@ static void take_options(struct grove_worker *worker, const struct grove_worker_
     }
     worker->connect_timeout_ms = options->connect_timeout_ms;
     worker->spin_us = options->spin_us;
+    worker->enlisted = options->enlisted;
+    worker->enlisted_context = options->context;
 }
 
 static enum grove_status load(struct grove_worker *worker,
@@ -106,6 +108,7 @@ enum grove_status grove_worker_open(const struct grove_worker_options *given,
     worker->instance.lock = -1;
     parcels_init(&worker->parcels);
     TAILQ_INIT(&worker->held);
+    TAILQ_INIT(&worker->assigned);
     STAILQ_INIT(&worker->children);
     STAILQ_INIT(&worker->waits);
     STAILQ_INIT(&worker->ended);

@@ -27,6 +27,8 @@ struct grove_worker {
     struct credential credential;
     struct instance instance;
     uint32_t slots, window, max_waiting, stack_size, connect_timeout_ms, spin_us;
+    void (*enlisted)(void *context); /* the owner's, or NULL */
+    void *enlisted_context;
     unsigned function_count;
     struct function function[LIMIT_FUNCTIONS];
 
@@ -40,16 +42,17 @@ struct grove_worker {
     struct outcomes outcomes; /* of children */
     struct parcels parcels;
     enum worker_stage stage;
-    bool is_enlisted;          /* in the session that is welcome now */
-    uint64_t index;            /* of the session in the ledger; 0: none yet */
-    uint64_t enlist;           /* correlation of the last Enlist, or of the Goodbye */
-    uint64_t asked_ms;         /* when that was sent */
-    uint64_t started_ms;       /* when the worker began to run */
-    bool has_warned;           /* that nobody answers */
-    struct seal_cache *seals;  /* of tasks */
-    struct roots roots;        /* who submitted the trees whose children run here */
-    struct table by_key;       /* struct grove_attempt */
-    struct attempt_queue held; /* all of them */
+    bool is_enlisted;              /* in the session that is welcome now */
+    uint64_t index;                /* of the session in the ledger; 0: none yet */
+    uint64_t enlist;               /* correlation of the last Enlist, or of the Goodbye */
+    uint64_t asked_ms;             /* when that was sent */
+    uint64_t started_ms;           /* when the worker began to run */
+    bool has_warned;               /* that nobody answers */
+    struct seal_cache *seals;      /* of tasks */
+    struct roots roots;            /* who submitted the trees whose children run here */
+    struct table by_key;           /* struct grove_attempt */
+    struct attempt_queue held;     /* all of them */
+    struct attempt_queue assigned; /* from the Assign being taken in */
     unsigned held_count;
     struct request_queue children; /* to be sealed */
     struct telling_queue waits;    /* calls whose wait is to be told */

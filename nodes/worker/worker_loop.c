@@ -50,6 +50,9 @@ static void enlisted(struct grove_worker *worker, uint64_t index)
         log_event(LOG_INFO, "enlisted", "instance=%s session=%llu", worker->instance.name,
                   (unsigned long long)index);
     }
+    if (worker->index == 0 && worker->enlisted) {
+        worker->enlisted(worker->enlisted_context);
+    }
     worker->index = index;
     worker->is_enlisted = true;
     parcels_renew(&worker->parcels);
