@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * A worker for the end-to-end tests: worker SLOTS [MAX_WAITING]. Every execution appends
+ * "function id attempt payload" to $GROVE_TEST_LOG in one write, before it does anything else.
+ *
+ *   echo         returns its payload
+ *   random       returns 16 random bytes in hexadecimal: run again, it would return others
+ *   nap MS       sleeps, returns MS
+ *   flow N       awaits N segments in turn; a segment N awaits N echoes in turn; returns their
+ * count chain N K F  awaits N randoms in turn and returns what they returned, one after the other;
+ * when there is no file F after K of them, makes it and kills its own process kill         kills
+ * its own process process F    the fallback of the issue: primary, else secondary, and then fails
+ * if there was a fallback; primary fails while there is no file F, and makes it stubborn     sleeps
+ * 100 ms at a time until it is told to stop */
+#include "nodes/grove.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define TEXT_SIZE 512
+
+static const char *payload(const struct grove_attempt *attempt)
+{
+    return grove_attempt_payload(attempt).data;
+}
+
+static void note(const struct grove_attempt *attempt)
+{
+    const char *path = getenv("GROVE_TEST_LOG");
+    char line[TEXT_SIZE], id[GROVE_ID_TEXT_SIZE];
+    const struct grove_id task = grove_attempt_id(attempt);
+
+    if (path == NULL) {
+        return;
+    }
+    grove_id_format(&task, id);
+    const int size =
+        snprintf(line, sizeof(line), "%s %s %u %.300s\n", grove_attempt_function(attempt), id,
+                 grove_attempt_number(attempt), payload(attempt));
+    const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, line, (size_t)size) != size) {
+        abort();
+    }
+    close(fd);
+}
+
+static enum grove_status return_text(struct grove_attempt *attempt, const char *text)
+{
+    return grove_attempt_return(attempt, text, strlen(text));
+}
+
+static enum grove_status await(const char *function, const char *text, struct grove_result *result)
+{
+    struct grove_task task = GROVE_TASK_INIT;
+
+    task.function = function;
+    task.payload = (struct grove_bytes){text, strlen(text)};
+    return grove_wait(NULL, &task, result, NULL);
+}
+
+/* True when it is there; makes it otherwise. */
+static bool mark(const char *path)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd < 0;
+}
+
+static void nap(long ms)
+{
+    for (long slept_ms = 0; slept_ms < ms && !grove_cancelled(); slept_ms += 10) {
+        usleep(10000);
+    }
+}
+
+static enum grove_status run_echo(struct grove_attempt *attempt, void *context)
+{
+    (void)context;
+    note(attempt);
+    return return_text(attempt, payload(attempt));
+}
+
+static enum grove_status run_random(struct grove_attempt *attempt, void *context)
+{
+    unsigned char bytes[16];
+    char text[2 * sizeof(bytes) + 1];
+
+    (void)context;
+    note(attempt);
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes)) {
+        abort();
+    }
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    }
+    return return_text(attempt, text);
+}
+
+static enum grove_status run_nap(struct grove_attempt *attempt, void *context)
+{
+    (void)context;
+    note(attempt);
+    nap(strtol(payload(attempt), NULL, 10));
+    return return_text(attempt, payload(attempt));
+}
+
+static enum grove_status run_stubborn(struct grove_attempt *attempt, void *context)
+{
+    (void)context;
+    note(attempt);
+    while (!grove_cancelled()) {
+        nap(100);
+    }
+    return GROVE_CANCELLED;
+}
+
+/* Flow and segment: `context` names the children's function. */
+static enum grove_status run_level(struct grove_attempt *attempt, void *context)
+{
+    const long count = strtol(payload(attempt), NULL, 10);
+    long total = 0;
+    char text[TEXT_SIZE];
+
+    note(attempt);
+    for (long i = 0; i < count; i++) {
+        struct grove_result result;
+        const bool is_leaf = strcmp(context, "echo") == 0;
+
+        snprintf(text, sizeof(text), "%ld", is_leaf ? i : count);
+        const enum grove_status status = await(context, text, &result);
+
+        if (status != GROVE_OK) {
+            return status;
+        }
+        total += is_leaf ? 1 : strtol(result.bytes.data, NULL, 10);
+        grove_progress((unsigned)((i + 1) * 100 / count), context);
+        grove_result_clear(&result);
+    }
+    snprintf(text, sizeof(text), "%ld", total);
+    return return_text(attempt, text);
+}
+
+/* Appends what `count` randoms return to `all`. */
+static enum grove_status await_chain(long count, long fatal, const char *path, FILE *all)
+{
+    enum grove_status status = GROVE_OK;
+    char text[TEXT_SIZE];
+
+    for (long i = 0; i < count && status == GROVE_OK; i++) {
+        struct grove_result result;
+
+        if (i == fatal && !mark(path)) {
+            kill(getpid(), SIGKILL);
+        }
+        snprintf(text, sizeof(text), "%ld", i);
+        status = await("random", text, &result);
+        if (status == GROVE_OK) {
+            fprintf(all, "%s\n", (const char *)result.bytes.data);
+        }
+        grove_result_clear(&result);
+    }
+    return status;
+}
+
+static enum grove_status run_chain(struct grove_attempt *attempt, void *context)
+{
+    long count, fatal;
+    char path[TEXT_SIZE], *text = NULL;
+    size_t size;
+
+    (void)context;
+    note(attempt);
+    if (sscanf(payload(attempt), "%ld %ld %511s", &count, &fatal, path) != 3) {
+        return GROVE_INVALID;
+    }
+    FILE *all = open_memstream(&text, &size);
+    const enum grove_status status = await_chain(count, fatal, path, all);
+
+    fclose(all);
+    if (status == GROVE_OK) {
+        (void)grove_attempt_return(attempt, text, size);
+    }
+    free(text);
+    return status;
+}
+
+static enum grove_status run_kill(struct grove_attempt *attempt, void *context)
+{
+    (void)context;
+    note(attempt);
+    kill(getpid(), SIGKILL);
+    return GROVE_OK;
+}
+
+static enum grove_status run_primary(struct grove_attempt *attempt, void *context)
+{
+    (void)context;
+    note(attempt);
+    if (!mark(payload(attempt))) {
+        return grove_attempt_fail(attempt, "primary is down", (struct grove_bytes){"x", 1});
+    }
+    return return_text(attempt, "primary");
+}
+
+static enum grove_status run_process(struct grove_attempt *attempt, void *context)
+{
+    struct grove_result result;
+
+    (void)context;
+    note(attempt);
+    if (await("primary", payload(attempt), &result) == GROVE_OK) {
+        const enum grove_status status = return_text(attempt, result.bytes.data);
+
+        grove_result_clear(&result);
+        return status;
+    }
+    const enum grove_status status = await("echo", "secondary", &result);
+
+    grove_result_clear(&result);
+    return status != GROVE_OK ? status
+                              : grove_attempt_fail(attempt, "fell back, then failed",
+                                                   (struct grove_bytes){NULL, 0});
+}
+
+static struct grove_worker *stoppable;
+
+static void stop(int signal_number)
+{
+    (void)signal_number;
+    grove_worker_stop(stoppable);
+}
+
+static const struct {
+    const char *name;
+    grove_handler *handler;
+    char *context;
+} functions[] = {
+    {"echo", run_echo, NULL},       {"random", run_random, NULL},
+    {"nap", run_nap, NULL},         {"flow", run_level, "segment"},
+    {"segment", run_level, "echo"}, {"chain", run_chain, NULL},
+    {"kill", run_kill, NULL},       {"primary", run_primary, NULL},
+    {"process", run_process, NULL}, {"stubborn", run_stubborn, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
+    char error[GROVE_ERROR_SIZE] = "worker SLOTS [MAX_WAITING]";
+    struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
+    bool is_open = argc >= 2;
+
+    if (is_open) {
+        options.slots = (uint32_t)strtoul(argv[1], NULL, 10);
+        options.max_waiting = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
+        is_open = grove_worker_open(&options, &stoppable, error) == GROVE_OK;
+    }
+    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]) && is_open; i++) {
+        is_open = grove_worker_handle(stoppable, functions[i].name, functions[i].handler,
+                                      functions[i].context) == GROVE_OK;
+    }
+    if (is_open) {
+        sigaction(SIGTERM, &action, NULL);
+    }
+    if (!is_open || grove_worker_run(stoppable, error) != GROVE_OK) {
+        fprintf(stderr, "worker: %s\n", error);
+        return 1;
+    }
+    grove_worker_close(stoppable);
+    return 0;
+}
