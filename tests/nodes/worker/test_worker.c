@@ -309,6 +309,22 @@ static void a_waiting_parent_holds_no_slot(void **state)
     assert_int_equal(atomic_load(&seen.most), 1);
 }
 
+static void a_thousand_trees_finish_on_one_slot(void **state)
+{
+    enum { COUNT = 1000 };
+    struct fixture *f = *state;
+    struct grove_task *tasks = calloc(COUNT, sizeof(*tasks));
+
+    for (size_t i = 0; i < COUNT; i++) {
+        tasks[i] =
+            (struct grove_task){.size = sizeof(*tasks), .function = "nest", .payload = {"1", 1}};
+    }
+    assert_int_equal(grove_wait_many(f->client, tasks, COUNT, NULL, NULL), GROVE_OK);
+    assert_int_equal(atomic_load(&seen.calls), COUNT * 4);
+    assert_int_equal(atomic_load(&seen.most), 1);
+    free(tasks);
+}
+
 static void a_handler_awaits_many_children(void **state)
 {
     expect_result(*state, "fan.out", "1", "1");
@@ -486,6 +502,30 @@ static void outcomes_survive_a_restart_of_the_coordinator(void **state)
     assert_int_equal(sem_trywait(&seen.entered), -1);
 }
 
+/* Three restarts in the middle of many trees: all finish, and each task has run once, as nobody
+ * died but the one who keeps the books. */
+static void trees_survive_restarts_of_the_coordinator(void **state)
+{
+    enum { COUNT = 200 };
+    struct fixture *f = *state;
+    struct grove_task *tasks = calloc(COUNT, sizeof(*tasks));
+    struct grove_id *ids = calloc(COUNT, sizeof(*ids));
+
+    for (size_t i = 0; i < COUNT; i++) {
+        tasks[i] =
+            (struct grove_task){.size = sizeof(*tasks), .function = "nest", .payload = {"2", 1}};
+    }
+    assert_int_equal(grove_submit_many(f->client, tasks, COUNT, ids, NULL), GROVE_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(grove_result(f->client, &ids[i * 10], 60000, NULL, NULL), GROVE_OK);
+        mesh_restart(&f->mesh);
+    }
+    assert_int_equal(grove_result_many(f->client, ids, COUNT, 60000, NULL, NULL), GROVE_OK);
+    assert_int_equal(atomic_load(&seen.calls), COUNT * 13);
+    free(tasks);
+    free(ids);
+}
+
 static void a_stopped_worker_finishes_what_it_started(void **state)
 {
     struct fixture *f = *state;
@@ -538,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_failure_brings_text_and_bytes, start, stop),
         cmocka_unit_test_setup_teardown(a_failed_attempt_is_followed_by_another, start, stop),
         cmocka_unit_test_setup_teardown(a_waiting_parent_holds_no_slot, start, stop),
+        cmocka_unit_test_setup_teardown(a_thousand_trees_finish_on_one_slot, start, stop),
         cmocka_unit_test_setup_teardown(a_handler_awaits_many_children, start, stop),
         cmocka_unit_test_setup_teardown(the_failure_of_a_child_is_handed_on, start, stop),
         cmocka_unit_test_setup_teardown(many_are_submitted_and_awaited_in_order, start, stop),
@@ -552,6 +593,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_payload_over_the_limit_is_refused_at_once, start, stop),
         cmocka_unit_test_setup_teardown(a_command_is_a_function, start, stop),
         cmocka_unit_test_setup_teardown(outcomes_survive_a_restart_of_the_coordinator, start, stop),
+        cmocka_unit_test_setup_teardown(trees_survive_restarts_of_the_coordinator, start, stop),
         cmocka_unit_test_setup_teardown(a_stopped_worker_finishes_what_it_started, start, stop),
         cmocka_unit_test_setup_teardown(a_second_worker_of_that_name_is_refused, start, stop),
         cmocka_unit_test_setup_teardown(calls_without_client_or_handler_are_refused, start, stop),
