@@ -153,35 +153,35 @@ static void take_expiry(struct call *call, uint64_t expires_ms)
     call->submit_until_ms = until > call->submit_until_ms ? until : call->submit_until_ms;
 }
 
-void call_add_task(struct call *call, const struct grove_task *given, const struct wanted *wanted,
+void call_add_task(struct call *call, const struct grove_task *task, const struct wanted *wanted,
                    const struct key *signer, uint64_t ledger_ms)
 {
     struct request *request = add(call, wanted);
-    struct grove_task task = GROVE_TASK_INIT;
+    struct grove_task copy = GROVE_TASK_INIT;
     enum grove_status status;
     const char *complaint;
 
-    memcpy(&task, given, given->size < sizeof(task) ? given->size : sizeof(task));
-    complaint = task_complaint(&task, &status);
+    memcpy(&copy, task, task->size < sizeof(copy) ? task->size : sizeof(copy));
+    complaint = task_complaint(&copy, &status);
     if (complaint) {
-        refuse_here(request, &task, status, complaint);
+        refuse_here(request, &copy, status, complaint);
         return;
     }
 
-    uint64_t expires_ms = task.expires_ms > 0 ? task.expires_ms : LIMIT_EXPIRES_MS;
+    uint64_t expires_ms = copy.expires_ms > 0 ? copy.expires_ms : LIMIT_EXPIRES_MS;
     struct task_item item = {
-        .function = bytes_of_text(task.function),
-        .payload = bytes_of(task.payload.data, task.payload.size),
-        .content_type = bytes_of_text(task.content_type),
-        .key = bytes_of_text(task.key),
-        .has_priority = task.has_priority || task.priority != 0,
-        .priority = task.priority,
-        .delay_ms = task.delay_ms,
-        .deadline_ms = task.deadline_ms,
-        .timeout_ms = task.timeout_ms,
-        .max_attempts = task.max_attempts,
-        .at_most_once = task.at_most_once,
-        .fresh = task.fresh,
+        .function = bytes_of_text(copy.function),
+        .payload = bytes_of(copy.payload.data, copy.payload.size),
+        .content_type = bytes_of_text(copy.content_type),
+        .key = bytes_of_text(copy.key),
+        .has_priority = copy.has_priority || copy.priority != 0,
+        .priority = copy.priority,
+        .delay_ms = copy.delay_ms,
+        .deadline_ms = copy.deadline_ms,
+        .timeout_ms = copy.timeout_ms,
+        .max_attempts = copy.max_attempts,
+        .at_most_once = copy.at_most_once,
+        .fresh = copy.fresh,
         .expires_ms = ledger_ms + expires_ms,
     };
 
@@ -215,6 +215,8 @@ void call_set_timeout(struct call *call, uint64_t timeout_ms)
 
 void call_wait(struct call *call, uint32_t spin_us)
 {
+    int failed;
+
     if (spin_us > 0) {
         uint64_t until = clock_monotonic_ns() + UINT64_C(1000) * spin_us;
 
@@ -224,9 +226,9 @@ void call_wait(struct call *call, uint32_t spin_us)
             }
         } while (clock_monotonic_ns() < until);
     }
-    while (sem_wait(&call->done) != 0 && errno == EINTR) {
-        continue;
-    }
+    do {
+        failed = sem_wait(&call->done);
+    } while (failed && errno == EINTR);
 }
 
 enum grove_status call_status(const struct call *call)

@@ -182,30 +182,31 @@ static enum grove_status client_start(struct grove_client *client, const char *p
 }
 
 enum grove_status grove_client_open(const struct grove_client_options *options,
-                                    struct grove_client **opened, char *error)
+                                    struct grove_client **client, char *error)
 {
-    struct grove_client *client = client_create(options);
+    struct grove_client *created = client_create(options);
     const char *path =
         options && options->size > offsetof(struct grove_client_options, credential_path)
             ? options->credential_path
             : NULL;
-    enum grove_status status = client_start(client, path);
+    enum grove_status status = client_start(created, path);
+    int failed;
 
     if (status != GROVE_OK) {
-        say(error, client->open_error);
-        client_destroy(client);
+        say(error, created->open_error);
+        client_destroy(created);
         return status;
     }
-    while (sem_wait(&client->opened) != 0 && errno == EINTR) {
-        continue;
-    }
-    if (client->open_status != GROVE_OK) {
-        status = client->open_status;
-        say(error, client->open_error);
-        grove_client_close(client);
+    do {
+        failed = sem_wait(&created->opened);
+    } while (failed && errno == EINTR);
+    if (created->open_status != GROVE_OK) {
+        status = created->open_status;
+        say(error, created->open_error);
+        grove_client_close(created);
         return status;
     }
-    *opened = client;
+    *client = created;
     return GROVE_OK;
 }
 

@@ -44,9 +44,9 @@ struct grove_client {
 
 /* What the I/O thread does: every SESSION_TICK_MS, at the end of each turn, and when a Welcome or
  * another message has come. */
-void client_tick(void *client);
-void client_end_turn(void *client);
-void client_welcomed(void *client, const struct message *message, const struct welcome *welcome);
-void client_receive(void *client, const struct message *message);
+void client_tick(void *context);
+void client_end_turn(void *context);
+void client_welcomed(void *context, const struct message *message, const struct welcome *welcome);
+void client_receive(void *context, const struct message *message);
 
 #endif

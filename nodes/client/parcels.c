@@ -72,8 +72,9 @@ struct parcel *parcels_take(struct parcels *parcels, uint64_t correlation)
 void parcels_clear(struct parcels *parcels)
 {
     struct parcel *parcel;
+    struct parcel *next;
 
-    while ((parcel = TAILQ_FIRST(&parcels->list)) != NULL) {
+    TAILQ_FOREACH_SAFE(parcel, &parcels->list, link, next) {
         parcels_remove(parcels, parcel);
         parcel_destroy(parcel);
     }

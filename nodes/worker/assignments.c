@@ -190,7 +190,7 @@ void assignments_take(struct grove_worker *worker, const struct assign *assign)
     struct wire_list batches = assign->batches;
     struct wire_list list = assign->assignments;
     unsigned count = batches.count;
-    struct opened *opened = malloc((count > 0 ? count : 1) * sizeof(*opened));
+    struct opened *opened = calloc(count > 0 ? count : 1, sizeof(*opened));
     struct assignment assignment;
     struct bytes element;
 
@@ -198,8 +198,11 @@ void assignments_take(struct grove_worker *worker, const struct assign *assign)
         abort();
     }
     session_learn(&worker->session, assign->certificates);
-    for (unsigned i = 0; i < count && wire_next(&batches, &element); i++) {
-        open_batch(worker, element, &opened[i]);
+    for (unsigned i = 0; i < count; i++) {
+        opened[i].status = GROVE_MALFORMED;
+        if (wire_next(&batches, &element)) {
+            open_batch(worker, element, &opened[i]);
+        }
     }
     while (wire_next(&list, &element)) {
         if (wire_assignment_decode(element, &assignment) == GROVE_OK) {

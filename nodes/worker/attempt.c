@@ -156,7 +156,7 @@ void attempt_conclude(struct grove_attempt *attempt, enum grove_status status)
 }
 
 void attempt_encode(const struct grove_attempt *attempt, const struct said *said, uint64_t run_ms,
-                    struct buffer *out, struct digest *leaf)
+                    struct buffer *encoded, struct digest *leaf)
 {
     struct result_item item = {
         .task = attempt->key.task,
@@ -174,6 +174,6 @@ void attempt_encode(const struct grove_attempt *attempt, const struct said *said
     };
 
     nonce_fill(item.nonce);
-    wire_result_encode(out, &item);
-    *leaf = seal_leaf(buffer_bytes(out));
+    wire_result_encode(encoded, &item);
+    *leaf = seal_leaf(buffer_bytes(encoded));
 }

@@ -118,6 +118,6 @@ void attempt_conclude(struct grove_attempt *attempt, enum grove_status status);
 
 /* Encodes the result for its Report: `run_ms` as counted, the rest as given. */
 void attempt_encode(const struct grove_attempt *attempt, const struct said *said, uint64_t run_ms,
-                    struct buffer *item, struct digest *leaf);
+                    struct buffer *encoded, struct digest *leaf);
 
 #endif

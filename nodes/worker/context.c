@@ -132,8 +132,9 @@ static size_t cut(const char *text, size_t most)
     size_t size = strlen(text);
 
     if (size > most) {
-        for (size = most; size > 0 && ((unsigned char)text[size] & 0xC0) == 0x80; size--) {
-            continue;
+        size = most;
+        while (size > 0 && ((unsigned char)text[size] & 0xC0) == 0x80) {
+            size--;
         }
     }
     return size;

@@ -206,7 +206,10 @@ static void drain_errors(struct running *running)
 
         memmove(kept, kept + have - stay, stay);
         for (size_t i = 0; i < fresh; i++) {
-            kept[stay + i] = chunk[i] != '\0' ? chunk[i] : ' ';
+            kept[stay + i] = ' ';
+            if (chunk[i] != '\0') {
+                kept[stay + i] = chunk[i];
+            }
         }
         have = stay + fresh;
         kept[have] = '\0';
@@ -267,6 +270,7 @@ static void reap(struct running *running)
 {
     struct exec_outcome *outcome = running->outcome;
     siginfo_t info = {0};
+    int failed;
 
     if (running->pipes.output >= 0) {
         drain_output(running);
@@ -274,13 +278,13 @@ static void reap(struct running *running)
     if (running->pipes.errors >= 0) {
         drain_errors(running);
     }
-    while (waitid(P_PID, (id_t)running->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
-        continue;
-    }
+    do {
+        failed = waitid(P_PID, (id_t)running->pid, &info, WEXITED | WNOWAIT);
+    } while (failed && errno == EINTR);
     kill(-running->pid, SIGKILL);
-    while (waitpid(running->pid, NULL, 0) < 0 && errno == EINTR) {
-        continue;
-    }
+    do {
+        failed = waitpid(running->pid, NULL, 0) < 0;
+    } while (failed && errno == EINTR);
     if (!running->is_stopping) {
         outcome->end = info.si_code == CLD_EXITED ? EXEC_EXITED : EXEC_SIGNALED;
         outcome->number = info.si_status;
@@ -291,14 +295,16 @@ void exec_run(const struct exec_job *job, struct exec_outcome *outcome)
 {
     struct running running = {.job = job, .outcome = outcome, .pidfd = -1, .kill_ms = UINT64_MAX};
 
+    bool is_running;
+
     memset(outcome, 0, sizeof(*outcome));
     if (start(&running)) {
         if (job->input.size == 0) {
             shut(&running.pipes.input);
         }
-        while (turn(&running)) {
-            continue;
-        }
+        do {
+            is_running = turn(&running);
+        } while (is_running);
         reap(&running);
     }
     shut(&running.pipes.input);

@@ -91,42 +91,42 @@ static void prepare(struct grove_worker *worker)
     handlers_init(&worker->handlers);
 }
 
-enum grove_status grove_worker_open(const struct grove_worker_options *given,
-                                    struct grove_worker **opened, char *error)
+enum grove_status grove_worker_open(const struct grove_worker_options *options,
+                                    struct grove_worker **worker, char *error)
 {
-    struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
-    struct grove_worker *worker = calloc(1, sizeof(*worker));
+    struct grove_worker_options copy = GROVE_WORKER_OPTIONS_INIT;
+    struct grove_worker *created = calloc(1, sizeof(*created));
     enum grove_status status;
 
-    if (!worker) {
+    if (!created) {
         abort();
     }
-    if (given) {
-        memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    if (options) {
+        memcpy(&copy, options, options->size < sizeof(copy) ? options->size : sizeof(copy));
     }
-    atomic_init(&worker->is_stopping, false);
-    worker->instance.lock = -1;
-    parcels_init(&worker->parcels);
-    TAILQ_INIT(&worker->held);
-    TAILQ_INIT(&worker->assigned);
-    STAILQ_INIT(&worker->children);
-    STAILQ_INIT(&worker->waits);
-    STAILQ_INIT(&worker->ended);
-    take_options(worker, &options);
-    status = load(worker, &options);
+    atomic_init(&created->is_stopping, false);
+    created->instance.lock = -1;
+    parcels_init(&created->parcels);
+    TAILQ_INIT(&created->held);
+    TAILQ_INIT(&created->assigned);
+    STAILQ_INIT(&created->children);
+    STAILQ_INIT(&created->waits);
+    STAILQ_INIT(&created->ended);
+    take_options(created, &copy);
+    status = load(created, &copy);
     if (status != GROVE_OK) {
-        say(error, worker->error);
-        credential_clear(&worker->credential);
-        free(worker);
+        say(error, created->error);
+        credential_clear(&created->credential);
+        free(created);
         return status;
     }
-    if (options.instance) {
-        instance_name(&worker->instance, options.instance);
+    if (copy.instance) {
+        instance_name(&created->instance, copy.instance);
     } else {
-        instance_take(&worker->instance, &worker->credential.signer.public_key);
+        instance_take(&created->instance, &created->credential.signer.public_key);
     }
-    prepare(worker);
-    *opened = worker;
+    prepare(created);
+    *worker = created;
     return GROVE_OK;
 }
 
@@ -150,28 +150,28 @@ static enum grove_status add_function(struct grove_worker *worker, const char *n
     return GROVE_OK;
 }
 
-enum grove_status grove_worker_handle(struct grove_worker *worker, const char *name,
+enum grove_status grove_worker_handle(struct grove_worker *worker, const char *function,
                                       grove_handler *handler, void *context)
 {
-    struct function *function = NULL;
-    enum grove_status status = handler ? add_function(worker, name, &function) : GROVE_INVALID;
+    struct function *added = NULL;
+    enum grove_status status = handler ? add_function(worker, function, &added) : GROVE_INVALID;
 
     if (status == GROVE_OK) {
-        function->handler = handler;
-        function->context = context;
+        added->handler = handler;
+        added->context = context;
     }
     return status;
 }
 
-enum grove_status grove_worker_exec(struct grove_worker *worker, const char *name,
+enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,
                                     const char *command)
 {
-    struct function *function = NULL;
-    enum grove_status status = command ? add_function(worker, name, &function) : GROVE_INVALID;
+    struct function *added = NULL;
+    enum grove_status status = command ? add_function(worker, function, &added) : GROVE_INVALID;
 
     if (status == GROVE_OK) {
-        function->command = strdup(command);
-        if (!function->command) {
+        added->command = strdup(command);
+        if (!added->command) {
             abort();
         }
     }

@@ -8,9 +8,9 @@
 /* Takes what handlers left: ended attempts, calls. */
 void worker_collect(struct grove_worker *worker);
 
-void worker_tick(void *worker);
-void worker_end_turn(void *worker);
-void worker_welcomed(void *worker, const struct message *message, const struct welcome *welcome);
-void worker_receive(void *worker, const struct message *message);
+void worker_tick(void *context);
+void worker_end_turn(void *context);
+void worker_welcomed(void *context, const struct message *message, const struct welcome *welcome);
+void worker_receive(void *context, const struct message *message);
 
 #endif
