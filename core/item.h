@@ -57,9 +57,9 @@ struct result_item {
     struct id parent;
     struct bytes function;
     struct digest payload_digest;
+    enum outcome_code code; /* below 16 */
     uint32_t attempt;
     uint64_t session;
-    enum outcome_code code; /* below 16 */
     struct bytes bytes;
     struct bytes text;
     uint64_t run_ms;

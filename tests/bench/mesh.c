@@ -2,6 +2,7 @@
 #include "tests/bench/mesh.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,9 +11,9 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include <jansson.h>
 #include <sodium.h>
 
 #include "nodes/grove.h"
@@ -220,21 +221,21 @@ static void end(pid_t child)
     waitpid(child, NULL, 0);
 }
 
-static void remove_tree(const char *path)
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where)
 {
-    char command[400];
-
-    snprintf(command, sizeof(command), "rm -rf -- '%s'", path);
-    if (system(command) != 0) {
-        fprintf(stderr, "bench: cannot remove %s\n", path);
-    }
+    (void)about;
+    (void)kind;
+    (void)where;
+    return remove(path);
 }
 
 void mesh_stop(struct mesh *mesh)
 {
     end(mesh->worker);
     end(mesh->coordinator);
-    remove_tree(mesh->directory);
+    if (nftw(mesh->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0) {
+        fprintf(stderr, "bench: cannot remove %s\n", mesh->directory);
+    }
 }
 
 /* The number after `name` in a file of /proc; 0 when it is not there. */
@@ -257,20 +258,13 @@ static uint64_t read_number(const char *path, const char *name)
 
 static double cpu_seconds(pid_t process)
 {
-    char path[64];
-    unsigned long user = 0, kernel = 0;
+    clockid_t clock;
+    struct timespec used = {0};
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)process);
-    FILE *file = fopen(path, "re");
-
-    if (file != NULL) {
-        if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                   &kernel) != 2) {
-            user = kernel = 0;
-        }
-        fclose(file);
+    if (clock_getcpuclockid(process, &clock) == 0) {
+        clock_gettime(clock, &used);
     }
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
 void mesh_usage(const struct mesh *mesh, struct mesh_usage *usage)
@@ -301,7 +295,10 @@ uint64_t mesh_disk(const struct mesh *mesh)
     snprintf(path, sizeof(path), "%s/data", mesh->directory);
     DIR *directory = opendir(path);
 
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+    if (directory == NULL) {
+        return 0;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         struct stat about;
 
         snprintf(path, sizeof(path), "%s/data/%s", mesh->directory, entry->d_name);

@@ -19,10 +19,8 @@ struct mesh_usage {
     double cpu_s;         /* of all three processes */
     double coordinator_s; /* of the coordinator alone */
     double worker_s;
-    uint64_t wire_bytes;       /* sent over loopback, headers and all */
-    uint64_t journal_bytes;    /* written to the disk by the coordinator */
-    uint64_t verified, sealed; /* signatures by the coordinator */
-    uint64_t syncs;
+    uint64_t wire_bytes;    /* sent over loopback, headers and all */
+    uint64_t journal_bytes; /* written to the disk by the coordinator */
 };
 
 /* Starts it and waits until a task has run. Exits with a reason when it cannot.

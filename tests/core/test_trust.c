@@ -26,7 +26,9 @@ static struct signer signer_of(const char *name)
     struct signer signer;
     uint8_t seed[crypto_sign_SEEDBYTES] = {0};
 
-    memcpy(seed, name, strlen(name));
+    for (size_t i = 0; name[i] != '\0'; i++) {
+        seed[i] = (uint8_t)name[i];
+    }
     crypto_sign_seed_keypair(signer.public_key.byte, signer.secret, seed);
     return signer;
 }

@@ -43,7 +43,7 @@ static void make_sample(struct sample *sample)
     for (unsigned i = 0; i < RECORDS; i++) {
         struct record_header head;
         struct record *record = &sample->records[i];
-        size_t length = RECORD_ALIGNMENT * (1 + i % 5);
+        size_t length = (size_t)RECORD_ALIGNMENT * (1 + i % 5);
         memset(payloads[i], (int)i, sizeof(payloads[i]));
         *record = (struct record){.term = 1, .type = 1, .payload = bytes_of(payloads[i], length)};
         record_seal(record, &end, &head);

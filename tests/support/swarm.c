@@ -10,7 +10,7 @@
 #include "core/limits.h"
 #include "core/revocation.h"
 
-#define ARENA_SIZE (256 * 1024)
+#define ARENA_SIZE ((size_t)256 * 1024)
 #define KNOWN_MOST 4096
 #define ATTEMPTS_MOST 8192
 #define SESSIONS_MOST 64
@@ -132,8 +132,8 @@ static void issue_all(struct swarm *swarm)
     issue(swarm, 0, ROLE_CLIENT, "*", 1);
     issue(swarm, 1, ROLE_CLIENT | ROLE_OBSERVER, "*", 1);
     issue(swarm, OPERATOR, ROLE_OPERATOR, "*", 1);
-    for (uint8_t i = WORKERS_FROM; i < STRANGER; i++) {
-        issue(swarm, i, ROLE_WORKER, i + 1 == STRANGER ? "st*" : "*", 1);
+    for (unsigned i = WORKERS_FROM; i < STRANGER; i++) {
+        issue(swarm, (uint8_t)i, ROLE_WORKER, i + 1 == STRANGER ? "st*" : "*", 1);
     }
     issue(swarm, STEADY, ROLE_WORKER, "*", 1);
     swarm->admitted = swarm->form_count;
@@ -459,9 +459,9 @@ static void put_waits(struct swarm *swarm, struct wire_writer *writer, unsigned 
     if (chance(swarm, 2)) {
         awaited[awaited_count++] = chance(swarm, 50) ? draw_id(swarm) : attempt->task;
     }
-    for (uint8_t i = 0; i < children; i++) {
+    for (unsigned i = 0; i < children; i++) {
         if (chance(swarm, 80)) {
-            positions[position_count++] = i;
+            positions[position_count++] = (uint8_t)i;
         }
     }
     if (chance(swarm, 2)) {
@@ -946,8 +946,8 @@ struct swarm *swarm_create(uint64_t seed)
     swarm->random = seed;
     swarm->now_ms = START_MS;
     swarm->mesh = signer_of(100);
-    for (uint8_t i = 0; i < IDENTITIES; i++) {
-        swarm->identities[i] = signer_of(i);
+    for (unsigned i = 0; i < IDENTITIES; i++) {
+        swarm->identities[i] = signer_of((uint8_t)i);
     }
     swarm->known = calloc(KNOWN_MOST, sizeof(*swarm->known));
     swarm->attempts = calloc(ATTEMPTS_MOST, sizeof(*swarm->attempts));
