@@ -101,7 +101,10 @@ static void put_assignments(struct egress *egress, struct wire_writer *writer)
         struct assignment *assignment = &list[i].assignment;
 
         excerpts_place(&egress->excerpts, list[i].item, &assignment->batch, &assignment->item);
-        assignment->root_batch = bytes_of(egress->root.data + list[i].root_at, list[i].root_size);
+        if (list[i].root_size > 0) { /* else there may be no memory to point into */
+            assignment->root_batch =
+                bytes_of(egress->root.data + list[i].root_at, list[i].root_size);
+        }
         wire_put_assignment(writer, ASSIGN_ASSIGNMENTS, assignment);
     }
     egress->counters.assigned += count;

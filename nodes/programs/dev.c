@@ -293,7 +293,7 @@ static int serve(const struct dev *dev, const sigset_t *signals)
     for (;;) {
         sigwait(signals, &number);
         if (child == 0 && number != SIGCHLD) {
-            return dev->failure;
+            return (int)dev->failure;
         }
         if (child != 0 && number == SIGCHLD && waitpid(child, &status, WNOHANG) == child) {
             return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -4,6 +4,20 @@
 
 #include <stdio.h>
 
+#include "nodes/programs/outcome.h"
+
+static json_t *commands_json(void)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; subcommands[i] != NULL; i++) {
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s}", "name", subcommands[i]->name, "summary",
+                                        subcommands[i]->summary, "usage", subcommands[i]->usage));
+    }
+    return json_pack("{s:s, s:o}", "schema", "grove.help/1", "commands", list);
+}
+
 static enum exit_code run(const struct arguments *arguments)
 {
     if (arguments->word_count > 0) {
@@ -14,6 +28,10 @@ static enum exit_code run(const struct arguments *arguments)
             return EXIT_USAGE;
         }
         print_help(command);
+        return EXIT_DONE;
+    }
+    if (argument_json(arguments)) {
+        print_json(commands_json());
         return EXIT_DONE;
     }
     printf("usage: grove COMMAND [OPTIONS]\n\n"

@@ -20,7 +20,12 @@ static void look(struct follower *follower, const char *id)
 {
     json_t *tree;
 
-    if (follower->observer == NULL || observer_tree(follower->observer, id, &tree) != EXIT_DONE) {
+    if (follower->observer == NULL) {
+        return;
+    }
+    if (observer_tree(follower->observer, id, &tree) != EXIT_DONE) {
+        observer_close(follower->observer); /* it has said why; the task goes on unseen */
+        follower->observer = NULL;
         return;
     }
     tree_print_changes(stderr, tree, follower->seen);
