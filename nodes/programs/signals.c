@@ -2,6 +2,7 @@
  * Signals are waited for, not caught, so that no handler needs a global. */
 #include "nodes/programs/signals.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,19 +17,25 @@ void signals_block(sigset_t *stops)
 
 static void *watch(void *context)
 {
-    const struct signals *signals = context;
+    struct signals *signals = context;
     int number;
 
     sigwait(&signals->stops, &number);
-    signals->stop(signals->context);
-    sigwait(&signals->stops, &number);
-    _exit(128 + number);
+    if (!atomic_load(&signals->is_over)) {
+        signals->stop(signals->context);
+        sigwait(&signals->stops, &number);
+    }
+    if (!atomic_load(&signals->is_over)) {
+        _exit(128 + number);
+    }
+    return NULL;
 }
 
 void signals_watch(struct signals *signals, void (*stop)(void *context), void *context)
 {
     signals->stop = stop;
     signals->context = context;
+    atomic_init(&signals->is_over, false);
     signals_block(&signals->stops);
     if (pthread_create(&signals->thread, NULL, watch, signals) != 0) {
         abort();
@@ -37,6 +44,7 @@ void signals_watch(struct signals *signals, void (*stop)(void *context), void *c
 
 void signals_unwatch(struct signals *signals)
 {
-    pthread_cancel(signals->thread);
+    atomic_store(&signals->is_over, true);
+    pthread_kill(signals->thread, SIGTERM);
     pthread_join(signals->thread, NULL);
 }

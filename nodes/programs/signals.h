@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 /* Keeps them from every thread that is made from now on. Call it before the first. */
 void signals_block(sigset_t *stops);
@@ -14,6 +15,7 @@ struct signals {
     sigset_t stops;
     void (*stop)(void *context);
     void *context;
+    atomic_bool is_over;
     pthread_t thread;
 };
 
