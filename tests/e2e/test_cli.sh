@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# The command line's contract: help, mistakes, exit codes, JSON, and clear reasons.
+source "$(dirname "$0")/support.sh"
+
+commands="dev coordinator worker run submit wait result tree stats keys cluster version help"
+
+# ---- without a mesh
+for command in $commands; do
+    expect 0 "$grove" help "$command"
+    expect 0 "$grove" "$command" --help
+    grep -q "usage: grove $command" <<<"$out" || fail "help of $command: $out"
+    expect 2 "$grove" "$command" --no-such-option
+done
+expect 0 "$grove" --help
+expect 2 "$grove"
+expect 2 "$grove" rnu
+complains "did you mean 'run'?"
+expect 2 "$grove" run --prioritty 1 -t echo x
+complains "did you mean --priority?"
+expect 2 "$grove" run -t echo x -o yaml
+expect 2 "$grove" run -t echo x y
+expect 2 "$grove" run
+expect 2 "$grove" submit -t echo --priority 1000 x
+expect 2 "$grove" submit -t echo --delay soon x
+expect 2 "$grove" wait 123
+expect 0 "$grove" version -o json
+json_is 'j["schema"]' grove.version/1
+expect 0 "$grove" help -o json
+json_is 'sorted(c["name"] for c in j["commands"])[0]' cluster
+
+started=$SECONDS
+expect 5 "$grove" run -t echo x
+complains "$XDG_RUNTIME_DIR/grove/dev.credential"
+[ $((SECONDS - started)) -le 7 ] || fail "no mesh: it took $((SECONDS - started)) s to say so"
+
+# ---- with one
+serve dev "$grove" dev --data "$scratch/mesh"
+dev=$server
+export GROVE_CREDENTIAL
+GROVE_CREDENTIAL=$(field credential)
+
+expect 0 "$grove" run -t echo hello
+says hello
+expect 0 "$grove" run -t echo ""
+says ""
+printf 'from\0stdin\n' | timeout 20 "$grove" run -t echo | cmp - <(printf 'from\0stdin\n') ||
+    fail "stdin does not come back as it was"
+expect 0 "$grove" run -t echo --follow -o json hello
+json_is 'j["schema"], j["state"], j["result"], j["error"]' "('grove.run/1', 'succeeded', 'hello', None)"
+printf '\377\376' | timeout 20 "$grove" run -t echo -o json >"$scratch/out"
+out=$(cat "$scratch/out")
+json_is 'j["result_base64"]' "//4="
+
+expect 1 "$grove" run -t fail $'no\033[31m luck'
+complains 'no\u{1b}[31m luck'
+expect 1 "$grove" run -t fail -o json "no luck"
+json_is 'j["state"], j["error"]["reason"], j["error"]["text"]' "('failed', 'failed', 'no luck')"
+expect 1 "$grove" run -t sleep --timeout 200ms 60000
+expect 6 "$grove" run -t sleep --deadline 300ms 60000
+expect 2 "$grove" run -t 'Not A Function' x
+head -c 1048577 /dev/zero >"$scratch/large"
+code=0
+timeout 20 "$grove" run -t echo <"$scratch/large" 2>"$scratch/err" >/dev/null || code=$?
+err=$(cat "$scratch/err")
+[ "$code" -eq 4 ] || fail "a payload over the limit: exit $code, not 4"
+complains 1048576
+
+expect 0 "$grove" submit -t echo --key one hello
+id=$out
+expect 0 "$grove" submit -t echo --key one hello
+says "$id"
+expect 8 "$grove" submit -t echo --key one other
+expect 0 "$grove" submit -t echo -o json hello
+json_is 'j["schema"], len(j["id"])' "('grove.submit/1', 32)"
+expect 0 "$grove" submit -t fail "no luck"
+bad=$out
+expect 1 "$grove" wait "$id" "$bad"
+says "$id succeeded
+$bad failed failed: no luck"
+expect 0 "$grove" wait -o json "$id"
+json_is 'j["schema"], j["id"], j["state"], j["error"]' "('grove.wait/1', '$id', 'succeeded', None)"
+expect 0 "$grove" result "$id"
+says hello
+expect 3 "$grove" result 00112233445566778899aabbccddeeff
+expect 3 "$grove" wait 00112233445566778899aabbccddeeff
+expect 3 "$grove" tree 00112233445566778899aabbccddeeff
+expect 0 "$grove" submit -t sleep --delay 1h 1
+expect 6 "$grove" result --timeout 200ms "$out"
+
+seq 1 5000 >"$scratch/lines"
+timeout 60 "$grove" submit -t echo --many <"$scratch/lines" >"$scratch/ids"
+[ "$(sort -u "$scratch/ids" | wc -l)" -eq 5000 ] || fail "--many gave $(sort -u "$scratch/ids" | wc -l) ids"
+expect 0 "$grove" result "$(tail -n 1 "$scratch/ids")"
+says 5000
+
+expect 0 "$grove" submit -t nobody-has-this x
+complains "no worker offers nobody-has-this"
+timeout 3 "$grove" run -t nobody-has-this x 2>"$scratch/err" || true
+err=$(cat "$scratch/err")
+complains "no worker offers nobody-has-this"
+
+expect 0 "$grove" tree "$id"
+expect 0 "$grove" tree -o json "$id"
+json_is 'j["schema"], j["root_id"], j["state"], len(j["tasks"])' "('grove.tree/1', '$id', 'succeeded', 1)"
+expect 0 "$grove" stats
+expect 0 "$grove" stats -o json
+json_is 'j["schema"], j["workers"], j["refusals"]["conflict"], j["ledger"]["index"] > 0' \
+    "('grove.stats/1', 1, 1, True)"
+json_is 'j["functions"]["echo"]["ended_succeeded"] > 5000' True
+for request in workers health help; do
+    expect 0 "$grove" stats "$request"
+    json_is 'j["schema"]' "grove.$request/1"
+done
+expect 2 "$grove" stats nonsense
+
+expect 4 "$grove" cluster snapshot
+expect 0 "$grove" cluster snapshot --credential "$scratch/mesh/operator.credential" -o json
+json_is 'j["schema"], j["index"] > 0' "('grove.snapshot/1', True)"
+
+# ---- credentials
+expect 0 "$grove" keys show -o json
+json_is 'j["schema"], j["name"], "client" in j["roles"]' "('grove.certificate/1', 'dev', True)"
+cp "$GROVE_CREDENTIAL" "$scratch/open.credential"
+chmod 644 "$scratch/open.credential"
+expect 4 "$grove" run --credential "$scratch/open.credential" -t echo x
+complains "$scratch/open.credential"
+echo "nonsense" >"$scratch/broken.credential"
+chmod 600 "$scratch/broken.credential"
+expect 4 "$grove" stats --credential "$scratch/broken.credential"
+complains "$scratch/broken.credential"
+
+end "$dev" || fail "grove dev ended with $?"
