@@ -27,7 +27,8 @@ static void enlist(struct grove_worker *worker)
     worker->asked_ms = clock_monotonic_ms();
     wire_open(&writer, &frame, MESSAGE_ENLIST, worker->enlist);
     wire_put_bytes(&writer, ENLIST_INSTANCE, bytes_of_text(worker->instance.name));
-    for (unsigned i = 0; i < worker->function_count; i++) {
+    /* One that drains offers nothing. */
+    for (unsigned i = 0; i < worker->function_count && worker->stage == WORKER_SERVING; i++) {
         wire_put_bytes(&writer, ENLIST_FUNCTIONS, bytes_of_text(worker->function[i].name));
     }
     wire_put_uint(&writer, ENLIST_SLOTS, worker->slots);
@@ -264,7 +265,7 @@ void worker_collect(struct grove_worker *worker)
     }
 }
 
-/* Hands back what has not started. */
+/* Hands back what has not started, and enlists for nothing first, lest it comes straight back. */
 static void begin_drain(struct grove_worker *worker)
 {
     struct grove_attempt *attempt;
@@ -272,6 +273,9 @@ static void begin_drain(struct grove_worker *worker)
 
     worker->stage = WORKER_DRAINING;
     worker->asked_ms = clock_monotonic_ms();
+    if (worker->is_enlisted && worker->held_count > 0) {
+        enlist(worker);
+    }
     TAILQ_FOREACH_SAFE(attempt, &worker->held, held, next) {
         if (handlers_take_back(&worker->handlers, attempt)) {
             reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, RETURN_UNSTARTED,
