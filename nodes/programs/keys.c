@@ -13,6 +13,7 @@
 
 #include "core/id.h"
 #include "nodes/programs/operator.h"
+#include "nodes/programs/outcome.h"
 
 static const struct {
     const char *name;
@@ -33,6 +34,16 @@ bool role_parse(const char *name, uint32_t *role)
     complain("keys: no role '%s'; there are coordinator, worker, client, observer and operator",
              name);
     return false;
+}
+
+void print_file(const struct arguments *arguments, const char *path)
+{
+    if (argument_json(arguments)) {
+        print_json(json_pack("{s:s, s:s}", "schema", "grove.file/1", "path", path));
+    } else {
+        puts(path);
+    }
+    fflush(stdout);
 }
 
 /* The passphrase in --passphrase-file: its first line. */
@@ -201,11 +212,7 @@ static enum exit_code show(const struct arguments *arguments)
         return exit_of_status(status);
     }
     if (argument_json(arguments)) {
-        json_t *json = certificate_json(&credential.certificate);
-
-        json_dumpf(json, stdout, JSON_COMPACT);
-        putchar('\n');
-        json_decref(json);
+        print_json(certificate_json(&credential.certificate));
     } else {
         show_text(&credential.certificate);
     }

@@ -10,6 +10,9 @@
 enum exit_code keys_init(const struct arguments *arguments);
 enum exit_code keys_issue(const struct arguments *arguments);
 
+/* Prints the path of a file that was written: a line, or JSON. */
+void print_file(const struct arguments *arguments, const char *path);
+
 /* The role of that name; says so on stderr and returns false when there is none. */
 bool role_parse(const char *name, uint32_t *role);
 

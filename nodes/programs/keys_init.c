@@ -48,11 +48,13 @@ static void make(const struct signer *mesh, const char *name, uint32_t roles,
     credential_make(mesh, &wanted, credential);
 }
 
-static bool save(const char *directory, const char *name, const struct credential *credential)
+static bool save(const struct arguments *arguments, const char *name,
+                 const struct credential *credential)
 {
     char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
 
-    if (snprintf(path, sizeof(path), "%s/%s.credential", directory, name) >= (int)sizeof(path)) {
+    if (snprintf(path, sizeof(path), "%s/%s.credential", arguments->word[1], name) >=
+        (int)sizeof(path)) {
         complain("keys init: the path is too long");
         return false;
     }
@@ -60,7 +62,7 @@ static bool save(const char *directory, const char *name, const struct credentia
         complain("keys init: %s", error);
         return false;
     }
-    printf("%s\n", path);
+    print_file(arguments, path);
     return true;
 }
 
@@ -94,7 +96,7 @@ static enum exit_code make_credentials(const struct arguments *arguments, const 
     for (unsigned i = 0; i <= count && code == EXIT_DONE; i++) {
         made[i].coordinator_count = count;
         memcpy(made[i].coordinator, addresses, count * sizeof(addresses[0]));
-        code = save(arguments->word[1], names[i], &made[i]) ? EXIT_DONE : EXIT_SYSTEM;
+        code = save(arguments, names[i], &made[i]) ? EXIT_DONE : EXIT_SYSTEM;
         /* The addresses are shared here, and owned by none. */
         memset(made[i].coordinator, 0, sizeof(made[i].coordinator));
         made[i].coordinator_count = 0;
@@ -137,7 +139,7 @@ enum exit_code keys_init(const struct arguments *arguments)
         complain("keys init: %s", error);
         return EXIT_SYSTEM;
     }
-    printf("%s\n", path);
+    print_file(arguments, path);
     const enum exit_code code = make_credentials(arguments, &mesh);
 
     sodium_memzero(&mesh, sizeof(mesh));

@@ -128,8 +128,7 @@ static enum exit_code issue(const struct arguments *arguments, const struct cred
     if (status != GROVE_OK) {
         complain("keys issue: %s", error);
     } else {
-        printf("%s\n", path);
-        fflush(stdout);
+        print_file(arguments, path);
         code = operator_admit(ours, our_path, &signed_form, 1);
         if (code != EXIT_DONE) {
             complain("keys issue: %s is written but not admitted yet; later: grove keys admit %s",

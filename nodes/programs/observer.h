@@ -25,8 +25,8 @@ enum exit_code observer_ask(struct observer *observer, const char *request, json
 /* The tree that task `id` is in, all its pages in one. */
 enum exit_code observer_tree(struct observer *observer, const char *id, json_t **tree);
 
-/* Why `id` does not run, when no worker offers its function; else NULL. The caller frees it. Stays
- * silent when it cannot be known. */
+/* Why `id` does not run, when no worker offers its function; else NULL. The caller frees it. NULL
+ * also when it cannot be known: this credential may be no observer's. */
 char *observer_unoffered(const char *path, const char *id);
 
 #endif
