@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MPL-2.0
-# Every example runs, and prints what it should.
+# Every example runs, and prints what it should; so does the handler of README.md.
 source "$(dirname "$0")/support.sh"
 
 # example NAME TEXT: its output holds the text.
@@ -22,4 +22,17 @@ servers+=("$hello")
 expect 0 "$grove" run -t hello world
 says "hello, world"
 end "$hello" || true
+end "$server" || fail "grove dev ended with $?"
+
+# The handler that README.md shows.
+sed -n '/^```c$/,/^```$/p' "$source/README.md" | sed '1d;$d' >"$scratch/readme.c"
+cc -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$source/nodes" -I"$source" "$scratch/readme.c" \
+    -o "$scratch/readme" -L"$build" -lgrove -Wl,-rpath,"$build"
+serve dev "$grove" dev
+timeout --foreground 60 "$scratch/readme" >"$scratch/readme.log" 2>&1 &
+readme=$!
+servers+=("$readme")
+expect 0 "$grove" run -t hello
+says "hello, world"
+end "$readme" || true
 end "$server" || fail "grove dev ended with $?"

@@ -12,6 +12,8 @@ echo "correct horse battery staple" >"$scratch/passphrase"
 
 expect 2 "$grove" keys init "$keys"
 expect 0 "$grove" keys init "$keys" --coordinator "c1=$listen" --passphrase-file "$scratch/passphrase"
+expect 0 "$grove" keys init "$scratch/others" --passphrase-file "$scratch/passphrase" -o json
+out=$(head -n 1 <<<"$out") json_is 'j["schema"], j["path"]' "('grove.file/1', '$scratch/others/mesh.key')"
 expect 4 "$grove" keys init "$keys" --coordinator "c1=$listen" --passphrase-file "$scratch/passphrase"
 
 # ---- the coordinator
@@ -67,6 +69,7 @@ worker=$server
 expect 0 "$grove" wait --credential "$operator" $(cat ids)
 expect 0 "$grove" stats --credential "$operator" -o json
 json_is 'j["totals"]["losses"], j["functions"]["slow"]["ended_succeeded"]' "(0, 4)"
+json_is 'j["ledger"]["index"] < 60' True # what was handed back did not come back
 
 # ---- the coordinator comes back with all it knew
 end "$leader" || fail "the coordinator ended with $?"
