@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Entries by key, for look-up only: there is no way to walk them, so no order of theirs can show.
  *
- * Chains of intrusive links under a keyed hash (SipHash), so that nobody who chooses keys can
- * choose buckets.  It grows and shrinks in steps: while two arrays live, each insert and remove
- * moves a few links on, and none ever moves them all. */
+ * Chains of intrusive links under a keyed hash, so that nobody who chooses keys can choose buckets.
+ * It grows and shrinks in steps: while two arrays live, each insert and remove moves a few links
+ * on, and none ever moves them all. */
 #ifndef GROVE_CORE_TABLE_H
 #define GROVE_CORE_TABLE_H
 

@@ -12,7 +12,7 @@
 #include "tests/bench/mesh.h"
 #include "tests/bench/workload.h"
 
-enum { CORES = 2, BATCH = 256, SLOTS = 2, WINDOW = 1024, SPIN_US = 50, QUEUED = 200000 };
+enum { CORES = 2, BATCH = 256, SLOTS = 2, WINDOW = 1024, SPIN_US = 200, QUEUED = 200000 };
 
 static bool only_these(const char *wanted, const char *name)
 {
@@ -213,7 +213,7 @@ int main(int argc, char **argv)
            "submitter; 64 B payloads; "
            "%ld cores\n",
            sysconf(_SC_NPROCESSORS_ONLN));
-    mesh_start(&mesh, argv[1], SLOTS, WINDOW);
+    mesh_start(&mesh, argv[1], SLOTS, WINDOW, SPIN_US);
     floor_measure(mesh.directory, &parts);
     print_parts(&parts);
     print_head();

@@ -131,7 +131,8 @@ static enum grove_status chain(struct grove_attempt *attempt, void *context)
     return GROVE_OK;
 }
 
-static _Noreturn void run_worker(const struct mesh *mesh, unsigned slots, unsigned window)
+static _Noreturn void run_worker(const struct mesh *mesh, unsigned slots, unsigned window,
+                                 unsigned spin_us)
 {
     struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
     struct grove_worker *worker;
@@ -140,6 +141,7 @@ static _Noreturn void run_worker(const struct mesh *mesh, unsigned slots, unsign
     options.credential_path = mesh->worker_credential;
     options.slots = slots;
     options.window = window;
+    options.spin_us = spin_us;
     if (grove_worker_open(&options, &worker, error) != GROVE_OK ||
         grove_worker_handle(worker, "echo", echo, NULL) != GROVE_OK ||
         grove_worker_handle(worker, "chain", chain, NULL) != GROVE_OK ||
@@ -184,7 +186,8 @@ static void await_first_task(const struct mesh *mesh)
     }
 }
 
-void mesh_start(struct mesh *mesh, const char *grove, unsigned slots, unsigned window)
+void mesh_start(struct mesh *mesh, const char *grove, unsigned slots, unsigned window,
+                unsigned spin_us)
 {
     char coordinator_path[300], data[300], listen[32];
     const uint16_t port = free_port();
@@ -210,7 +213,7 @@ void mesh_start(struct mesh *mesh, const char *grove, unsigned slots, unsigned w
     }
     mesh->worker = start();
     if (mesh->worker == 0) {
-        run_worker(mesh, slots, window);
+        run_worker(mesh, slots, window, spin_us);
     }
     await_first_task(mesh);
 }

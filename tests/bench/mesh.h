@@ -25,9 +25,10 @@ struct mesh_usage {
 
 /* Starts it and waits until a task has run. Exits with a reason when it cannot.
  *
- *   slots, window   of the worker, which offers echo and chain (awaits N echos in turn; N is its
- * payload) */
-void mesh_start(struct mesh *mesh, const char *grove, unsigned slots, unsigned window);
+ *   slots, window, spin_us   of the worker, which offers echo and chain (awaits N echos in turn; N
+ * is its payload) */
+void mesh_start(struct mesh *mesh, const char *grove, unsigned slots, unsigned window,
+                unsigned spin_us);
 void mesh_stop(struct mesh *mesh);
 
 void mesh_usage(const struct mesh *mesh, struct mesh_usage *usage);

@@ -7,7 +7,7 @@
 
 #include "nodes/host/clock.h"
 
-enum { ENQUEUE_BATCH = 2048, SUBMITTERS = 8 };
+enum { ENQUEUE_BATCH = 2048, SUBMITTERS = 8, ENQUEUERS = 4 };
 
 static const char payload[64] = "sixty-four bytes of payload";
 
@@ -108,23 +108,29 @@ static void *run_submitter(void *argument)
     return NULL;
 }
 
-double workload_stream(struct grove_client *client, unsigned in_flight, unsigned tasks)
+/* Tasks per second of `count` threads that do this. */
+static double run_all(struct submitter *submitter, unsigned count, void *(*run)(void *))
 {
     pthread_t threads[SUBMITTERS];
-    const unsigned batch = in_flight / SUBMITTERS;
-    struct submitter submitter = {client, batch, tasks / (batch * SUBMITTERS)};
     const uint64_t start = clock_monotonic_ns();
 
-    for (unsigned i = 0; i < SUBMITTERS; i++) {
-        if (pthread_create(&threads[i], NULL, run_submitter, &submitter) != 0) {
+    for (unsigned i = 0; i < count; i++) {
+        if (pthread_create(&threads[i], NULL, run, submitter) != 0) {
             abort();
         }
     }
-    for (unsigned i = 0; i < SUBMITTERS; i++) {
+    for (unsigned i = 0; i < count; i++) {
         pthread_join(threads[i], NULL);
     }
-    return (double)submitter.batch * submitter.batches * SUBMITTERS / microseconds_since(start) *
-           1e6;
+    return (double)submitter->batch * submitter->batches * count / microseconds_since(start) * 1e6;
+}
+
+double workload_stream(struct grove_client *client, unsigned in_flight, unsigned tasks)
+{
+    const unsigned batch = in_flight / SUBMITTERS;
+    struct submitter submitter = {client, batch, tasks / (batch * SUBMITTERS)};
+
+    return run_all(&submitter, SUBMITTERS, run_submitter);
 }
 
 double workload_chain(struct grove_client *client, unsigned steps, unsigned parents)
@@ -149,22 +155,29 @@ double workload_chain(struct grove_client *client, unsigned steps, unsigned pare
     return middle;
 }
 
+static void *run_enqueuer(void *argument)
+{
+    const struct submitter *submitter = argument;
+    struct grove_task *tasks = allocate(submitter->batch, sizeof(*tasks));
+    struct grove_id *ids = allocate(submitter->batch, sizeof(*ids));
+
+    for (unsigned i = 0; i < submitter->batch; i++) {
+        tasks[i] = task_of("nobody-offers-this");
+    }
+    for (unsigned i = 0; i < submitter->batches; i++) {
+        insist(grove_submit_many(submitter->client, tasks, submitter->batch, ids, NULL), "enqueue",
+               NULL);
+    }
+    free(ids);
+    free(tasks);
+    return NULL;
+}
+
 double workload_enqueue(struct grove_client *client, unsigned tasks)
 {
-    struct grove_task *batch = allocate(ENQUEUE_BATCH, sizeof(*batch));
-    struct grove_id *ids = allocate(ENQUEUE_BATCH, sizeof(*ids));
-    const uint64_t start = clock_monotonic_ns();
-    unsigned done = 0;
+    struct submitter submitter = {client, ENQUEUE_BATCH, tasks / (ENQUEUE_BATCH * ENQUEUERS)};
 
-    for (unsigned i = 0; i < ENQUEUE_BATCH; i++) {
-        batch[i] = task_of("nobody-offers-this");
-    }
-    for (; done < tasks; done += ENQUEUE_BATCH) {
-        insist(grove_submit_many(client, batch, ENQUEUE_BATCH, ids, NULL), "enqueue", NULL);
-    }
-    free(batch);
-    free(ids);
-    return done / microseconds_since(start) * 1e6;
+    return run_all(&submitter, ENQUEUERS, run_enqueuer);
 }
 
 struct member {
