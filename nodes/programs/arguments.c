@@ -139,7 +139,8 @@ static bool take_option(const struct subcommand *command, int argc, char **argv,
     const char *equals = is_long ? strchr(word, '=') : NULL;
     const char *name = word + 2;
     const size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    const struct option *option = find_option(command, name, length, is_long ? '\0' : word[1]);
+    const char letter = word[is_long ? strlen(word) : 1]; /* none of a long one */
+    const struct option *option = find_option(command, name, length, letter);
     const char *value = equals != NULL ? equals + 1 : NULL;
 
     if (option == NULL) {

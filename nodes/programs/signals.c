@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define OVER SIGUSR1 /* tells the watching thread to look at is_over */
+
 void signals_block(sigset_t *stops)
 {
     sigemptyset(stops);
@@ -37,6 +39,8 @@ void signals_watch(struct signals *signals, void (*stop)(void *context), void *c
     signals->context = context;
     atomic_init(&signals->is_over, false);
     signals_block(&signals->stops);
+    sigaddset(&signals->stops, OVER);
+    pthread_sigmask(SIG_BLOCK, &signals->stops, NULL);
     if (pthread_create(&signals->thread, NULL, watch, signals) != 0) {
         abort();
     }
@@ -45,6 +49,6 @@ void signals_watch(struct signals *signals, void (*stop)(void *context), void *c
 void signals_unwatch(struct signals *signals)
 {
     atomic_store(&signals->is_over, true);
-    pthread_kill(signals->thread, SIGTERM);
+    pthread_kill(signals->thread, OVER);
     pthread_join(signals->thread, NULL);
 }

@@ -12,8 +12,8 @@
 #include "nodes/programs/outcome.h"
 #include "nodes/programs/task_options.h"
 
-#define WARN_US 1000000     /* a worker may just be starting */
-#define CHUNK (256u * 1024) /* bytes of stdin that make one batch of --many */
+#define WARN_US 1000000            /* a worker may just be starting */
+#define CHUNK ((size_t)256 * 1024) /* bytes of stdin that make one batch of --many */
 
 /* Says so when no worker offers the function, now and a second later. */
 static void warn_if_unoffered(const char *path, const char *id)
@@ -116,7 +116,7 @@ static char *make_keys(struct lines *lines)
     }
     for (size_t i = 0; i < lines->count; i++) {
         snprintf(keys + i * size, size, "%.*s.%llu", (int)LIMIT_KEY_LENGTH, lines->model->key,
-                 (unsigned long long)(lines->before + i + 1));
+                 (unsigned long long)lines->before + i + 1);
         lines->task[i].key = keys + i * size;
     }
     return keys;
@@ -138,7 +138,7 @@ static void print_answer(struct lines *lines, size_t i, const struct grove_id *i
     } else {
         puts("-");
     }
-    fprintf(stderr, "grove: line %llu: ", (unsigned long long)(lines->before + i + 1));
+    fprintf(stderr, "grove: line %llu: ", (unsigned long long)lines->before + i + 1);
     const enum exit_code code = task_options_refused(failure, failure->status);
 
     lines->worst = code > lines->worst ? code : lines->worst;
@@ -199,7 +199,7 @@ static enum exit_code submit_many(struct lines *lines)
     } while ((got > 0 && input.size <= LIMIT_PAYLOAD_SIZE) || (got < 0 && errno == EINTR));
     if (got > 0) {
         complain("submit: line %llu is over the limit of %zu bytes",
-                 (unsigned long long)(lines->before + 1), (size_t)LIMIT_PAYLOAD_SIZE);
+                 (unsigned long long)lines->before + 1, (size_t)LIMIT_PAYLOAD_SIZE);
         lines->worst = EXIT_REFUSED;
     } else if (got < 0) {
         complain("submit: cannot read stdin: %s", strerror(errno));

@@ -9,7 +9,7 @@
 #include "core/limits.h"
 #include "nodes/host/clock.h"
 
-#define CHUNK (64u * 1024)
+#define CHUNK ((size_t)64 * 1024)
 
 bool task_options_parse(const struct arguments *arguments, struct grove_task *task)
 {
