@@ -26,7 +26,10 @@ end "$server" || fail "grove dev ended with $?"
 
 # The handler that README.md shows.
 sed -n '/^```c$/,/^```$/p' "$source/README.md" | sed '1d;$d' >"$scratch/readme.c"
-cc -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$source/nodes" -I"$source" "$scratch/readme.c" \
+# A library with sanitizers wants its program to have the same.
+compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
+sanitize=$(sed -n 's/^GROVE_SANITIZE:STRING=//p' "$build/CMakeCache.txt")
+"$compiler" ${sanitize:+-fsanitize="$sanitize"} -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$source/nodes" -I"$source" "$scratch/readme.c" \
     -o "$scratch/readme" -L"$build" -lgrove -Wl,-rpath,"$build"
 serve dev "$grove" dev
 timeout --foreground 60 "$scratch/readme" >"$scratch/readme.log" 2>&1 &
