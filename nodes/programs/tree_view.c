@@ -94,7 +94,9 @@ static void draw(struct drawing *drawing, const json_t *task, const char *branch
     if (drawing->most != 0 && drawing->lines + 1 >= drawing->most) {
         drawing->left_out++;
     } else {
-        fwrite(drawing->indent.data, 1, indent, drawing->out);
+        if (indent > 0) {
+            fwrite(drawing->indent.data, 1, indent, drawing->out);
+        }
         fputs(branch, drawing->out);
         print_task(drawing->out, task);
         drawing->lines++;
