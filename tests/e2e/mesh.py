@@ -236,7 +236,6 @@ class Mesh:
         self.public = bytes(self.key.verify_key)
         self.coordinator, self.processes, self.peers = None, [], []
         self.prefix = []  # before the coordinator's command
-        self.errors = os.path.join(self.directory, "coordinator.log")
         self.nodes = {}
         for name, roles in (("c1", COORDINATOR), ("client", CLIENT | OBSERVER),
                             ("operator", CLIENT | OBSERVER | OPERATOR),
@@ -281,6 +280,11 @@ class Mesh:
                           errors="replace") as file:
                     text += "--- " + name + "\n" + file.read()
         return text
+
+    def said(self):
+        """What the coordinator has said on stderr."""
+        with open(os.path.join(self.directory, "coordinator.log"), encoding="utf-8") as file:
+            return file.read()
 
     def spawn(self, name, command, credential, **options):
         """Starts a process whose stderr goes to NAME.log."""

@@ -28,7 +28,7 @@ static void tell(long first, size_t count, const struct grove_id *ids)
 
 static bool submit(struct grove_client *client, char **argv, long first, size_t count)
 {
-    struct grove_task tasks[BATCH];
+    struct grove_task tasks[BATCH] = {GROVE_TASK_INIT};
     struct grove_id ids[BATCH];
     struct grove_failure failures[BATCH];
     char keys[BATCH][LINE_SIZE], payloads[BATCH][LINE_SIZE];

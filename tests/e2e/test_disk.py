@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""Disks that fill up, and disks that change what was written."""
+
+import glob
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+import tempfile
+
+from mesh import ACCEPTED, GROVE, SUBMIT, TASK, Mesh, check, run_tests, scaled, until
+
+SEED = int(os.environ.get("GROVE_SEED", random.randrange(1 << 30)))
+FLIPS = scaled(60, 20)
+BODY = 900000  # bytes of a payload; a segment of the log holds 64 MiB
+
+
+def submit_until_it_ends(mesh, most):
+    """Submits large tasks with keys; returns {key: id} of those acknowledged before the end."""
+    acknowledged = {}
+    with mesh.peer() as peer:
+        for i in range(most):
+            key = "large.%d" % i
+            peer.send(SUBMIT, {1: peer.seal(TASK, [peer.task_item("echo", bytes(BODY), f5=key)])},
+                      i + 1)
+            answer = None
+            while answer is None:
+                answer = peer.next(0.05, lambda message: message.correlation != 0)
+                if answer is None and mesh.coordinator.poll() is not None:
+                    return acknowledged
+            check(answer.kind == ACCEPTED and 2 not in answer.body, "accepted:", answer.body)
+            acknowledged[key] = answer.body[1][0].hex()
+    raise AssertionError("the disk never filled")
+
+
+def ends_cleanly_and_loses_nothing(mesh, free, most):
+    """Fills the disk, frees it, starts again."""
+    small = mesh.submit_all("echo", "small", 100)
+    acknowledged = submit_until_it_ends(mesh, most)
+    check(mesh.coordinator.wait(30) == 74, "exit 74, not", mesh.coordinator.returncode)
+    last = mesh.said().splitlines()[-1]
+    print(len(acknowledged), "large tasks, then:", last, flush=True)
+    check(re.search("space|large|full", last), "a clear line:", last)
+    free()
+    mesh.restart()
+    for identity in small + list(acknowledged.values()):
+        check(mesh.task(identity)["state"] == "ready", "nothing acknowledged is lost")
+    mesh.worker(slots=4)
+    outcomes = mesh.outcomes(small + list(acknowledged.values()), 60)
+    check(all(outcome[0] == "succeeded" for outcome in outcomes.values()), "it goes on")
+
+
+def leave_free(mount, size):
+    status = os.statvfs(mount)
+    with open(mount + "/ballast", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - size)
+
+
+def a_full_disk():
+    with tempfile.TemporaryDirectory(prefix="grove-disk-") as scratch:
+        image, mount = scratch + "/image", scratch + "/mount"
+        os.mkdir(mount)
+        with open(image, "wb") as file:
+            file.truncate(600 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+        if subprocess.run(["mount", "-o", "loop", image, mount], stderr=subprocess.DEVNULL,
+                          check=False).returncode != 0:
+            print("mounts are refused here: only RLIMIT_FSIZE is tried", flush=True)
+            return
+        print("on a loop mount", flush=True)
+        try:
+            leave_free(mount, 180 << 20)
+            with Mesh() as mesh:
+                mesh.stop()
+                shutil.move(mesh.data, mount + "/data")
+                mesh.data = mount + "/data"
+                mesh.restart()
+                ends_cleanly_and_loses_nothing(mesh, lambda: os.remove(mount + "/ballast"), 250)
+        finally:
+            subprocess.run(["umount", mount], check=True)
+
+
+def a_limit_of_file_size():
+    """RLIMIT_FSIZE: writes fail in the middle of a segment."""
+    with Mesh() as mesh:
+        resource.prlimit(mesh.coordinator.pid, resource.RLIMIT_FSIZE, (20 << 20, 20 << 20))
+        ends_cleanly_and_loses_nothing(mesh, lambda: None, 100)
+
+
+def used_places(directory, chance):
+    """A file and an offset in it, where something is written more often than not."""
+    end = 0
+    while end == 0:
+        name = chance.choice(sorted(name for name in os.listdir(directory) if name != "lock"))
+        with open(os.path.join(directory, name), "rb") as file:
+            data = file.read()
+        end = len(data.rstrip(b"\0"))
+    kind = chance.random() if name.startswith("segment-") else 1
+    if kind < 0.2:
+        return name, chance.randrange(120)
+    if kind < 0.4:
+        return name, chance.choice((4096, 8192)) + chance.randrange(104)
+    return name, chance.randrange(min(end + 64, len(data)))
+
+
+def flip(path, offset, mask):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ mask]))
+
+
+def flipped_bytes_are_refused_or_without_effect():
+    print("seed", SEED, "flips", FLIPS, flush=True)
+    chance = random.Random(SEED)
+    refused = harmless = 0
+    with Mesh() as mesh:
+        worker = mesh.worker(slots=4)
+        ids = mesh.submit_all("random", "before", 300)
+        mesh.outcomes(ids)
+        fill_a_segment(mesh)
+        mesh_snapshot(mesh)
+        ids += mesh.submit_all("echo", "after", 100)
+        expected = mesh.outcomes(ids)
+        worker.terminate()
+        worker.wait()
+        mesh.kill()  # so that the last promise may still be owed
+        for older in sorted(glob.glob(mesh.data + "/snapshot-*"))[:-1]:
+            os.remove(older)  # it would do, together with the log since then
+        good = mesh.directory + "/good"
+        copy(mesh.data, good)
+        for _ in range(FLIPS):
+            name, offset = used_places(mesh.data, chance)
+            mask = 1 << chance.randrange(8)
+            before = len(mesh.said())
+            flip(os.path.join(mesh.data, name), offset, mask)
+            if mesh.start():
+                check(mesh.outcomes(ids) == expected, "a flip at", name, offset, "has an effect")
+                mesh.kill()
+                harmless += 1
+            else:
+                text = mesh.said()[before:]
+                check(mesh.coordinator.returncode == 78, name, offset, "exits with",
+                      mesh.coordinator.returncode, text)
+                check(re.search(re.escape(name) + r": offset \d+", text), name, offset,
+                      "is refused without file and offset:", text)
+                refused += 1
+            shutil.rmtree(mesh.data)
+            copy(good, mesh.data)
+        mesh.restart()
+        check(mesh.outcomes(ids) == expected, "unharmed data are taken")
+    print(refused, "refused,", harmless, "without effect", flush=True)
+    check(refused > FLIPS // 4, "most flips in what is used are refused")
+
+
+def copy(source, target):
+    subprocess.run(["cp", "-a", "--sparse=always", source, target], check=True)
+
+
+def fill_a_segment(mesh):
+    """So that the log before the snapshot can go, and the snapshot must be right."""
+    with mesh.peer() as peer:
+        for _ in range((64 << 20) // BODY + 2):
+            peer.submit([peer.task_item("random", bytes(BODY))])
+
+
+def mesh_snapshot(mesh):
+    environment = dict(os.environ, GROVE_CREDENTIAL=mesh.nodes["operator"].path)
+    command = [GROVE, "cluster", "snapshot"]  # refused while one is being made
+    until(lambda: subprocess.run(command, env=environment, stderr=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, check=False).returncode == 0,
+          10, "a snapshot begins")
+    until(lambda: not os.path.exists(mesh.data + "/segment-0000000000000001"), 20,
+          "the log before it goes")
+
+
+run_tests([a_full_disk, a_limit_of_file_size, flipped_bytes_are_refused_or_without_effect])
