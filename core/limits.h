@@ -60,8 +60,9 @@
 #define LIMIT_HEARTBEAT_MS 2000u /* between heartbeats of a worker */
 #define LIMIT_SESSION_MS 6000u   /* silence after which a worker is retired */
 #define LIMIT_EXPIRES_MS 30000u  /* a submit without a key may be re-sent this long */
-#define LIMIT_RETENTION_MS (UINT64_C(24) * 3600 * 1000) /* a settled tree stays this long, or ...  \
-                                                         */
+#define LIMIT_RETENTION_MS                                                                         \
+    (UINT64_C(24) * 3600 * 1000)               /* a settled tree stays this long, or ...           \
+                                                */
 #define LIMIT_RETENTION_SIZE (512 * LIMIT_MIB) /* ... until settled trees exceed this, bytes */
 #define LIMIT_BACKOFF_FIRST_MS 1000u           /* before a second attempt; doubles */
 #define LIMIT_BACKOFF_LAST_MS 300000u          /* and stops doubling here */

@@ -7,7 +7,7 @@
 
 enum task_state {
     TASK_DELAYED,
-    TASK_HELD,    /* a window or a limit is full */
+    TASK_HELD, /* a window or a limit is full */
     TASK_READY,
     TASK_RUNNING, /* assigned; whether it has started is the worker's to say */
     TASK_WAITING, /* every thread of its handler waits for children; holds no slot */

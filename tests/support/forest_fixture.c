@@ -351,7 +351,9 @@ static struct task_item item_asked(struct fixture *f, struct fixture_task *task,
             (uint64_t)((int64_t)f->now_ms + (how->expires_ms ? how->expires_ms : LIMIT_EXPIRES_MS)),
     };
 
-    memcpy(item.nonce, task->name, strlen(task->name) < 16 ? strlen(task->name) : 16);
+    for (size_t i = 0; i < sizeof(item.nonce) && task->name[i] != '\0'; i++) {
+        item.nonce[i] = (uint8_t)task->name[i];
+    }
     return item;
 }
 

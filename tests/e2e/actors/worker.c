@@ -172,13 +172,16 @@ static enum grove_status await_chain(long count, long fatal, const char *path, F
 
 static enum grove_status run_chain(struct grove_attempt *attempt, void *context)
 {
-    long count, fatal;
-    char path[TEXT_SIZE], *text = NULL;
+    char *rest, *text = NULL;
     size_t size;
 
     (void)context;
     note(attempt);
-    if (sscanf(payload(attempt), "%ld %ld %511s", &count, &fatal, path) != 3) {
+    const long count = strtol(payload(attempt), &rest, 10);
+    const long fatal = strtol(rest, &rest, 10);
+    const char *path = rest + strspn(rest, " ");
+
+    if (*path == '\0') {
         return GROVE_INVALID;
     }
     FILE *all = open_memstream(&text, &size);
