@@ -70,7 +70,7 @@ static struct task *answer_new(const struct entry *entry, struct task *parent)
         .item = &entry->item,
         .bytes = entry->batch->sealed.item[entry->position],
         .parent = parent,
-        .record = record_use(entry->record, entry->batch),
+        .record = record_use(entry->forest, entry->record, entry->batch, entry->position),
         .seal_index = entry->batch->sealed.index[entry->position],
     };
     struct task *task = tree_plant(entry->forest, &planting);
@@ -170,6 +170,7 @@ void accept_submit(struct forest *forest, const struct batch *batch)
             (void)refuse(&entry, REFUSED_MALFORMED);
         }
     }
+    record_close(forest, record);
 }
 
 /* ---- children */
@@ -379,6 +380,7 @@ void accept_expand(struct forest *forest, struct session *session, const struct 
             (void)refuse(&entry, REFUSED_MALFORMED);
         }
     }
+    record_close(forest, record);
     while (wire_next(&waits, &element)) {
         if (wire_waits_decode(element, &wait.waits) == GROVE_OK) {
             wait_for(forest, session, &wait);

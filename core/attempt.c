@@ -114,7 +114,8 @@ static void report_item(struct forest *forest, struct session *session, const st
     if (may_retry(task, result.code)) {
         retry(forest, task);
     } else {
-        tree_settle_result(forest, task, &result, blob_make(bytes), record_use(record, batch),
+        tree_settle_result(forest, task, &result, blob_make(bytes),
+                           record_use(forest, record, batch, position),
                            batch->sealed.index[position]);
     }
 }
@@ -126,6 +127,7 @@ void attempt_report(struct forest *forest, struct session *session, const struct
     for (uint16_t i = 0; i < batch->sealed.item_count; i++) {
         report_item(forest, session, batch, i, &record);
     }
+    record_close(forest, record);
 }
 
 /* ---- returns */

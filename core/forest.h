@@ -66,20 +66,16 @@ struct task_view {
     uint64_t deadline_ms, due_ms; /* inherited deadline; when a delay or backoff ends; 0: none */
     struct bytes function;
     struct digest payload_digest;
-    struct bytes item;           /* as signed */
-    const struct seal *seal;     /* of the batch that held it */
-    const struct digest *leaves; /* of the whole batch, seal->count; NULL when replaced by a path */
-    const struct digest *path;   /* the excerpt's hashes when `leaves` is NULL */
-    unsigned path_count;
-    uint8_t seal_index; /* its place in that batch */
+    struct bytes item;         /* as signed */
+    const struct seal *seal;   /* of the batch that held it */
+    const struct pruned *tree; /* ... as far as the forest still has its items */
+    uint8_t seal_index;        /* its place in that batch */
     /* its outcome, when settled */
     enum outcome_code code;
     bool has_result;     /* false: a verdict; then only code and text */
     struct bytes result; /* the result item as signed */
     const struct seal *result_seal;
-    const struct digest *result_leaves;
-    const struct digest *result_path;
-    unsigned result_path_count;
+    const struct pruned *result_tree;
     uint8_t result_index;
     struct bytes verdict_text;
     struct bytes failure_text; /* of the last own failure, also while it is retried */
@@ -137,6 +133,7 @@ struct forest_counters {
     uint64_t attempts, losses, retries;
     uint64_t roots, open_roots, sessions;
     uint64_t body_size, settled_size, remembered_size; /* bytes */
+    uint64_t seal_size; /* bytes of seals and of what is left of their trees */
     uint64_t refused[REFUSED_COUNT];
     uint64_t applied;
 };

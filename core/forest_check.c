@@ -370,38 +370,77 @@ static void check_heap(struct census *census, const struct timers *timers)
     }
 }
 
-/* Every record is used as often as it says: its first user answers for it, by counting the others.
- */
-static int by_address(const void *a, const void *b)
-{
-    const struct record *const *left = a;
-    const struct record *const *right = b;
+/* One that points to a record, and for which of its items. */
+struct use {
+    const struct record *record;
+    uint8_t index;
+};
 
-    return *left < *right ? -1 : *left > *right;
+static int by_record(const void *a, const void *b)
+{
+    const struct use *left = a;
+    const struct use *right = b;
+
+    if (left->record != right->record) {
+        return left->record < right->record ? -1 : 1;
+    }
+    return left->index < right->index ? -1 : left->index > right->index;
 }
 
-static void check_records(struct census *census)
+static size_t find_uses(const struct census *census, struct use *uses)
 {
-    const struct record **users = kept_allocate((census->uses + 1) * sizeof(*users));
     const struct task *root = NULL;
     size_t count = 0;
 
     TAILQ_FOREACH(root, &census->forest->roots, sibling) {
         for (const struct task *task = root; task; task = next_below(task)) {
-            users[count++] = task->record;
+            uses[count++] = (struct use){task->record, task->seal_index};
             if (task->work && task->work->record) {
-                users[count++] = task->work->record;
+                uses[count++] = (struct use){task->work->record, task->work->result_index};
             }
         }
     }
-    qsort(users, count, sizeof(struct record *), by_address);
+    return count;
+}
+
+/* What a record keeps is what its users point to, and none of it twice. */
+static void check_record(struct census *census, const struct use *uses, size_t count)
+{
+    const struct record *record = uses[0].record;
+    const struct pruned *tree = &record->tree;
+    struct seal_set kept = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        seal_set_add(&kept, uses[i].index);
+    }
+    holds(census, record->uses == count && seal_set_count(&kept) == count,
+          "a record counts its uses wrongly");
+    holds(census, memcmp(&kept, &tree->kept, sizeof(kept)) == 0,
+          "a record keeps another item than its users");
+    holds(census,
+          tree->count == record->seal.count && seal_set_is_valid(&tree->kept, tree->count) &&
+              tree->hash_count == pruned_size(&tree->kept, tree->count),
+          "a record has more or fewer hashes than its tree");
+    holds(census, record->capacity >= tree->hash_count && record->capacity < 2 * tree->hash_count,
+          "a record has the wrong memory");
+    census->counters.seal_size += record_size(record);
+}
+
+static void check_records(struct census *census)
+{
+    struct use *uses = kept_allocate((census->uses + 1) * sizeof(*uses));
+    const size_t count = find_uses(census, uses);
+
+    qsort(uses, count, sizeof(*uses), by_record);
     for (size_t i = 0, next = 0; i < count; i = next) {
-        while (next < count && users[next] == users[i]) {
+        while (next < count && uses[next].record == uses[i].record) {
             next++;
         }
-        holds(census, users[i]->uses == next - i, "a record counts its uses wrongly");
+        check_record(census, uses + i, next - i);
     }
-    free(users);
+    holds(census, census->forest->counters.seal_size == census->counters.seal_size,
+          "seals are counted wrongly");
+    free(uses);
 }
 
 const char *forest_check(struct forest *forest)

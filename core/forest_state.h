@@ -31,12 +31,14 @@ struct blob {
     uint8_t data[];
 };
 
-/* The seal of a batch, shared by what was copied out of it. */
+/* The seal of a batch, shared by what was copied out of it. Each of those is one item that the tree
+ * keeps; whatever goes is pruned off. */
 struct record {
-    uint32_t uses;   /* derived: tasks and results that point here */
-    uint32_t number; /* scratch of a snapshot: which of those in it */
+    uint32_t uses;     /* derived: tasks and results that point here */
+    uint32_t number;   /* scratch of a snapshot: which of those in it */
+    uint16_t capacity; /* derived: hashes there is memory for, at most twice as many as there are */
     struct seal seal;
-    struct digest leaves[]; /* seal.count */
+    struct pruned tree;
 };
 
 /* A function's name, interned while a task or a session refers to it. */

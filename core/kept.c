@@ -51,30 +51,109 @@ size_t blob_size(const struct blob *blob)
     return blob ? sizeof(*blob) + blob->size : 0;
 }
 
-struct record *record_make(const struct seal *seal, const struct digest *leaves)
+/* ---- records */
+
+size_t record_size(const struct record *record)
 {
-    struct record *record = kept_allocate(sizeof(*record) + seal->count * sizeof(*leaves));
+    return sizeof(*record) + record->tree.hash_count * sizeof(struct digest);
+}
+
+static struct digest *hashes_resize(struct digest *hashes, size_t count)
+{
+    struct digest *resized = realloc(hashes, count * sizeof(*hashes));
+
+    if (!resized) {
+        abort();
+    }
+    return resized;
+}
+
+struct record *record_make(struct forest *forest, const struct seal *seal,
+                           const struct seal_set *kept)
+{
+    struct record *record = kept_allocate(sizeof(*record));
 
     record->seal = *seal;
-    memcpy(record->leaves, leaves, seal->count * sizeof(*leaves));
+    record->tree.kept = *kept;
+    record->tree.count = seal->count;
+    record->tree.hash_count = (uint16_t)pruned_size(kept, seal->count);
+    record->tree.hashes = hashes_resize(NULL, record->tree.hash_count);
+    record->capacity = record->tree.hash_count;
+    forest->counters.seal_size += record_size(record);
     return record;
 }
 
-struct record *record_use(struct record **record, const struct batch *batch)
+/* Until it is closed it has all leaves, and `kept` grows. */
+static struct record *make_whole(struct forest *forest, const struct batch *batch)
+{
+    const struct seal *seal = &batch->sealed.seal;
+    struct seal_set all = {0};
+
+    for (unsigned i = 0; i < seal->count; i++) {
+        seal_set_add(&all, i);
+    }
+    struct record *record = record_make(forest, seal, &all);
+    memcpy(record->tree.hashes, batch->leaves, seal->count * sizeof(*batch->leaves));
+    record->tree.kept = (struct seal_set){0};
+    return record;
+}
+
+struct record *record_use(struct forest *forest, struct record **record, const struct batch *batch,
+                          uint16_t position)
 {
     if (!*record) {
-        *record = record_make(&batch->sealed.seal, batch->leaves);
+        *record = make_whole(forest, batch);
     }
     (*record)->uses++;
+    seal_set_add(&(*record)->tree.kept, batch->sealed.index[position]);
     return *record;
 }
 
-void record_drop(struct record *record)
+/* Gives memory back once half of it is free, so that each hash is moved a few times at most. */
+static void shrink(struct record *record)
+{
+    struct pruned *tree = &record->tree;
+
+    if (2 * tree->hash_count <= record->capacity) {
+        tree->hashes = hashes_resize(tree->hashes, tree->hash_count);
+        record->capacity = tree->hash_count;
+    }
+}
+
+void record_close(struct forest *forest, struct record *record)
+{
+    if (record && record->uses < record->seal.count) {
+        forest->counters.seal_size -= record_size(record);
+        pruned_close(&record->tree);
+        forest->counters.seal_size += record_size(record);
+        shrink(record);
+    }
+}
+
+void record_drop(struct forest *forest, struct record *record)
 {
     if (record && --record->uses == 0) {
+        forest->counters.seal_size -= record_size(record);
+        free(record->tree.hashes);
         free(record);
     }
 }
+
+void record_release(struct forest *forest, struct record **record, uint8_t index)
+{
+    struct record *released = *record;
+
+    *record = NULL;
+    if (released && released->uses > 1) {
+        forest->counters.seal_size -= record_size(released);
+        pruned_drop(&released->tree, index);
+        forest->counters.seal_size += record_size(released);
+        shrink(released);
+    }
+    record_drop(forest, released);
+}
+
+/* ---- functions */
 
 /* False when no function can have this name. */
 static bool name_key(struct bytes name, char key[LIMIT_FUNCTION_LENGTH + 1])

@@ -17,16 +17,26 @@ void blob_set(struct blob **blob, struct bytes bytes);
 struct bytes blob_bytes(const struct blob *blob); /* NULL: empty */
 size_t blob_size(const struct blob *blob);        /* bytes of memory */
 
-/* The record of a batch, with one use more.
+/* The record of a batch, with one use more: that of the item at this position.
  *
  *   record   in and out: NULL before the first item of the batch is kept */
-struct record *record_use(struct record **record, const struct batch *batch);
+struct record *record_use(struct forest *forest, struct record **record, const struct batch *batch,
+                          uint16_t position);
 
-/* A record of its own, with no use yet. */
-struct record *record_make(const struct seal *seal, const struct digest *leaves);
+/* Ends the command that brought the batch: what is not kept now never will be. Accepts NULL. */
+void record_close(struct forest *forest, struct record *record);
 
-/* Gives one use back; the last one frees it. Accepts NULL. */
-void record_drop(struct record *record);
+/* A record of its own, with no use yet and room for the hashes that `kept` needs. */
+struct record *record_make(struct forest *forest, const struct seal *seal,
+                           const struct seal_set *kept);
+
+/* Gives back the use of one item, which is pruned off. Accepts a NULL in `record`; leaves one. */
+void record_release(struct forest *forest, struct record **record, uint8_t index);
+
+/* Gives one use back and prunes nothing: for a forest that ends. Accepts NULL. */
+void record_drop(struct forest *forest, struct record *record);
+
+size_t record_size(const struct record *record); /* bytes that it needs, whatever its memory */
 
 /* The function of this name, with one use more.
  *

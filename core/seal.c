@@ -9,98 +9,8 @@
 #include "core/id.h"
 #include "core/purpose.h"
 
-/* Of the tree of a batch: a leaf can never stand for a node, nor a node for a leaf. */
-#define PREFIX_LEAF 0x00
-#define PREFIX_NODE 0x01
-
-/* ---- the tree */
-
-struct digest seal_leaf(struct bytes item)
-{
-    static const uint8_t prefix = PREFIX_LEAF;
-    uint8_t whole[crypto_generichash_BYTES_MAX];
-    crypto_generichash_state hash;
-    struct digest leaf;
-
-    crypto_generichash_init(&hash, NULL, 0, sizeof(whole));
-    crypto_generichash_update(&hash, &prefix, sizeof(prefix));
-    crypto_generichash_update(&hash, item.data, item.size);
-    crypto_generichash_final(&hash, whole, sizeof(whole));
-    memcpy(leaf.byte, whole, sizeof(leaf.byte));
-    return leaf;
-}
-
-static struct digest node_of(const struct digest *left, const struct digest *right)
-{
-    uint8_t both[1 + 2 * sizeof(struct digest)] = {PREFIX_NODE};
-
-    memcpy(both + 1, left, sizeof(*left));
-    memcpy(both + 1 + sizeof(*left), right, sizeof(*right));
-    return digest_of(bytes_of(both, sizeof(both)));
-}
-
-/* The left part of a tree of `count` leaves: the largest power of two below it. */
-static unsigned left_of(unsigned count)
-{
-    unsigned left = 1;
-
-    while (left * 2 < count) {
-        left *= 2;
-    }
-    return left;
-}
-
-/* Recursion is at most as deep as a tree of LIMIT_BATCH_ITEMS leaves: 8. */
-struct digest seal_root(const struct digest *leaves, unsigned count)
-{
-    assert(count >= 1 && count <= LIMIT_BATCH_ITEMS);
-    if (count == 1) {
-        return leaves[0];
-    }
-    unsigned left_count = left_of(count);
-    struct digest left = seal_root(leaves, left_count);
-    struct digest right = seal_root(leaves + left_count, count - left_count);
-    return node_of(&left, &right);
-}
-
-/* ---- excerpts: both walk the tree depth first, left before right; a part without any of the items
- * is one hash, and any other part is walked into */
-
-struct cut {
-    const struct digest *leaves;
-    const uint8_t *indices; /* that are still to come */
-    unsigned index_count;
-    struct digest *hashes;
-    unsigned hash_count;
-};
-
-static void cut_part(struct cut *cut, unsigned first, unsigned count)
-{
-    if (cut->index_count == 0 || cut->indices[0] >= first + count) {
-        cut->hashes[cut->hash_count++] = seal_root(cut->leaves + first, count);
-        return;
-    }
-    if (count == 1) {
-        cut->indices++;
-        cut->index_count--;
-        return;
-    }
-    unsigned left_count = left_of(count);
-    cut_part(cut, first, left_count);
-    cut_part(cut, first + left_count, count - left_count);
-}
-
-unsigned seal_cut(const struct digest *leaves, unsigned count, const uint8_t *indices,
-                  unsigned index_count, struct digest *hashes)
-{
-    struct cut cut = {
-        .leaves = leaves, .indices = indices, .index_count = index_count, .hashes = hashes};
-
-    assert(index_count >= 1 && index_count <= count);
-    cut_part(&cut, 0, count);
-    assert(cut.index_count == 0);
-    return cut.hash_count;
-}
+/* ---- excerpts: opened as seal_cut cuts them; a part without any of the items is one hash, and any
+ * other part is walked into */
 
 struct proof {
     const struct digest *leaves; /* of the items that are here, from the next one on */
@@ -133,10 +43,10 @@ static struct digest prove_part(struct proof *proof, unsigned first, unsigned co
         proof->index_count--;
         return *proof->leaves++;
     }
-    unsigned left_count = left_of(count);
+    unsigned left_count = seal_left(count);
     struct digest left = prove_part(proof, first, left_count);
     struct digest right = prove_part(proof, first + left_count, count - left_count);
-    return node_of(&left, &right);
+    return seal_node(&left, &right);
 }
 
 /* ---- the signature */

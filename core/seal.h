@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Batches under one signature, and excerpts of them.
  *
- * A seal is Ed25519 over "grove.v1.seal\0", mesh, signer, kind, count and root, where root is the
- * RFC 6962 tree over the items with leaf = H(0x00, item) and node = H(0x01, left, right). An
- * excerpt carries some items and the sibling hashes that they do not determine; the whole batch is
- * the excerpt that carries none. */
+ * A seal is Ed25519 over "grove.v1.seal\0", mesh, signer, kind, count and root, where root is that
+ * of the tree over the items (core/seal_tree.h). An excerpt carries some items and the sibling
+ * hashes that they do not determine; the whole batch is the excerpt that carries none. */
 #ifndef GROVE_CORE_SEAL_H
 #define GROVE_CORE_SEAL_H
 
 #include "core/bytes.h"
 #include "core/limits.h"
+#include "core/seal_tree.h"
 #include "core/status.h"
 
 enum seal_kind { SEAL_TASK = 1, SEAL_RESULT = 2, SEAL_VERDICT = 3 };
@@ -38,20 +38,9 @@ struct signer {
     uint8_t secret[64];
 };
 
-struct digest seal_leaf(struct bytes item);
-
 /* Seals `count` items (1 to 256) given by their leaves. */
 void seal_make(const struct signer *signer, const struct key *mesh, enum seal_kind kind,
                const struct digest *leaves, unsigned count, struct seal *seal);
-
-/* The tree's root from all its leaves. */
-struct digest seal_root(const struct digest *leaves, unsigned count);
-
-/* The sibling hashes that an excerpt of `indices` (ascending, distinct, below count) needs, in the
- * order of PROTOCOL.md. Writes at most LIMIT_BATCH_ITEMS of them to `hashes` and returns how many.
- */
-unsigned seal_cut(const struct digest *leaves, unsigned count, const uint8_t *indices,
-                  unsigned index_count, struct digest *hashes);
 
 /* Checks that these items, with these hashes and no other, are in a batch that seal.signer sealed
  * for `mesh`.

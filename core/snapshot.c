@@ -42,7 +42,12 @@ static void write_seal(struct stream_writer *out, const struct record *record)
     stream_write_uint(out, record->seal.count);
     stream_write_raw(out, &record->seal.signer, sizeof(record->seal.signer));
     stream_write_raw(out, &record->seal.signature, sizeof(record->seal.signature));
-    stream_write_raw(out, record->leaves, record->seal.count * sizeof(record->leaves[0]));
+    for (unsigned i = 0; i < sizeof(record->tree.kept.word) / sizeof(record->tree.kept.word[0]);
+         i++) {
+        stream_write_uint(out, record->tree.kept.word[i]);
+    }
+    stream_write_raw(out, record->tree.hashes,
+                     record->tree.hash_count * sizeof(record->tree.hashes[0]));
 }
 
 /* Only a record with several users is written to: a forked child then copies few pages. */

@@ -10,21 +10,28 @@
 
 /* ---- seals */
 
-static struct record *read_seal(struct stream_reader *in, enum seal_kind kind)
+/* The tree is as `kept` says; that each item of those has one user is for forest_check. */
+static struct record *read_seal(struct snapshot_reader *reader, enum seal_kind kind)
 {
+    struct stream_reader *in = &reader->in;
     struct seal seal = {0};
-    struct digest leaves[LIMIT_BATCH_ITEMS];
+    struct seal_set kept;
 
     seal.kind = (uint8_t)stream_read_uint(in, UINT8_MAX);
     seal.count = (uint16_t)stream_read_uint(in, LIMIT_BATCH_ITEMS);
     stream_read_raw(in, &seal.signer, sizeof(seal.signer));
     stream_read_raw(in, &seal.signature, sizeof(seal.signature));
-    stream_read_raw(in, leaves, seal.count * sizeof(leaves[0]));
-    if (in->failed || seal.kind != kind || seal.count == 0) {
+    for (unsigned i = 0; i < sizeof(kept.word) / sizeof(kept.word[0]); i++) {
+        kept.word[i] = stream_read_uint(in, UINT64_MAX);
+    }
+    if (in->failed || seal.kind != kind || !seal_set_is_valid(&kept, seal.count)) {
         stream_fail(in);
         return NULL;
     }
-    return record_make(&seal, leaves);
+    struct record *record = record_make(reader->forest, &seal, &kept);
+    stream_read_raw(in, record->tree.hashes,
+                    record->tree.hash_count * sizeof(record->tree.hashes[0]));
+    return record;
 }
 
 /* Later users name it by its number: its place in reader->records. */
@@ -56,7 +63,7 @@ static struct record *read_record(struct snapshot_reader *reader, enum seal_kind
         return NULL;
     }
     if (how == SNAPSHOT_RECORD_SOLE || how == SNAPSHOT_RECORD_SHARED) {
-        record = read_seal(in, kind);
+        record = read_seal(reader, kind);
     } else if (how - SNAPSHOT_RECORD_NUMBER < reader->record_count) {
         record = reader->records[how - SNAPSHOT_RECORD_NUMBER];
     }

@@ -291,9 +291,9 @@ void tree_free_task(struct forest *forest, struct task *task)
     forest->counters.state[task->state]--;
     task->request.function->state[task->state]--;
     function_drop(forest, task->request.function);
-    record_drop(task->record);
+    record_drop(forest, task->record);
     if (work) {
-        record_drop(work->record);
+        record_drop(forest, work->record);
         free(work->progress);
         free(work->checkpoint);
         free(work->failure);
@@ -311,6 +311,15 @@ bool tree_is_forgettable(const struct forest *forest, uint64_t now_ms)
     return root && (root->tree->forgetting ||
                     forest->counters.settled_size > forest->options.retention_size ||
                     now_ms - root->tree->settled_ms >= forest->options.retention_ms);
+}
+
+/* What others of its batches keep no longer has it in their trees. */
+static void let_seals_go(struct forest *forest, struct task *task)
+{
+    record_release(forest, &task->record, task->seal_index);
+    if (task->work) {
+        record_release(forest, &task->work->record, task->work->result_index);
+    }
 }
 
 /* Frees tasks of a tree from its leaves on; false when there was no move left to finish it. */
@@ -333,6 +342,7 @@ static bool fell(struct forest *forest, struct tree *tree)
         } else {
             tree->tasks--;
         }
+        let_seals_go(forest, task);
         tree_free_task(forest, task);
         task = parent;
     }

@@ -22,7 +22,7 @@ static void view_work(const struct work *work, struct task_view *view)
         view->has_result = true;
         view->result = blob_bytes(work->result);
         view->result_seal = &work->record->seal;
-        view->result_leaves = work->record->leaves;
+        view->result_tree = &work->record->tree;
         view->result_index = work->result_index;
     }
 }
@@ -52,7 +52,7 @@ bool forest_task(const struct forest *forest, const struct id *id, struct task_v
         .payload_digest = task->request.payload,
         .item = bytes_of(task->item, task->item_size),
         .seal = &task->record->seal,
-        .leaves = task->record->leaves,
+        .tree = &task->record->tree,
         .seal_index = task->seal_index,
         .is_begun = task->tree->served != 0,
         .child_count = task->child_count,

@@ -14,9 +14,7 @@ static struct piece task_piece(const struct task_view *view)
 {
     return (struct piece){
         .seal = view->seal,
-        .leaves = view->leaves,
-        .path = view->path,
-        .path_count = view->path_count,
+        .tree = view->tree,
         .index = view->seal_index,
         .item = view->item,
     };
@@ -56,7 +54,7 @@ static void draft_root(struct egress *egress, struct session *session, const str
         return;
     }
     piece = task_piece(&view);
-    excerpt_of_piece(&piece, hashes, &sealed);
+    excerpt_of_piece(&piece, &egress->trees, hashes, &sealed);
     wire_sealed_encode(&egress->root, &sealed);
     drafted->root_size = egress->root.size - drafted->root_at;
     show_signer(egress, session, view.seal, writer);
@@ -135,7 +133,7 @@ static size_t assign_some(struct egress *egress, struct session *session, const 
         i++;
     }
     if (egress->assignments.size > 0) {
-        excerpts_put(&egress->excerpts, &writer, ASSIGN_BATCHES);
+        excerpts_put(&egress->excerpts, &egress->trees, &writer, ASSIGN_BATCHES);
         put_assignments(egress, &writer);
         wire_close(&writer);
         egress_send(egress, session, NULL, buffer_bytes(&egress->frame));

@@ -11,12 +11,14 @@ void egress_init(struct egress *egress, const uint8_t hash_key[16])
     *egress = (struct egress){.session_ms = LIMIT_SESSION_MS};
     TAILQ_INIT(&egress->due);
     verdicts_init(&egress->verdicts, hash_key);
+    trees_init(&egress->trees);
 }
 
 void egress_clear(struct egress *egress)
 {
     verdicts_clear(&egress->verdicts);
     excerpts_clear(&egress->excerpts);
+    trees_clear(&egress->trees);
     buffer_clear(&egress->asked);
     buffer_clear(&egress->asked_ids);
     buffer_clear(&egress->frame);

@@ -47,6 +47,7 @@ struct egress {
     struct buffer asked_ids; /* struct id */
     struct verdicts verdicts;
     struct excerpts excerpts;
+    struct trees trees;            /* of batches that excerpts were cut of lately */
     const struct seal *shown_seal; /* whose signer this message has seen to: neighbours share it */
     struct buffer frame, root, assignments, ids;
     bool roster_changed; /* certificates came or went: publish, then reset */

@@ -13,7 +13,7 @@ struct excerpt_item {
 };
 
 struct excerpt_batch {
-    struct piece piece; /* any of its items: for seal, leaves and path */
+    struct piece piece; /* any of its items: for seal and tree */
     uint32_t first, last;
 };
 
@@ -44,17 +44,14 @@ void excerpts_clear(struct excerpts *excerpts)
     buffer_clear(&excerpts->batches);
 }
 
-/* The excerpt that this item goes to; items without their batch's leaves stand alone. Neighbours
- * nearly always share a batch, so the search starts at the last. */
+/* The excerpt that this item goes to. Neighbours nearly always share a batch, so the search starts
+ * at the last. */
 static uint32_t find_batch(const struct excerpts *excerpts, const struct piece *piece)
 {
     const struct excerpt_batch *list = batches(excerpts);
 
-    if (piece->leaves == NULL) {
-        return NONE;
-    }
     for (uint32_t i = batch_count(excerpts); i > 0; i--) {
-        if (list[i - 1].piece.seal == piece->seal && list[i - 1].piece.leaves != NULL) {
+        if (list[i - 1].piece.seal == piece->seal) {
             return i - 1;
         }
     }
@@ -115,29 +112,31 @@ uint32_t excerpts_add(struct excerpts *excerpts, const struct piece *piece)
 }
 
 /* The hashes that the items of `sealed` need; none when they are the whole batch. */
-static void cut(const struct piece *piece, struct digest *hashes, struct sealed *sealed)
+static void cut(const struct piece *piece, struct trees *trees, struct digest *hashes,
+                struct sealed *sealed)
 {
-    const struct digest *from = piece->path;
-    unsigned count = piece->path_count;
+    unsigned count = 0;
 
     sealed->seal = *piece->seal;
-    if (piece->leaves != NULL) {
-        from = hashes;
-        count =
-            seal_cut(piece->leaves, piece->seal->count, sealed->index, sealed->item_count, hashes);
+    if (sealed->item_count < piece->seal->count) {
+        const struct seal_tree *tree = trees_of(trees, piece->seal, piece->tree);
+
+        count = seal_tree_cut(tree, sealed->index, sealed->item_count, hashes);
     }
-    sealed->hashes = bytes_of(from, count * sizeof(struct digest));
+    sealed->hashes = bytes_of(hashes, count * sizeof(struct digest));
 }
 
-void excerpt_of_piece(const struct piece *piece, struct digest *hashes, struct sealed *sealed)
+void excerpt_of_piece(const struct piece *piece, struct trees *trees, struct digest *hashes,
+                      struct sealed *sealed)
 {
     sealed->item_count = 1;
     sealed->index[0] = piece->index;
     sealed->item[0] = piece->item;
-    cut(piece, hashes, sealed);
+    cut(piece, trees, hashes, sealed);
 }
 
-void excerpts_put(struct excerpts *excerpts, struct wire_writer *writer, uint32_t field)
+void excerpts_put(struct excerpts *excerpts, struct trees *trees, struct wire_writer *writer,
+                  uint32_t field)
 {
     const struct excerpt_batch *list = batches(excerpts);
     struct digest hashes[LIMIT_BATCH_ITEMS];
@@ -155,7 +154,7 @@ void excerpts_put(struct excerpts *excerpts, struct wire_writer *writer, uint32_
             count++;
         }
         sealed.item_count = count;
-        cut(&list[i].piece, hashes, &sealed);
+        cut(&list[i].piece, trees, hashes, &sealed);
         wire_put_sealed(writer, field, &sealed);
     }
 }

@@ -6,13 +6,12 @@
 #include "core/buffer.h"
 #include "core/item.h"
 #include "core/seal.h"
+#include "nodes/coordinator/trees.h"
 
 /* An item with what proves it; everything borrows from the forest. */
 struct piece {
-    const struct seal *seal;     /* one address a batch */
-    const struct digest *leaves; /* of the whole batch; NULL: there is only `path` */
-    const struct digest *path;
-    unsigned path_count;
+    const struct seal *seal; /* one address a batch */
+    const struct pruned *tree;
     uint8_t index; /* in the whole batch */
     struct bytes item;
 };
@@ -30,13 +29,15 @@ void excerpts_clear(struct excerpts *excerpts);
 uint32_t excerpts_add(struct excerpts *excerpts, const struct piece *piece);
 
 /* Writes all excerpts as elements of a list of Sealed; after that no more can be added. */
-void excerpts_put(struct excerpts *excerpts, struct wire_writer *writer, uint32_t field);
+void excerpts_put(struct excerpts *excerpts, struct trees *trees, struct wire_writer *writer,
+                  uint32_t field);
 
 /* Where an item lies: excerpt of the list, item of the excerpt. After excerpts_put. */
 void excerpts_place(const struct excerpts *excerpts, uint32_t number, uint32_t *batch,
                     uint32_t *item);
 
 /* The excerpt of a single item, its hashes borrowed from `hashes` (LIMIT_BATCH_ITEMS). */
-void excerpt_of_piece(const struct piece *piece, struct digest *hashes, struct sealed *sealed);
+void excerpt_of_piece(const struct piece *piece, struct trees *trees, struct digest *hashes,
+                      struct sealed *sealed);
 
 #endif

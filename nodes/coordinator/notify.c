@@ -76,9 +76,7 @@ static bool outcome_piece(struct egress *egress, const struct task_view *view, s
     }
     *piece = (struct piece){
         .seal = view->result_seal,
-        .leaves = view->result_leaves,
-        .path = view->result_path,
-        .path_count = view->result_path_count,
+        .tree = view->result_tree,
         .index = view->result_index,
         .item = view->result,
     };
@@ -122,7 +120,7 @@ static size_t put_outcomes(struct egress *egress, struct session *session, const
         show_signer(egress, session, piece.seal, writer);
         egress->counters.notified++;
     }
-    excerpts_put(&egress->excerpts, writer, NOTIFY_OUTCOMES);
+    excerpts_put(&egress->excerpts, &egress->trees, writer, NOTIFY_OUTCOMES);
     return i;
 }
 

@@ -10,6 +10,11 @@ struct verdict {
     size_t offset, size; /* of its item */
 };
 
+struct verdict_seal {
+    struct seal seal;
+    struct pruned tree; /* of a part of verdicts->leaves */
+};
+
 static struct verdict *list(const struct verdicts *verdicts)
 {
     return (struct verdict *)(void *)verdicts->list.data;
@@ -95,10 +100,10 @@ void verdicts_seal(struct verdicts *verdicts, const struct signer *signer, const
     }
     for (size_t i = 0; i < all; i += LIMIT_BATCH_ITEMS) {
         const size_t most = all - i < LIMIT_BATCH_ITEMS ? all - i : LIMIT_BATCH_ITEMS;
-        const struct digest *leaves = (const struct digest *)(void *)verdicts->leaves.data;
-        struct seal seal;
+        struct digest *leaves = (struct digest *)(void *)verdicts->leaves.data + i;
+        struct verdict_seal seal = {.tree = pruned_whole(leaves, (unsigned)most)};
 
-        seal_make(signer, mesh, SEAL_VERDICT, leaves + i, (unsigned)most, &seal);
+        seal_make(signer, mesh, SEAL_VERDICT, leaves, (unsigned)most, &seal.seal);
         buffer_append(&verdicts->seals, &seal, sizeof(seal));
         verdicts->signatures++;
     }
@@ -109,17 +114,18 @@ void verdicts_seal(struct verdicts *verdicts, const struct signer *signer, const
 bool verdicts_find(const struct verdicts *verdicts, const struct id *task, struct piece *piece)
 {
     const struct verdict *verdict = table_find(&verdicts->by_task, task);
-    size_t at, first;
+    const struct verdict_seal *seal;
+    size_t at;
 
     if (verdict == NULL) {
         return false;
     }
     at = (size_t)(verdict - list(verdicts));
-    first = at - at % LIMIT_BATCH_ITEMS;
+    seal = (const struct verdict_seal *)(void *)verdicts->seals.data + at / LIMIT_BATCH_ITEMS;
     *piece = (struct piece){
-        .seal = (const struct seal *)(void *)verdicts->seals.data + first / LIMIT_BATCH_ITEMS,
-        .leaves = (const struct digest *)(void *)verdicts->leaves.data + first,
-        .index = (uint8_t)(at - first),
+        .seal = &seal->seal,
+        .tree = &seal->tree,
+        .index = (uint8_t)(at % LIMIT_BATCH_ITEMS),
         .item = item_at(verdicts, at),
     };
     return true;

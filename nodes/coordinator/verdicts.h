@@ -13,7 +13,7 @@ struct verdicts {
     struct buffer list;   /* struct verdict */
     struct buffer items;  /* encoded, one after the other */
     struct buffer leaves; /* struct digest, one each */
-    struct buffer seals;  /* struct seal, one for each LIMIT_BATCH_ITEMS */
+    struct buffer seals;  /* struct verdict_seal, one for each LIMIT_BATCH_ITEMS */
     struct table by_task; /* once sealed */
     uint8_t hash_key[16];
     bool is_sealed;
