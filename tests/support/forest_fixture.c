@@ -319,18 +319,20 @@ struct made {
     uint16_t count;
 };
 
-static void close_batch(struct made *made, struct batch *batch, const struct key *signer,
+static void close_batch(struct made *made, struct batch *batch, const struct signer *signer,
                         enum seal_kind kind)
 {
+    const struct key mesh = signer_named("mesh").public_key;
+
     *batch = (struct batch){.leaves = made->leaves, .ids = made->ids, .digests = made->digests};
-    batch->sealed.seal =
-        (struct seal){.signer = *signer, .count = made->count, .kind = (uint8_t)kind};
     batch->sealed.item_count = made->count;
     for (uint16_t i = 0; i < made->count; i++) {
         const size_t start = i > 0 ? made->ends[i - 1] : 0;
         batch->sealed.index[i] = (uint8_t)i;
         batch->sealed.item[i] = bytes_of(made->items.data + start, made->ends[i] - start);
+        made->leaves[i] = seal_leaf(batch->sealed.item[i]);
     }
+    seal_make(signer, &mesh, kind, made->leaves, made->count, &batch->sealed.seal);
 }
 
 static struct task_item item_asked(struct fixture *f, struct fixture_task *task,
@@ -377,8 +379,7 @@ static void add_item(struct fixture *f, struct made *made, const char *name,
 void fixture_submit(struct fixture *f, const char *tasks, const struct asked *how)
 {
     struct made *made = calloc(1, sizeof(*made));
-    const struct key signer =
-        how->signer ? signer_named(how->signer).public_key : f->client.public_key;
+    const struct signer signer = how->signer ? signer_named(how->signer) : f->client;
     struct lineage lineage = {0};
     char name[32];
 
@@ -388,7 +389,7 @@ void fixture_submit(struct fixture *f, const char *tasks, const struct asked *ho
             .present = true, .parent = id_of(f, how->root), .root = id_of(f, how->root)};
     }
     while (next_word(&tasks, name)) {
-        add_item(f, made, name, how, &lineage, &signer);
+        add_item(f, made, name, how, &lineage, &signer.public_key);
     }
     made->command.kind = COMMAND_SUBMIT;
     close_batch(made, &made->command.submit.batch, &signer, SEAL_TASK);
@@ -412,14 +413,13 @@ static struct lineage lineage_of(struct fixture *f, const char *parent, const st
 }
 
 static void apply_expand(struct fixture *f, struct made *made, const char *worker,
-                         const char *signer, const struct waits *waits)
+                         const struct signer *signer, const struct waits *waits)
 {
     struct wire_writer writer;
     struct expand message;
-    const struct key key = signer_named(signer).public_key;
 
     open_frame(f, &writer, MESSAGE_EXPAND);
-    if (waits) {
+    for (; waits && !id_is_zero(&waits->task); waits++) {
         wire_put_waits(&writer, EXPAND_WAITS, waits);
     }
     const struct bytes body = close_frame(f, &writer);
@@ -427,13 +427,11 @@ static void apply_expand(struct fixture *f, struct made *made, const char *worke
     made->command.expand.session = worker_named(f, worker)->session;
     made->command.expand.has_batch = made->count > 0;
     if (made->count > 0) {
-        close_batch(made, &made->command.expand.batch, &key, SEAL_TASK);
+        close_batch(made, &made->command.expand.batch, signer, SEAL_TASK);
     }
-    if (waits) {
-        assert_int_equal(wire_expand_decode(body, &message), GROVE_OK);
-        made->command.expand.waits = message.waits;
-        made->command.expand.progress = message.progress;
-    }
+    assert_int_equal(wire_expand_decode(body, &message), GROVE_OK);
+    made->command.expand.waits = message.waits;
+    made->command.expand.progress = message.progress;
     apply(f, &made->command);
 }
 
@@ -442,20 +440,18 @@ void fixture_expand(struct fixture *f, const char *worker, const char *parent, c
 {
     struct made *made = calloc(1, sizeof(*made));
     const struct lineage lineage = lineage_of(f, parent, how);
-    const char *signer = how->signer ? how->signer : worker;
-    const struct key key = signer_named(signer).public_key;
-    const struct waits waits = {.task = lineage.parent, .attempt = lineage.attempt};
+    const struct signer signer = signer_named(how->signer ? how->signer : worker);
+    struct waits waits[2] = {{.task = lineage.parent, .attempt = lineage.attempt}};
     uint8_t positions[LIMIT_BATCH_ITEMS];
     char name[32];
 
     assert_non_null(made);
     while (next_word(&tasks, name)) {
         positions[made->count] = (uint8_t)made->count;
-        add_item(f, made, name, how, &lineage, &key);
+        add_item(f, made, name, how, &lineage, &signer.public_key);
     }
-    struct waits all = waits;
-    all.positions = bytes_of(positions, made->count);
-    apply_expand(f, made, worker, signer, then == FIXTURE_WAIT ? &all : NULL);
+    waits[0].positions = bytes_of(positions, made->count);
+    apply_expand(f, made, worker, &signer, then == FIXTURE_WAIT ? waits : NULL);
     buffer_clear(&made->items);
     free(made);
 }
@@ -475,22 +471,29 @@ void expand_and_wait(struct fixture *f, const char *worker, const char *parent, 
     fixture_expand(f, worker, parent, tasks, FIXTURE_WAIT, &(struct asked){.function = NULL});
 }
 
-void wait_for(struct fixture *f, const char *worker, const char *parent, const char *children)
+void wait_for_all(struct fixture *f, const char *worker, const struct waits *waits)
 {
     struct made *made = calloc(1, sizeof(*made));
+
+    assert_non_null(made);
+    apply_expand(f, made, worker, NULL, waits);
+    free(made);
+}
+
+void wait_for(struct fixture *f, const char *worker, const char *parent, const char *children)
+{
     struct id ids[64];
     size_t count = 0;
     char name[32];
 
-    assert_non_null(made);
     while (next_word(&children, name)) {
         ids[count++] = id_of(f, name);
     }
-    const struct waits waits = {.task = id_of(f, parent),
-                                .attempt = view_of(f, parent).attempt,
-                                .awaited = bytes_of(ids, count * sizeof(ids[0]))};
-    apply_expand(f, made, worker, worker, &waits);
-    free(made);
+    const struct waits waits[] = {{.task = id_of(f, parent),
+                                   .attempt = view_of(f, parent).attempt,
+                                   .awaited = bytes_of(ids, count * sizeof(ids[0]))},
+                                  {.attempt = 0}};
+    wait_for_all(f, worker, waits);
 }
 
 struct result_item result_of(struct fixture *f, const char *worker, const char *name,
@@ -515,21 +518,47 @@ struct result_item result_of(struct fixture *f, const char *worker, const char *
     };
 }
 
-void report_result(struct fixture *f, const char *worker, const struct result_item *result)
+static void add_result(struct made *made, const struct result_item *result)
 {
-    struct made *made = calloc(1, sizeof(*made));
-    const struct key signer = signer_named(worker).public_key;
-
-    assert_non_null(made);
+    assert_true(made->count < LIMIT_BATCH_ITEMS);
     wire_result_encode(&made->items, result);
-    made->ends[0] = made->items.size;
-    made->ids[0] = result->task;
-    made->count = 1;
+    made->ends[made->count] = made->items.size;
+    made->ids[made->count++] = result->task;
+}
+
+static void apply_report(struct fixture *f, struct made *made, const char *worker)
+{
+    const struct signer signer = signer_named(worker);
+
     made->command.kind = COMMAND_REPORT;
     made->command.report.session = worker_named(f, worker)->session;
     close_batch(made, &made->command.report.batch, &signer, SEAL_RESULT);
     made->command.report.batch.digests = NULL;
     apply(f, &made->command);
+}
+
+void report_result(struct fixture *f, const char *worker, const struct result_item *result)
+{
+    struct made *made = calloc(1, sizeof(*made));
+
+    assert_non_null(made);
+    add_result(made, result);
+    apply_report(f, made, worker);
+    buffer_clear(&made->items);
+    free(made);
+}
+
+void report_all(struct fixture *f, const char *worker, const char *tasks, enum outcome_code code)
+{
+    struct made *made = calloc(1, sizeof(*made));
+    char name[32];
+
+    assert_non_null(made);
+    while (next_word(&tasks, name)) {
+        const struct result_item result = result_of(f, worker, name, code);
+        add_result(made, &result);
+    }
+    apply_report(f, made, worker);
     buffer_clear(&made->items);
     free(made);
 }
@@ -618,6 +647,7 @@ int fixture_setup_bounded(void **state, const struct forest_options *bounds)
     f->tasks = calloc(FIXTURE_TASKS, sizeof(*f->tasks));
     assert_non_null(f->tasks);
     f->options = *bounds;
+    memset(f->options.hash_key, 7, sizeof(f->options.hash_key)); /* zeros would be a poor secret */
     f->mesh = signer_named("mesh");
     f->client = signer_named("client");
     f->options.mesh = f->mesh.public_key;

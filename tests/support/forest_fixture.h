@@ -87,7 +87,11 @@ void submit(struct fixture *f, const char *tasks);
 void expand(struct fixture *f, const char *worker, const char *parent, const char *tasks);
 void expand_and_wait(struct fixture *f, const char *worker, const char *parent, const char *tasks);
 void wait_for(struct fixture *f, const char *worker, const char *parent, const char *children);
+/* Waits of one message; one with no task ends them. */
+void wait_for_all(struct fixture *f, const char *worker, const struct waits *waits);
 void report(struct fixture *f, const char *worker, const char *task, enum outcome_code code);
+/* ... of several tasks "a b c", in one batch. */
+void report_all(struct fixture *f, const char *worker, const char *tasks, enum outcome_code code);
 void return_attempt(struct fixture *f, const char *worker, const char *task,
                     enum return_reason reason, const char *text);
 void checkpoint(struct fixture *f, const char *worker, const char *task, const char *bytes);
