@@ -335,6 +335,12 @@ static bool mark_awaited(const struct forest *forest, const struct wait *wait, s
     return has_settled;
 }
 
+static void refuse_wait(struct forest *forest, const struct session *session,
+                        const struct waits *waits, enum refusal refusal)
+{
+    emit_stale(forest, EFFECT_REFUSE, session->index, &waits->task, waits->attempt, refusal);
+}
+
 /* An attempt that is to wait for what has settled already stays RUNNING and is told so. The same
  * message may come twice: what it says is put in the place of what it said before. */
 static void wait_for(struct forest *forest, struct session *session, const struct wait *wait)
@@ -345,7 +351,7 @@ static void wait_for(struct forest *forest, struct session *session, const struc
     enum refusal refusal = work ? judge_wait(forest, wait, work->task, count) : REFUSED_STALE;
 
     if (refusal != REFUSED_NOT) {
-        emit_stale(forest, EFFECT_REFUSE, session->index, &waits->task, waits->attempt, refusal);
+        refuse_wait(forest, session, waits, refusal);
         return;
     }
     const bool has_settled = mark_awaited(forest, wait, work, count);
@@ -371,6 +377,7 @@ void accept_expand(struct forest *forest, struct session *session, const struct 
     struct entry entry = {.forest = forest, .batch = batch, .record = &record};
     struct wait wait = {.answered = answered,
                         .answered_count = batch ? batch->sealed.item_count : 0};
+    size_t left = WAITS_COST;
     struct bytes element;
 
     for (uint16_t i = 0; batch && i < batch->sealed.item_count; i++) {
@@ -381,9 +388,13 @@ void accept_expand(struct forest *forest, struct session *session, const struct 
         }
     }
     record_close(forest, record);
-    while (wire_next(&waits, &element)) {
-        if (wire_waits_decode(element, &wait.waits) == GROVE_OK) {
+    while (left > 0 && wire_next(&waits, &element)) {
+        if (wire_waits_decode(element, &wait.waits) != GROVE_OK) {
+            left--;
+        } else if (waits_pay(&wait.waits, &left)) {
             wait_for(forest, session, &wait);
+        } else {
+            refuse_wait(forest, session, &wait.waits, REFUSED_AWAITED);
         }
     }
 }

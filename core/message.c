@@ -95,6 +95,15 @@ enum grove_status wire_waits_decode(struct bytes element, struct waits *waits)
     return shape_decode(&waits_shape, element, waits);
 }
 
+bool waits_pay(const struct waits *waits, size_t *left)
+{
+    const size_t cost = 1 + waits->awaited.size / sizeof(struct id) + waits->positions.size;
+    const bool is_paid = cost <= *left;
+
+    *left -= is_paid ? cost : 1;
+    return is_paid;
+}
+
 void wire_put_waits(struct wire_writer *writer, uint32_t field, const struct waits *waits)
 {
     shape_put(&waits_shape, waits, field, writer->out);

@@ -187,6 +187,13 @@ void wire_put_item_refused(struct wire_writer *writer, uint32_t field,
 void wire_put_assignment(struct wire_writer *writer, uint32_t field,
                          const struct assignment *assignment);
 void wire_put_waits(struct wire_writer *writer, uint32_t field, const struct waits *waits);
+
+/* What all waits of one Expand may cost: one, and one for each that is awaited. */
+#define WAITS_COST (LIMIT_AWAITED + 1)
+
+/* Pays for one of them out of what is left of WAITS_COST; false when that is too little, and then
+ * it is refused, for a cost of one. Nothing is read when nothing is left. */
+bool waits_pay(const struct waits *waits, size_t *left);
 void wire_put_progress(struct wire_writer *writer, uint32_t field,
                        const struct progress_item *item);
 void wire_put_returned(struct wire_writer *writer, uint32_t field, const struct returned *returned);

@@ -64,7 +64,7 @@ static const struct meaning meanings[REFUSED_COUNT] = {
                                     "this instance is alive in another process", LATER, GROVE_BUSY},
     [REFUSED_NO_WORKER_SESSION] = {"no-worker-session", "the worker's session is over; enlist anew",
                                    LATER, GROVE_REFUSED},
-    [REFUSED_AWAITED] = {"awaited", "waits for a task that is no child of its own", NEVER,
+    [REFUSED_AWAITED] = {"awaited", "waits for what is no child of its own, or for too many", NEVER,
                          GROVE_INVALID},
     [REFUSED_CERTIFICATE] = {"certificate", "the certificate does not verify", NEVER,
                              GROVE_BAD_SIGNATURE},

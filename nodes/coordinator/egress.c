@@ -154,12 +154,15 @@ static void await_all(struct egress *egress, const struct job *job)
     struct expand expand;
     struct bytes element;
     struct waits waits;
+    size_t left = WAITS_COST;
 
     if (!job->session->is_open || wire_expand_decode(job->body, &expand) != GROVE_OK) {
         return;
     }
-    while (wire_next(&expand.waits, &element)) {
-        if (wire_waits_decode(element, &waits) == GROVE_OK) {
+    while (left > 0 && wire_next(&expand.waits, &element)) {
+        if (wire_waits_decode(element, &waits) != GROVE_OK) {
+            left--;
+        } else if (waits_pay(&waits, &left)) {
             await_children(egress, job, &waits);
         }
     }

@@ -113,6 +113,38 @@ static void only_own_children_can_be_awaited(void **state)
     expect_state(f, "p", "running");
 }
 
+/* However many waits a message holds, its command ends soon. */
+static void waits_of_one_message_are_bounded(void **state)
+{
+    struct fixture *f = flow(state, 1);
+    struct waits *waits = calloc(2 * LIMIT_AWAITED + 1, sizeof(*waits));
+    struct id *ids = calloc(LIMIT_AWAITED, sizeof(*ids));
+
+    assert_non_null(waits);
+    assert_non_null(ids);
+    expand(f, "w1", "p", "a");
+    for (size_t i = 0; i < LIMIT_AWAITED; i++) {
+        ids[i] = id_of(f, "a");
+    }
+    for (size_t i = 0; i < 3; i++) {
+        waits[i] = (struct waits){.task = id_of(f, "p"),
+                                  .attempt = 1,
+                                  .awaited = bytes_of(ids, (i < 2 ? 6000 : 1) * sizeof(*ids))};
+    }
+    skip_effects(f);
+    wait_for_all(f, "w1", waits);
+    expect_effects(f, "refuse p w1 awaited\nassign a w1\n");
+    expect_state(f, "p", "waiting");
+
+    for (size_t i = 0; i < 2 * LIMIT_AWAITED; i++) {
+        waits[i] = (struct waits){.task = id_of(f, "a"), .attempt = 9};
+    }
+    wait_for_all(f, "w1", waits);
+    assert_int_equal(f->effects.count, LIMIT_AWAITED + 1);
+    free(waits);
+    free(ids);
+}
+
 static void a_refused_child_does_not_block_its_parent(void **state)
 {
     struct fixture *f = flow(state, 1);
@@ -436,6 +468,7 @@ int main(void)
         TEST(a_wait_that_comes_twice_changes_nothing),
         TEST(a_later_wait_takes_the_place_of_an_earlier_one),
         TEST(only_own_children_can_be_awaited),
+        TEST(waits_of_one_message_are_bounded),
         TEST(a_refused_child_does_not_block_its_parent),
         TEST(a_resumable_parent_goes_before_new_work),
         TEST(lineage_must_be_that_of_an_attempt_this_session_holds),
