@@ -10,7 +10,7 @@
 #include "core/seal.h"
 #include "tests/support/forest_fixture.h"
 
-#define NAMES_SIZE (LIMIT_BATCH_ITEMS * 8)
+#define NAMES_SIZE ((size_t)LIMIT_BATCH_ITEMS * 8)
 
 /* "t0 t3 t6 ": every `step`-th of the names from `first` on, below `end`. */
 static const char *names_of(char names[NAMES_SIZE], unsigned first, unsigned end, unsigned step)
