@@ -24,11 +24,18 @@ void coordinator_refresh(struct coordinator *coordinator)
 
 /* ---- the ledger */
 
+/* Before whoever asked hears that it is done: the one who was admitted may knock at once, and is
+ * not answered for seconds when it knocks too early. */
 static void publish(struct coordinator *coordinator)
 {
-    roster_publish(coordinator->machine.forest, coordinator->zap);
-    egress_judge_sessions(&coordinator->egress);
-    coordinator->egress.roster_changed = false;
+    const struct effects *effects = &coordinator->machine.effects;
+
+    for (size_t i = 0; i < effects->count; i++) {
+        if (effects->list[i].kind == EFFECT_TRUSTED) {
+            roster_publish(coordinator->machine.forest, coordinator->zap);
+            return;
+        }
+    }
 }
 
 static void give_back(struct coordinator *coordinator)
@@ -49,11 +56,13 @@ void coordinator_land(struct coordinator *coordinator)
     if (!coordinator->proposals.is_in_flight || machine->tokens != NULL) {
         return;
     }
+    publish(coordinator);
     egress_apply(&coordinator->egress, &machine->effects, machine->index);
     effects_reset(&machine->effects);
     give_back(coordinator);
-    if (coordinator->egress.roster_changed) {
-        publish(coordinator);
+    if (coordinator->egress.trust_changed) {
+        egress_judge_sessions(&coordinator->egress);
+        coordinator->egress.trust_changed = false;
     }
 }
 

@@ -298,7 +298,7 @@ static void perform(struct egress *egress, const struct effect *effect)
         on_settled(egress, effect);
         break;
     case EFFECT_TRUSTED:
-        egress->roster_changed = true;
+        egress->trust_changed = true;
         break;
     }
 }

@@ -50,7 +50,7 @@ struct egress {
     struct trees trees;            /* of batches that excerpts were cut of lately */
     const struct seal *shown_seal; /* whose signer this message has seen to: neighbours share it */
     struct buffer frame, root, assignments, ids;
-    bool roster_changed; /* certificates came or went: publish, then reset */
+    bool trust_changed; /* certificates came or went: judge the sessions, then reset */
     struct egress_counters counters;
 };
 

@@ -152,7 +152,7 @@ static void a_revoked_identity_loses_its_sessions(void **state)
     submit(h, 1, 0, 1, &id);
     revocation_issue(&signed_form, &revocation, &h->party.mesh);
     trust(h, &signed_form);
-    assert_true(h->egress.roster_changed);
+    assert_true(h->egress.trust_changed);
     egress_judge_sessions(&h->egress);
     expect_refused(1, REFUSED_REVOKED);
     assert_int_equal(h->sessions.count, 1);
