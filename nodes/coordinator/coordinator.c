@@ -123,6 +123,9 @@ void coordinator_on_task(void *context, const struct bus_message *message)
 
     coordinator_refresh(coordinator);
     ingress_receive(&coordinator->ingress, message);
+    if (!replica_is_busy(coordinator->replica)) {
+        replica_expect(coordinator->replica);
+    }
 }
 
 /* A slow reader is dropped: it asks again. */

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -56,11 +57,13 @@ static bool is_idle(struct pool *pool)
     return atomic_load(&pool->next) == atomic_load(&pool->tail) && !atomic_load(&pool->stopping);
 }
 
+/* Whoever else wants this core goes first. */
 static void spin(struct pool *pool)
 {
     const uint64_t until_ns = clock_monotonic_ns() + (uint64_t)pool->options.spin_us * 1000;
 
     while (is_idle(pool) && clock_monotonic_ns() < until_ns) {
+        sched_yield();
     }
 }
 
