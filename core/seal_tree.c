@@ -156,16 +156,33 @@ static unsigned kept_of(const struct seal_set *kept, struct part part)
 
 /* ---- pruned */
 
-/* Of one part: its hash when nothing of it is kept, its leaves when all is. */
+/* A part of 2, 4 ... 64 leaves in one look at each depth: each node without anything kept below it
+ * makes one hash of two. After each step a bit stands for a node of the next depth, in the place of
+ * its first leaf. */
+static unsigned size_of_word(const struct seal_set *kept, struct part part)
+{
+    static const uint64_t firsts[] = {UINT64_MAX / 0x3,        UINT64_MAX / 0xf,
+                                      UINT64_MAX / 0xff,       UINT64_MAX / 0xffff,
+                                      UINT64_MAX / 0xffffffff, 1};
+    const uint64_t leaves = UINT64_MAX >> (WORD_BITS - part.count);
+    uint64_t gone = ~kept->word[part.first / WORD_BITS] >> part.first % WORD_BITS & leaves;
+    unsigned size = part.count;
+
+    for (unsigned depth = 0; gone && 1u << depth < part.count; depth++) {
+        gone &= gone >> (1u << depth) & firsts[depth];
+        size -= bit_count(gone);
+    }
+    return size;
+}
+
+/* How many hashes are left of a part. */
 static unsigned size_of(const struct seal_set *kept, struct part part)
 {
-    const unsigned count = kept_of(kept, part);
-
-    if (count == 0) {
-        return 1;
+    if (part.count <= WORD_BITS && (part.count & (part.count - 1)) == 0) {
+        return size_of_word(kept, part);
     }
-    return count == part.count ? count
-                               : size_of(kept, left_of(part)) + size_of(kept, right_of(part));
+    return kept_of(kept, part) == 0 ? 1
+                                    : size_of(kept, left_of(part)) + size_of(kept, right_of(part));
 }
 
 unsigned pruned_size(const struct seal_set *kept, unsigned count)
