@@ -172,7 +172,7 @@ static void await_all(struct egress *egress, const struct job *job)
 static void answer_job(struct egress *egress, struct job *job)
 {
     if (job->outcome != REFUSED_NOT) {
-        egress_refuse_job(egress, job, job->outcome);
+        egress_tell_refused(egress, job, job->outcome);
         return;
     }
     if (job->type == MESSAGE_SUBMIT || job->type == MESSAGE_EXPAND) {

@@ -90,6 +90,10 @@ void egress_refuse(struct egress *egress, struct session *session,
                    const struct bus_message *message, uint64_t correlation, enum refusal refusal,
                    uint64_t retry_ms);
 void egress_refuse_job(struct egress *egress, const struct job *job, enum refusal refusal);
+
+/* Says that the forest refused the whole of it, which has counted that. */
+void egress_tell_refused(struct egress *egress, const struct job *job, enum refusal refusal);
+
 void egress_welcome(struct egress *egress, struct session *session, const struct envelope *envelope,
                     uint64_t correlation);
 void egress_accept(struct egress *egress, const struct job *job);

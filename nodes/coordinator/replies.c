@@ -36,11 +36,16 @@ void egress_refuse(struct egress *egress, struct session *session,
     }
 }
 
+void egress_tell_refused(struct egress *egress, const struct job *job, enum refusal refusal)
+{
+    encode_refused(&egress->frame, job->correlation, refusal, 0);
+    egress_send(egress, job->session, &job->envelope, buffer_bytes(&egress->frame));
+}
+
 void egress_refuse_job(struct egress *egress, const struct job *job, enum refusal refusal)
 {
     egress->counters.refused[refusal]++;
-    encode_refused(&egress->frame, job->correlation, refusal, 0);
-    egress_send(egress, job->session, &job->envelope, buffer_bytes(&egress->frame));
+    egress_tell_refused(egress, job, refusal);
 }
 
 static void put_coordinators(const struct egress *egress, struct wire_writer *writer)
