@@ -74,7 +74,6 @@ def run_tests(tests):
             print("FAILED", test.__name__, flush=True)
             raise
         print("ok %-50s %5.1f s" % (test.__name__, time.monotonic() - started), flush=True)
-    sys.exit(0)
 
 
 # ---- protobuf, hashes, seals
@@ -199,15 +198,15 @@ def root_id(signer, key=None, nonce=None):
 class Node:
     """An identity and its credential file."""
 
-    def __init__(self, mesh, name, roles):
+    def __init__(self, mesh, name, roles, submit="*", run="*"):
         self.name, self.roles = name, roles
         self.sign, self.link = nacl.signing.SigningKey.generate(), nacl.public.PrivateKey.generate()
         self.key = bytes(self.sign.verify_key)
         now = int(time.time() * 1000)
         self.certificate = mesh.certify({
             1: bytes(mesh.key.verify_key), 2: os.urandom(16), 3: name, 4: roles, 5: self.key,
-            6: bytes(self.link.public_key), 7: "*" if roles & (WORKER | CLIENT) else None,
-            8: "*" if roles & WORKER else None, 9: now - 60000, 10: now + 86400000})
+            6: bytes(self.link.public_key), 7: submit if roles & (WORKER | CLIENT) else None,
+            8: run if roles & WORKER else None, 9: now - 60000, 10: now + 86400000})
         self.path = os.path.join(mesh.directory, name + ".credential")
 
     def save(self, mesh):
@@ -347,6 +346,18 @@ class Mesh:
         check(len(ids) == count, len(ids), "of", count, "were acknowledged")
         return [ids[str(i)] for i in range(count)]
 
+    def admit(self, name, roles, **rights):
+        """A new identity, admitted while the mesh runs; returns its peer."""
+        node = self.nodes[name] = Node(self, name, roles, **rights)
+        node.save(self)
+        with self.peer("operator") as operator:
+            answer = operator.ask(ADMIT, {1: node.certificate})
+            check(answer.kind == DONE, "admitted", answer.refusal())
+        return Peer(self, node)
+
+    def refused(self, name):
+        return self.stats()["refusals"].get(name, 0)
+
     def peer(self, name="client", **options):
         return Peer(self, self.nodes[name], **options)
 
@@ -398,7 +409,7 @@ class Link:
     def __init__(self, mesh, node, port, kind=zmq.DEALER, setup=None):
         self.context = zmq.Context()
         self.socket = self.context.socket(kind)
-        self.socket.linger = 0
+        self.socket.linger, self.socket.sndtimeo = 0, 5000
         self.socket.rcvhwm = self.socket.sndhwm = 0
         if setup is None:
             self.socket.curve_serverkey = z85.encode(bytes(mesh.nodes["c1"].link.public_key))
