@@ -136,7 +136,7 @@ static void waits_of_one_message_are_bounded(void **state)
     expect_effects(f, "refuse p w1 awaited\nassign a w1\n");
     expect_state(f, "p", "waiting");
 
-    for (size_t i = 0; i < 2 * LIMIT_AWAITED; i++) {
+    for (size_t i = 0; i < (size_t)2 * LIMIT_AWAITED; i++) {
         waits[i] = (struct waits){.task = id_of(f, "a"), .attempt = 9};
     }
     wait_for_all(f, "w1", waits);
