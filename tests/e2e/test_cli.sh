@@ -123,11 +123,27 @@ expect 0 "$grove" keys show -o json
 json_is 'j["schema"], j["name"], "client" in j["roles"]' "('grove.certificate/1', 'dev', True)"
 cp "$GROVE_CREDENTIAL" "$scratch/open.credential"
 chmod 644 "$scratch/open.credential"
+unprivileged=()
+[ "$(id -u)" -ne 0 ] || unprivileged=(setpriv --bounding-set '-dac_override,-dac_read_search')
 expect 4 "$grove" run --credential "$scratch/open.credential" -t echo x
-complains "$scratch/open.credential"
+complains "$scratch/open.credential: others may read or write it"
+expect 4 "$grove" worker --credential "$scratch/open.credential" --exec 'x=cat'
+complains "$scratch/open.credential: others may read or write it"
+expect 4 "$grove" coordinator --data "$scratch/none" --listen 127.0.0.1:0 --bootstrap \
+    --credential "$scratch/open.credential"
+complains "$scratch/open.credential: others may read or write it"
+cp "$GROVE_CREDENTIAL" "$scratch/closed.credential"
+chmod 000 "$scratch/closed.credential"
+expect 4 "${unprivileged[@]}" "$grove" run --credential "$scratch/closed.credential" -t echo x
+complains "$scratch/closed.credential: cannot open: Permission denied"
+ln -s "$GROVE_CREDENTIAL" "$scratch/link.credential"
+expect 4 "$grove" run --credential "$scratch/link.credential" -t echo x
+complains "$scratch/link.credential"
 echo "nonsense" >"$scratch/broken.credential"
 chmod 600 "$scratch/broken.credential"
 expect 4 "$grove" stats --credential "$scratch/broken.credential"
 complains "$scratch/broken.credential"
 
+expect 0 "$grove" run -t echo "none the worse"
+says "none the worse"
 end "$dev" || fail "grove dev ended with $?"
