@@ -16,6 +16,7 @@ void proposals_init(struct proposals *proposals)
 void proposals_clear(struct proposals *proposals)
 {
     buffer_clear(&proposals->own);
+    buffer_clear(&proposals->own_sizes);
     buffer_clear(&proposals->entry);
     buffer_clear(&proposals->tokens);
     proposals_init(proposals);
@@ -29,7 +30,12 @@ void proposals_add(struct proposals *proposals, struct job *job)
 
 void proposals_add_own(struct proposals *proposals, const struct command *command)
 {
+    const size_t before = proposals->own.size;
+    size_t size;
+
     ledger_group_append(&proposals->own, command);
+    size = proposals->own.size - before;
+    buffer_append(&proposals->own_sizes, &size, sizeof(size));
     proposals->own_count++;
 }
 
@@ -45,19 +51,45 @@ static size_t token_count(const struct proposals *proposals)
     return proposals->tokens.size / sizeof(uint64_t);
 }
 
-static bool has_room(const struct proposals *proposals, const struct job *job)
+static bool has_room(const struct proposals *proposals, size_t command_count, size_t size)
 {
     const size_t count = token_count(proposals);
 
-    return count == 0 || (count + job->command_count <= LIMIT_GROUP_COMMANDS &&
-                          proposals->entry.size + job->commands.size <= LIMIT_GROUP_SIZE);
+    return count == 0 || (count + command_count <= LIMIT_GROUP_COMMANDS &&
+                          proposals->entry.size + size <= LIMIT_GROUP_SIZE);
+}
+
+static void drop_front(struct buffer *buffer, size_t size)
+{
+    memmove(buffer->data, buffer->data + size, buffer->size - size);
+    buffer->size -= size;
+}
+
+/* As many as fit: thousands of workers may fall silent in one tick. */
+static void add_own(struct proposals *proposals)
+{
+    const size_t *sizes = (const size_t *)(const void *)proposals->own_sizes.data;
+    size_t taken = 0;
+    size_t size = 0;
+
+    while (taken < proposals->own_count && has_room(proposals, 1, sizes[taken])) {
+        buffer_append(&proposals->entry, proposals->own.data + size, sizes[taken]);
+        add_tokens(proposals, 0, 1);
+        size += sizes[taken++];
+    }
+    if (taken > 0) {
+        drop_front(&proposals->own, size);
+        drop_front(&proposals->own_sizes, taken * sizeof(*sizes));
+        proposals->own_count -= taken;
+    }
 }
 
 static void add_jobs(struct proposals *proposals)
 {
     struct job *job;
 
-    while ((job = STAILQ_FIRST(&proposals->queued)) != NULL && has_room(proposals, job)) {
+    while ((job = STAILQ_FIRST(&proposals->queued)) != NULL &&
+           has_room(proposals, job->command_count, job->commands.size)) {
         STAILQ_REMOVE_HEAD(&proposals->queued, link);
         STAILQ_INSERT_TAIL(&proposals->in_flight, job, link);
         buffer_append(&proposals->entry, job->commands.data, job->commands.size);
@@ -74,10 +106,7 @@ bool proposals_next(struct proposals *proposals, uint64_t at_ms, struct proposal
     buffer_reset(&proposals->entry);
     buffer_reset(&proposals->tokens);
     ledger_group_begin(&proposals->entry, at_ms);
-    buffer_append(&proposals->entry, proposals->own.data, proposals->own.size);
-    add_tokens(proposals, 0, proposals->own_count);
-    buffer_reset(&proposals->own);
-    proposals->own_count = 0;
+    add_own(proposals);
     add_jobs(proposals);
 
     proposals->is_in_flight = true;

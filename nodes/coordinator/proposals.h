@@ -18,6 +18,7 @@ struct proposals {
     struct job_list queued;
     struct job_list in_flight;
     struct buffer own; /* commands of the coordinator, encoded; they go before those of jobs */
+    struct buffer own_sizes; /* size_t, of each */
     size_t own_count;
     bool is_in_flight;
     struct buffer entry;

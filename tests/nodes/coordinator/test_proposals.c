@@ -144,6 +144,32 @@ static void the_coordinators_own_go_first_and_without_a_token(void **state)
     proposals_clear(&proposals);
 }
 
+/* Else the ledger would pass the whole group over, as one that cannot be read. */
+static void the_coordinators_own_are_bounded_too(void **state)
+{
+    static const size_t expected[] = {LIMIT_GROUP_COMMANDS, LIMIT_GROUP_COMMANDS, 1};
+    const struct command own = {.kind = COMMAND_TRUST,
+                                .trust = {.certificate = bytes_of_text("own")}};
+    struct proposals proposals;
+    struct proposal proposal;
+
+    (void)state;
+    proposals_init(&proposals);
+    proposals_add(&proposals, job_of(9, 1, 10));
+    for (size_t i = 0; i < 2 * LIMIT_GROUP_COMMANDS; i++) {
+        proposals_add_own(&proposals, &own);
+    }
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        assert_true(proposals_next(&proposals, 5, &proposal));
+        assert_int_equal(proposal.count, expected[i]);
+        assert_int_equal(commands_in(proposal.entry, 5), expected[i]);
+        assert_int_equal(proposal.tokens[0], i < 2 ? 0 : 9);
+        assert_int_equal(land(&proposals), i < 2 ? 0 : 1);
+    }
+    assert_false(proposals_next(&proposals, 6, &proposal));
+    proposals_clear(&proposals);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +177,7 @@ int main(void)
         cmocka_unit_test(one_group_is_in_flight),
         cmocka_unit_test(a_group_is_bounded_but_holds_at_least_one),
         cmocka_unit_test(the_coordinators_own_go_first_and_without_a_token),
+        cmocka_unit_test(the_coordinators_own_are_bounded_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
