@@ -29,15 +29,13 @@ static void apply_command(struct machine *machine, struct command *command, uint
 
 /* What cannot be read is passed over, alike on every replica: stopping at it would stop them all at
  * every start. */
-static void apply(void *context, uint64_t index, const uint8_t *data, size_t size)
+static void apply_group(struct machine *machine, struct bytes entry)
 {
-    struct machine *machine = context;
     struct ledger_group group;
     struct command command;
     enum grove_status status;
 
-    machine->index = index;
-    if (ledger_group_open(bytes_of(data, size), &group) != GROVE_OK) {
+    if (ledger_group_open(entry, &group) != GROVE_OK) {
         machine->malformed++;
         return;
     }
@@ -48,6 +46,14 @@ static void apply(void *context, uint64_t index, const uint8_t *data, size_t siz
             machine->malformed++;
         }
     }
+}
+
+static void apply(void *context, uint64_t index, const uint8_t *data, size_t size)
+{
+    struct machine *machine = context;
+
+    machine->index = index;
+    apply_group(machine, bytes_of(data, size));
     machine->tokens = NULL;
     machine->token_count = 0;
 }
