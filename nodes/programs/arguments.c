@@ -168,8 +168,9 @@ bool arguments_parse(const struct subcommand *command, int argc, char **argv,
                      struct arguments *arguments)
 {
     memset(arguments, 0, sizeof(*arguments));
+    arguments->word = argv;
     for (int i = 0; i < argc; i++) {
-        const char *word = argv[i];
+        char *word = argv[i];
 
         if (strcmp(word, "--") == 0) {
             arguments->rest = &argv[i + 1];
@@ -179,11 +180,8 @@ bool arguments_parse(const struct subcommand *command, int argc, char **argv,
             if (!take_option(command, argc, argv, &i, arguments)) {
                 return false;
             }
-        } else if (arguments->word_count < ARGUMENT_LIMIT) {
-            arguments->word[arguments->word_count++] = word;
         } else {
-            complain("%s: more than %d arguments", command->name, ARGUMENT_LIMIT);
-            return false;
+            arguments->word[arguments->word_count++] = word; /* no further on than it was */
         }
     }
     const char *format = argument_value(arguments, "output");

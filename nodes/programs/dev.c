@@ -341,7 +341,8 @@ static const struct option options[] = {
 const struct subcommand dev_subcommand = {
     .name = "dev",
     .summary = "Run a whole mesh in one process",
-    .usage = "[--data DIR] [--slots N] [--listen HOST:PORT] [--exec NAME=CMD]... [-- COMMAND...]",
+    .usage = "[--data DIR] [--slots N] [--listen HOST:PORT] [--exec NAME=CMD]... "
+             "[--quiet] [-- COMMAND...]",
     .description =
         "Prints 'ready' with its endpoints and the path of a credential, which other commands of "
         "this user\n"

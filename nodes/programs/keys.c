@@ -81,6 +81,10 @@ static enum exit_code admit(const struct arguments *arguments)
         complain("keys admit: which credential files?");
         return EXIT_USAGE;
     }
+    if (arguments->word_count > ARGUMENT_LIMIT) {
+        complain("keys admit: at most %d files at a time", ARGUMENT_LIMIT - 1);
+        return EXIT_USAGE;
+    }
     if (!operator_credential(arguments, &ours, path, &code)) {
         return code;
     }

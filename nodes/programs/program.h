@@ -37,7 +37,7 @@ struct option {
         NULL, 0, NULL, NULL                                                                        \
     }
 
-#define ARGUMENT_LIMIT 256 /* options, and words, of one command line */
+#define ARGUMENT_LIMIT 256 /* options of one command line */
 
 /* The words of one command line, taken apart; everything borrows from argv. */
 struct arguments {
@@ -46,7 +46,7 @@ struct arguments {
         const char *value;
     } given[ARGUMENT_LIMIT];
     size_t given_count;
-    const char *word[ARGUMENT_LIMIT]; /* what is no option */
+    char **word; /* what is no option */
     size_t word_count;
     char **rest; /* after "--"; NULL when there was none */
 };
@@ -76,7 +76,7 @@ const char *nearest_word(const char *word, const char *const *words, size_t coun
 /* The whole help of one subcommand, on stdout. */
 void print_help(const struct subcommand *command);
 
-/* Takes `argv` apart. On a mistake says so on stderr, with the nearest option's name, and returns
+/* Takes `argv` apart, and gathers its words at its front. On a mistake says so on stderr, with the nearest option's name, and returns
  * false. */
 bool arguments_parse(const struct subcommand *command, int argc, char **argv,
                      struct arguments *arguments);

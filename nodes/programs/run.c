@@ -85,7 +85,7 @@ static enum exit_code submit_and_await(const struct arguments *arguments,
     }
     outcome.status = grove_submit(client, task, &outcome.id, &outcome.failure);
     if (outcome.status != GROVE_OK) {
-        code = task_options_refused(&outcome.failure, outcome.status);
+        code = task_options_refused("", &outcome.failure);
         goto done;
     }
     if (argument_given(arguments, "follow")) {

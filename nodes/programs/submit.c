@@ -64,7 +64,7 @@ static enum exit_code submit_one(const struct arguments *arguments, struct grove
             warn_if_unoffered(path, text);
             code = EXIT_DONE;
         } else {
-            code = task_options_refused(&failure, status);
+            code = task_options_refused("", &failure);
         }
         grove_failure_clear(&failure);
     }
@@ -126,6 +126,8 @@ static char *make_keys(struct lines *lines)
 static void print_answer(struct lines *lines, size_t i, const struct grove_id *id,
                          const struct grove_failure *failure)
 {
+    char where[32];
+
     if (failure->reason == NULL) {
         print_id(id, lines->json);
         lines->last = *id;
@@ -138,8 +140,8 @@ static void print_answer(struct lines *lines, size_t i, const struct grove_id *i
     } else {
         puts("-");
     }
-    fprintf(stderr, "grove: line %llu: ", (unsigned long long)lines->before + i + 1);
-    const enum exit_code code = task_options_refused(failure, failure->status);
+    snprintf(where, sizeof(where), "line %llu: ", (unsigned long long)lines->before + i + 1);
+    const enum exit_code code = task_options_refused(where, failure);
 
     lines->worst = code > lines->worst ? code : lines->worst;
 }

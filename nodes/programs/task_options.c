@@ -79,10 +79,10 @@ bool task_options_payload(const struct arguments *arguments, struct buffer *memo
     return true;
 }
 
-enum exit_code task_options_refused(const struct grove_failure *failure, enum grove_status status)
+enum exit_code task_options_refused(const char *where, const struct grove_failure *failure)
 {
-    fprintf(stderr, "grove: not accepted (%s): ", failure->reason);
+    fprintf(stderr, "grove: %snot accepted (%s): ", where, failure->reason);
     print_text(stderr, failure->text);
     fputc('\n', stderr);
-    return exit_of_status(status);
+    return exit_of_status(failure->status);
 }

@@ -30,7 +30,9 @@ bool task_options_parse(const struct arguments *arguments, struct grove_task *ta
 bool task_options_payload(const struct arguments *arguments, struct buffer *memory,
                           struct grove_bytes *payload, enum exit_code *code);
 
-/* Says on stderr that a refused task is over a limit or in conflict, and the exit code for it. */
-enum exit_code task_options_refused(const struct grove_failure *failure, enum grove_status status);
+/* Says on stderr why a task was refused; returns the exit code for it.
+ *
+ *   where   which task, as "line 3: ", or "" */
+enum exit_code task_options_refused(const char *where, const struct grove_failure *failure);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * grove wait ID...: how tasks ended. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "nodes/programs/connect.h"
 #include "nodes/programs/outcome.h"
@@ -41,32 +42,39 @@ static enum exit_code wait_all(const struct arguments *arguments, struct grove_c
     return worst;
 }
 
-static enum exit_code run(const struct arguments *arguments)
+static bool parse_ids(const struct arguments *arguments, struct grove_id *ids)
 {
-    struct grove_id ids[ARGUMENT_LIMIT];
-    struct grove_client *client;
-    char path[PATH_MAX];
-    uint64_t timeout_ms;
-    enum exit_code code;
-
+    if (arguments->word_count == 0) {
+        complain("wait: for which tasks? Give their ids");
+        return false;
+    }
     for (size_t i = 0; i < arguments->word_count; i++) {
         if (!grove_id_parse(arguments->word[i], &ids[i])) {
             complain("wait: '%s' is no id: 32 hexadecimal digits", arguments->word[i]);
-            return EXIT_USAGE;
+            return false;
         }
     }
-    if (arguments->word_count == 0) {
-        complain("wait: for which tasks? Give their ids");
-        return EXIT_USAGE;
+    return true;
+}
+
+static enum exit_code run(const struct arguments *arguments)
+{
+    struct grove_id *ids = calloc(arguments->word_count + 1, sizeof(*ids));
+    enum exit_code code = EXIT_USAGE;
+    struct grove_client *client;
+    char path[PATH_MAX];
+    uint64_t timeout_ms;
+
+    if (ids == NULL) {
+        abort();
     }
-    if (!argument_duration(arguments, "timeout", GROVE_FOREVER, &timeout_ms)) {
-        return EXIT_USAGE;
+    if (parse_ids(arguments, ids) &&
+        argument_duration(arguments, "timeout", GROVE_FOREVER, &timeout_ms) &&
+        connect_client(arguments, &client, path, &code)) {
+        code = wait_all(arguments, client, ids, timeout_ms);
+        grove_client_close(client);
     }
-    if (!connect_client(arguments, &client, path, &code)) {
-        return code;
-    }
-    code = wait_all(arguments, client, ids, timeout_ms);
-    grove_client_close(client);
+    free(ids);
     return code;
 }
 

@@ -93,6 +93,19 @@ timeout 60 "$grove" submit -t echo --many <"$scratch/lines" >"$scratch/ids"
 [ "$(sort -u "$scratch/ids" | wc -l)" -eq 5000 ] || fail "--many gave $(sort -u "$scratch/ids" | wc -l) ids"
 expect 0 "$grove" result "$(tail -n 1 "$scratch/ids")"
 says 5000
+# shellcheck disable=SC2046  # one word an id
+expect 0 "$grove" wait $(head -n 1000 "$scratch/ids")
+[ "$(grep -c ' succeeded$' <<<"$out")" -eq 1000 ] || fail "wait does not take a thousand ids"
+printf 'one\n\nthree\n' >"$scratch/lines"
+timeout 60 "$grove" submit -t echo --many --key lines <"$scratch/lines" >"$scratch/ids"
+[ "$(wc -l <"$scratch/ids")" -eq 3 ] || fail "a blank line of --many is no task"
+printf 'one\n\nother\n' >"$scratch/lines"
+code=0
+timeout 60 "$grove" submit -t echo --many --key lines <"$scratch/lines" >"$scratch/out" 2>"$scratch/err" || code=$?
+[ "$code" -eq 8 ] || fail "a line in conflict: exit $code, not 8"
+cmp -s "$scratch/out" <(head -n 2 "$scratch/ids" && echo -) || fail "a refused line moves the others"
+err=$(cat "$scratch/err")
+complains "grove: line 3: not accepted (conflict)"
 
 expect 0 "$grove" submit -t nobody-has-this x
 complains "no worker offers nobody-has-this"
@@ -106,7 +119,7 @@ json_is 'j["schema"], j["root_id"], j["state"], len(j["tasks"])' "('grove.tree/1
 expect 0 "$grove" stats
 expect 0 "$grove" stats -o json
 json_is 'j["schema"], j["workers"], j["refusals"]["conflict"], j["ledger"]["index"] > 0' \
-    "('grove.stats/1', 1, 1, True)"
+    "('grove.stats/1', 1, 2, True)"
 json_is 'j["functions"]["echo"]["ended_succeeded"] > 5000' True
 for request in workers health help; do
     expect 0 "$grove" stats "$request"
