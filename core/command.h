@@ -19,6 +19,9 @@ enum command_kind { /* the field numbers of grove.ledger.v1.Command */
                     COMMAND_EXPIRE = 8,
                     COMMAND_TRUST = 9,
                     COMMAND_FORGET = 10,
+                    COMMAND_CANCEL = 11,
+                    COMMAND_SWEEP = 12,
+                    COMMAND_LIMIT = 13,
 };
 
 /* A whole sealed batch with what the pool computed from it; count = sealed.item_count =
@@ -44,11 +47,14 @@ struct command {
             struct batch batch;
         } submit;
         struct {
-            uint64_t session;
+            uint64_t session;    /* 0: from outside */
+            struct key identity; /* from outside: who signed the root of the join */
             bool has_batch;
             struct batch batch;
             struct wire_list waits;    /* struct waits */
             struct wire_list progress; /* struct progress_item */
+            struct wire_list appends;  /* struct append */
+            const struct id *joins;    /* appends.count: the ids of their joins */
         } expand;
         struct {
             uint64_t session;
@@ -77,6 +83,19 @@ struct command {
         struct {
             struct bytes certificate; /* signed form */
         } trust;
+        struct {
+            struct key identity; /* who asks; zero: the coordinator itself */
+            uint64_t session;    /* of the worker that asks; 0: none */
+            struct id task;
+            struct id by; /* zero, or an ancestor whose attempt asks */
+            uint32_t attempt;
+            enum outcome_code code; /* CODE_CANCELLED or CODE_ABANDONED */
+        } cancel;
+        struct {
+            struct key identity;
+            struct bytes encoded; /* grove.v1.Limit as received */
+            struct limit limit;
+        } limit;
     };
 };
 

@@ -37,10 +37,13 @@ void effects_clear(struct effects *effects)
 static const char *kind_name(enum effect_kind kind)
 {
     static const char *const names[] = {
-        [EFFECT_ANSWER] = "answer",   [EFFECT_DONE] = "done",     [EFFECT_ENLISTED] = "enlisted",
-        [EFFECT_RETIRED] = "retired", [EFFECT_ASSIGN] = "assign", [EFFECT_RESUME] = "resume",
-        [EFFECT_STOP] = "stop",       [EFFECT_REFUSE] = "refuse", [EFFECT_SETTLED] = "settled",
-        [EFFECT_TRUSTED] = "trusted",
+        [EFFECT_ANSWER] = "answer",     [EFFECT_DONE] = "done",
+        [EFFECT_ENLISTED] = "enlisted", [EFFECT_RETIRED] = "retired",
+        [EFFECT_ASSIGN] = "assign",     [EFFECT_RESUME] = "resume",
+        [EFFECT_STOP] = "stop",         [EFFECT_REFUSE] = "refuse",
+        [EFFECT_SETTLED] = "settled",   [EFFECT_TRUSTED] = "trusted",
+        [EFFECT_APPENDED] = "appended", [EFFECT_JOIN] = "join",
+        [EFFECT_SWEPT] = "swept",       [EFFECT_RECALL] = "recall",
     };
 
     return names[kind];
@@ -70,9 +73,15 @@ static int print_rest(const struct effect *effect, const char *task, char *line,
     case EFFECT_REFUSE:
         return snprintf(line, size, " %s attempt %" PRIu32 " session %" PRIu64 " %s", task,
                         effect->attempt, effect->session, refusal);
+    case EFFECT_APPENDED:
+        return snprintf(line, size, " %" PRIu64 "/%" PRIu32 " %s", effect->token, effect->position,
+                        refusal);
     case EFFECT_SETTLED:
+    case EFFECT_JOIN:
+    case EFFECT_SWEPT:
         return snprintf(line, size, " %s", task);
     case EFFECT_TRUSTED:
+    case EFFECT_RECALL:
         break;
     }
     line[0] = '\0';

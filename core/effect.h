@@ -3,11 +3,11 @@
  * them; the leader alone performs them, and they may be lost with it: forest_outstanding derives
  * what is still owed.
  *
- * Answer and Done are for whoever proposed the command, so only a command with a token has them. A
- * Submit, Expand, Report, Return, Checkpoint, Retire, Expire, Trust or Forget ends in one Done; an
- * Enlist in Enlisted, or in a Done that refuses it. When the Done of a session's command is refused
- * (REFUSED_NO_WORKER_SESSION), none of its items was looked at. What a command made assignable is
- * assigned after its Done. */
+ * Answer, Appended and Done are for whoever proposed the command, so only a command with a token
+ * has them. Every command ends in one Done, but an Enlist in Enlisted, or in a Done that refuses
+ * it. After the Done of a Cancel, Swept says when its counts are final; it may come before. When
+ * the Done of a session's command is refused (REFUSED_NO_WORKER_SESSION), none of its items was
+ * looked at. What a command made assignable is assigned after its Done. */
 #ifndef GROVE_CORE_EFFECT_H
 #define GROVE_CORE_EFFECT_H
 
@@ -29,6 +29,11 @@ enum effect_kind {
                      */
     EFFECT_SETTLED, /* task: has its outcome now */
     EFFECT_TRUSTED, /* certificates changed: publish the roster anew */
+    EFFECT_APPENDED, /* token, position: of an Append in its Expand; refusal says how it went */
+    EFFECT_JOIN,     /* task: id of a join that has news; once a command */
+    EFFECT_SWEPT,    /* task: a cancelled one; nothing below it is open any more */
+    EFFECT_RECALL,   /* a limit was narrowed: hand back what has not started of functions that have
+                        one */
 };
 
 struct effect {

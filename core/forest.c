@@ -257,6 +257,11 @@ static void dispatch(struct forest *forest, const struct command *command)
     case COMMAND_FORGET:
         apply_forget(forest);
         break;
+    case COMMAND_CANCEL:
+    case COMMAND_SWEEP:
+    case COMMAND_LIMIT:
+        emit_done(forest, REFUSED_UNEXPECTED);
+        break;
     }
 }
 

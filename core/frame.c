@@ -3,6 +3,7 @@
 #include "core/frame.h"
 
 #include "core/field.h"
+#include "core/shape.h"
 #include "schema/grove.pb.h"
 
 #define TYPE(type) (UINT64_C(1) << MESSAGE_##type)
@@ -12,7 +13,8 @@ static const uint64_t types =
     TYPE(HELLO) | TYPE(WELCOME) | TYPE(REFUSED) | TYPE(HEARTBEAT) | TYPE(GOODBYE) | TYPE(SUBMIT) |
     TYPE(ACCEPTED) | TYPE(WAIT) | TYPE(NOTIFY) | TYPE(ENLIST) | TYPE(ASSIGN) | TYPE(EXPAND) |
     TYPE(RESUME) | TYPE(REPORT) | TYPE(RETURN) | TYPE(CHECKPOINT) | TYPE(STOP) | TYPE(PROGRESS) |
-    TYPE(ADMIT) | TYPE(SNAPSHOT) | TYPE(DONE);
+    TYPE(ADMIT) | TYPE(SNAPSHOT) | TYPE(DONE) | TYPE(CANCEL) | TYPE(CANCELLED) | TYPE(PAGE) |
+    TYPE(PAGED) | TYPE(RECALL) | TYPE(LIMIT);
 
 static bool is_body(const struct field *field)
 {
@@ -102,6 +104,16 @@ void wire_put_uint(struct wire_writer *writer, uint32_t field, uint64_t value)
     if (value != 0) {
         field_put_uint(writer->out, field, value);
     }
+}
+
+void wire_frame_encode(struct buffer *out, uint64_t correlation, enum message_type type,
+                       const struct shape *shape, const void *from)
+{
+    struct wire_writer writer;
+
+    wire_open(&writer, out, type, correlation);
+    shape_encode(shape, from, out);
+    wire_close(&writer);
 }
 
 void wire_empty_encode(struct buffer *out, uint64_t correlation, enum message_type type)

@@ -21,6 +21,10 @@ enum message_type {
     MESSAGE_ACCEPTED = 21,
     MESSAGE_WAIT = 22,
     MESSAGE_NOTIFY = 23,
+    MESSAGE_CANCEL = 24,
+    MESSAGE_CANCELLED = 25,
+    MESSAGE_PAGE = 26,
+    MESSAGE_PAGED = 27,
     MESSAGE_ENLIST = 30,
     MESSAGE_ASSIGN = 31,
     MESSAGE_EXPAND = 32,
@@ -30,9 +34,11 @@ enum message_type {
     MESSAGE_CHECKPOINT = 36,
     MESSAGE_STOP = 37,
     MESSAGE_PROGRESS = 38,
+    MESSAGE_RECALL = 39,
     MESSAGE_ADMIT = 40,
     MESSAGE_SNAPSHOT = 41,
     MESSAGE_DONE = 42,
+    MESSAGE_LIMIT = 43,
 };
 
 /* A repeated field of a message that has been walked: wire_next gives one element at a time. */
@@ -73,6 +79,11 @@ void wire_put_bytes(struct wire_writer *writer, uint32_t field, struct bytes byt
 
 /* Puts a number or a bool; leaves it out when it is 0. */
 void wire_put_uint(struct wire_writer *writer, uint32_t field, uint64_t value);
+
+/* A whole frame of one message. */
+struct shape;
+void wire_frame_encode(struct buffer *out, uint64_t correlation, enum message_type type,
+                       const struct shape *shape, const void *from);
 
 /* A whole frame without fields: Goodbye, Snapshot. */
 void wire_empty_encode(struct buffer *out, uint64_t correlation, enum message_type type);

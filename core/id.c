@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "core/join_message.h"
 #include "core/purpose.h"
 #include "core/wire.h"
 
@@ -115,6 +116,57 @@ struct id id_of_task(const struct task_item *item, const struct key *signer,
         item->lineage.present ? child_digest(item, payload) : root_digest(item, signer);
 
     return id_of_digest(&digest);
+}
+
+struct digest id_of_inputs(const struct bytes *functions, const struct digest *payloads,
+                           size_t count)
+{
+    crypto_generichash_state hash;
+
+    hash_begin(&hash, PURPOSE_INPUTS);
+    for (size_t i = 0; i < count; i++) {
+        hash_text(&hash, functions[i]);
+        hash_bytes(&hash, bytes_of(&payloads[i], sizeof(payloads[i])));
+    }
+    return hash_end(&hash);
+}
+
+/* The same in every generation, and however often the handler took another path. */
+static struct digest terms_digest(const struct join_terms *terms)
+{
+    crypto_generichash_state hash;
+
+    hash_begin(&hash, PURPOSE_TERMS);
+    hash_number(&hash, terms->key.size > 0 ? BY_KEY : BY_CONTENT, 1);
+    if (terms->key.size > 0) {
+        hash_text(&hash, terms->key);
+        return hash_end(&hash);
+    }
+    hash_number(&hash, terms->kind, 4);
+    hash_text(&hash, terms->function);
+    hash_number(&hash, terms->limit, 4);
+    hash_number(&hash, terms->stop, 4);
+    hash_number(&hash, terms->first_settled, 1);
+    hash_bytes(&hash, bytes_of(&terms->first, sizeof(terms->first)));
+    hash_number(&hash, terms->occurrence, 4);
+    return hash_end(&hash);
+}
+
+struct id id_of_join(const struct id *parent, uint32_t generation, const struct join_terms *terms,
+                     uint32_t *tag)
+{
+    const struct digest digest = terms_digest(terms);
+    crypto_generichash_state hash;
+
+    *tag = (uint32_t)digest.byte[0] | (uint32_t)digest.byte[1] << 8 |
+           (uint32_t)digest.byte[2] << 16 | (uint32_t)digest.byte[3] << 24;
+    hash_begin(&hash, PURPOSE_JOIN);
+    hash_bytes(&hash, bytes_of(parent, sizeof(*parent)));
+    hash_number(&hash, generation, 4);
+    hash_bytes(&hash, bytes_of(&digest, sizeof(digest)));
+    hash_number(&hash, terms->revision, 4);
+    const struct digest whole = hash_end(&hash);
+    return id_of_digest(&whole);
 }
 
 void id_format(const struct id *id, char text[ID_TEXT_SIZE])

@@ -20,6 +20,20 @@ struct digest digest_of(struct bytes bytes);
 struct id id_of_task(const struct task_item *item, const struct key *signer,
                      const struct digest *payload);
 
+struct join_terms; /* core/join_message.h */
+
+/* The id of a join of a task, which stays the same when the task's attempt runs again.
+ *
+ *   tag       out: the occurrence that its inputs carry, in every generation the same
+ *   source    DESIGN section 4, fine print 3 */
+struct id id_of_join(const struct id *parent, uint32_t generation, const struct join_terms *terms,
+                     uint32_t *tag);
+
+/* What makes joins of other inputs other joins: H over the functions and the digests of the
+ * payloads of the first inputs, 256 of them or all. */
+struct digest id_of_inputs(const struct bytes *functions, const struct digest *payloads,
+                           size_t count);
+
 void id_format(const struct id *id, char text[ID_TEXT_SIZE]);
 
 /* False when `text` is not 32 hexadecimal digits; `id` is then untouched. */

@@ -37,6 +37,8 @@ static const struct shape_field task_fields[] = {
     [TASK(at_most_once)] = {SHAPE_BOOL, SHAPE_AT(task_item, at_most_once)},
     [TASK(fresh)] = {SHAPE_BOOL, SHAPE_AT(task_item, fresh)},
     [TASK(expires_ms)] = {SHAPE_UINT64, SHAPE_AT(task_item, expires_ms)},
+    [TASK(max_tasks)] = {SHAPE_UINT32, SHAPE_AT(task_item, max_tasks)},
+    [TASK(max_bytes)] = {SHAPE_UINT64, SHAPE_AT(task_item, max_bytes)},
     [TASK(parent)] = {SHAPE_FIXED, SHAPE_AT(task_item, lineage.parent),
                       .present = offsetof(struct task_item, lineage.present), .limit = 16},
     [TASK(root)] = {SHAPE_FIXED, SHAPE_AT(task_item, lineage.root),
@@ -131,7 +133,7 @@ static const struct shape_field verdict_fields[] = {
     [VERDICT(function)] = {SHAPE_TEXT, SHAPE_AT(verdict_item, function),
                            .limit = LIMIT_FUNCTION_LENGTH},
     [VERDICT(payload_digest)] = {SHAPE_FIXED, SHAPE_AT(verdict_item, payload_digest), .limit = 32},
-    [VERDICT(code)] = {SHAPE_UINT32, SHAPE_AT(verdict_item, code), .limit = CODE_ABANDONED},
+    [VERDICT(code)] = {SHAPE_UINT32, SHAPE_AT(verdict_item, code), .limit = CODE_JOIN_FAILED},
     [VERDICT(text)] = {SHAPE_TEXT, SHAPE_AT(verdict_item, text), .limit = LIMIT_TEXT_LENGTH},
     [VERDICT(at_ms)] = {SHAPE_UINT64, SHAPE_AT(verdict_item, at_ms)},
 };

@@ -18,7 +18,13 @@ enum outcome_code {
     CODE_REFUSED = 19,
     CODE_LOST = 20,
     CODE_ABANDONED = 21,
+    CODE_JOINED = 22,      /* a grove.join root did what it was asked to */
+    CODE_JOIN_FAILED = 23, /* ... or not */
 };
+
+enum join_kind { JOIN_NONE = 0, JOIN_GATHER = 1, JOIN_RACE = 2, JOIN_MAP = 3 };
+
+#define JOIN_REVISION 256u /* what a revision is multiplied by in `join_kind` */
 
 struct lineage {
     bool present; /* false: a root */
@@ -27,7 +33,7 @@ struct lineage {
     uint32_t attempt;
     uint32_t generation;
     uint32_t occurrence;
-    uint32_t join_kind;
+    uint32_t join_kind; /* enum join_kind, and JOIN_REVISION times the revision */
     uint32_t join_position;
 };
 
@@ -46,6 +52,8 @@ struct task_item {
     bool at_most_once;
     bool fresh;
     uint64_t expires_ms;
+    uint32_t max_tasks; /* budget of what it starts; 0: none of its own */
+    uint64_t max_bytes;
     struct lineage lineage;
 };
 

@@ -47,34 +47,51 @@ struct parts {
     struct bytes batch;
     struct wire_list first;  /* waits, or what is returned */
     struct wire_list second; /* progress */
+    struct wire_list third;  /* appends */
+    struct bytes joins;      /* 16 bytes each */
     struct bytes encoded;    /* a message of grove.proto as it was received */
     struct key identity;
-    struct id boot;
+    struct id boot; /* or the task to cancel */
+    struct id by;
+    uint32_t attempt;
 };
 
 #define SESSION(message) [TAG(message, session)] = {SHAPE_UINT64, SHAPE_AT(parts, session)}
+#define IDENTITY(message)                                                                          \
+    [TAG(message, identity)] = {SHAPE_FIXED, SHAPE_AT(parts, identity), .limit = 32}
 #define SLICE(message, name, member)                                                               \
     [TAG(message, name)] = {SHAPE_BYTES, SHAPE_AT(parts, member), .limit = LIMIT_FRAME_SIZE}
 #define LIST(message, name, member)                                                                \
     [TAG(message, name)] = {SHAPE_LIST, SHAPE_AT(parts, member), .limit = LIMIT_FRAME_SIZE}
 
 static const struct shape_field submit_fields[] = {SLICE(Submit, batch, batch)};
-static const struct shape_field expand_fields[] = {SESSION(Expand), SLICE(Expand, batch, batch),
+static const struct shape_field expand_fields[] = {SESSION(Expand),
+                                                   SLICE(Expand, batch, batch),
                                                    LIST(Expand, waits, first),
-                                                   LIST(Expand, progress, second)};
+                                                   LIST(Expand, progress, second),
+                                                   LIST(Expand, appends, third),
+                                                   SLICE(Expand, joins, joins),
+                                                   IDENTITY(Expand)};
 static const struct shape_field report_fields[] = {SESSION(Report), SLICE(Report, batch, batch),
                                                    LIST(Report, progress, second)};
 static const struct shape_field return_fields[] = {SESSION(Return), LIST(Return, returned, first)};
 static const struct shape_field checkpoint_fields[] = {SESSION(Checkpoint),
                                                        SLICE(Checkpoint, checkpoint, encoded)};
 static const struct shape_field enlist_fields[] = {
-    [TAG(Enlist, identity)] = {SHAPE_FIXED, SHAPE_AT(parts, identity), .limit = 32},
-    [TAG(Enlist, boot)] = {SHAPE_FIXED, SHAPE_AT(parts, boot), .limit = 16},
+    IDENTITY(Enlist), [TAG(Enlist, boot)] = {SHAPE_FIXED, SHAPE_AT(parts, boot), .limit = 16},
     SLICE(Enlist, enlist, encoded)};
 static const struct shape_field retire_fields[] = {
     SESSION(Retire),
     [TAG(Retire, reason)] = {SHAPE_UINT32, SHAPE_AT(parts, reason), .limit = RETIRE_REPLACED}};
 static const struct shape_field trust_fields[] = {SLICE(Trust, certificate, encoded)};
+static const struct shape_field cancel_fields[] = {
+    IDENTITY(Cancel),
+    SESSION(Cancel),
+    [TAG(Cancel, task)] = {SHAPE_FIXED, SHAPE_AT(parts, boot), .limit = 16},
+    [TAG(Cancel, by)] = {SHAPE_FIXED, SHAPE_AT(parts, by), .limit = 16},
+    [TAG(Cancel, attempt)] = {SHAPE_UINT32, SHAPE_AT(parts, attempt)},
+    [TAG(Cancel, code)] = {SHAPE_UINT32, SHAPE_AT(parts, reason), .limit = CODE_ABANDONED}};
+static const struct shape_field limit_fields[] = {IDENTITY(Limit), SLICE(Limit, limit, encoded)};
 static const struct shape_field no_fields[] = {{.kind = SHAPE_NONE}};
 
 static const struct shape command_shapes[] = {
@@ -90,6 +107,9 @@ static const struct shape command_shapes[] = {
     [COMMAND_EXPIRE] = {SHAPE_OF(parts, no_fields)},
     [COMMAND_TRUST] = {SHAPE_OF(parts, trust_fields)},
     [COMMAND_FORGET] = {SHAPE_OF(parts, no_fields)},
+    [COMMAND_CANCEL] = {SHAPE_OF(parts, cancel_fields), .required = SHAPE_BIT(TAG(Cancel, task))},
+    [COMMAND_SWEEP] = {SHAPE_OF(parts, no_fields)},
+    [COMMAND_LIMIT] = {SHAPE_OF(parts, limit_fields)},
 };
 
 #define COMMAND_KINDS (sizeof(command_shapes) / sizeof(command_shapes[0]))
@@ -128,7 +148,10 @@ static struct parts parts_of(const struct command *command)
 {
     switch (command->kind) {
     case COMMAND_EXPAND:
-        return (struct parts){.session = command->expand.session};
+        return (struct parts){.session = command->expand.session,
+                              .identity = command->expand.identity,
+                              .joins = bytes_of(command->expand.joins,
+                                                command->expand.appends.count * sizeof(struct id))};
     case COMMAND_REPORT:
         return (struct parts){.session = command->report.session};
     case COMMAND_RETURN:
@@ -145,9 +168,20 @@ static struct parts parts_of(const struct command *command)
                               .reason = (uint32_t)command->retire.reason};
     case COMMAND_TRUST:
         return (struct parts){.encoded = command->trust.certificate};
+    case COMMAND_CANCEL:
+        return (struct parts){.identity = command->cancel.identity,
+                              .session = command->cancel.session,
+                              .boot = command->cancel.task,
+                              .by = command->cancel.by,
+                              .attempt = command->cancel.attempt,
+                              .reason = (uint32_t)command->cancel.code};
+    case COMMAND_LIMIT:
+        return (struct parts){.identity = command->limit.identity,
+                              .encoded = command->limit.encoded};
     case COMMAND_SUBMIT:
     case COMMAND_EXPIRE:
     case COMMAND_FORGET:
+    case COMMAND_SWEEP:
         break;
     }
     return (struct parts){0};
@@ -163,6 +197,7 @@ static void put_batch_and_lists(struct buffer *out, const struct command *comman
         }
         put_list(out, TAG(Expand, waits), command->expand.waits);
         put_list(out, TAG(Expand, progress), command->expand.progress);
+        put_list(out, TAG(Expand, appends), command->expand.appends);
     } else if (command->kind == COMMAND_REPORT) {
         put_batch(out, TAG(Report, batch), &command->report.batch);
         put_list(out, TAG(Report, progress), command->report.progress);
@@ -201,7 +236,9 @@ size_t ledger_command_size(const struct command *command)
         return frame + batch_size(&command->submit.batch);
     case COMMAND_EXPAND:
         return frame + (command->expand.has_batch ? batch_size(&command->expand.batch) : 0) +
-               command->expand.waits.rest.size + command->expand.progress.rest.size;
+               command->expand.waits.rest.size + command->expand.progress.rest.size +
+               command->expand.appends.rest.size +
+               command->expand.appends.count * sizeof(struct id);
     case COMMAND_REPORT:
         return frame + batch_size(&command->report.batch) + command->report.progress.rest.size;
     case COMMAND_RETURN:
@@ -212,9 +249,13 @@ size_t ledger_command_size(const struct command *command)
         return frame + command->enlist.encoded.size;
     case COMMAND_TRUST:
         return frame + command->trust.certificate.size;
+    case COMMAND_LIMIT:
+        return frame + command->limit.encoded.size;
     case COMMAND_RETIRE:
     case COMMAND_EXPIRE:
     case COMMAND_FORGET:
+    case COMMAND_CANCEL:
+    case COMMAND_SWEEP:
         break;
     }
     return frame;
@@ -261,9 +302,28 @@ static enum grove_status open_expand(const struct parts *parts, struct command *
     command->expand.session = parts->session;
     command->expand.waits = parts->first;
     command->expand.progress = parts->second;
+    command->expand.appends = parts->third;
+    command->expand.identity = parts->identity;
+    command->expand.joins = (const void *)parts->joins.data;
+    if (parts->joins.size != parts->third.count * sizeof(struct id)) {
+        return GROVE_MALFORMED;
+    }
     command->expand.has_batch = parts->batch.size > 0;
     return command->expand.has_batch ? open_batch(parts->batch, SEAL_TASK, &command->expand.batch)
                                      : GROVE_OK;
+}
+
+static enum grove_status open_cancel(const struct parts *parts, struct command *command)
+{
+    const enum outcome_code code = (enum outcome_code)parts->reason;
+
+    command->cancel.identity = parts->identity;
+    command->cancel.session = parts->session;
+    command->cancel.task = parts->boot;
+    command->cancel.by = parts->by;
+    command->cancel.attempt = parts->attempt;
+    command->cancel.code = code;
+    return code == CODE_CANCELLED || code == CODE_ABANDONED ? GROVE_OK : GROVE_MALFORMED;
 }
 
 static enum grove_status open_parts(const struct parts *parts, struct command *command)
@@ -297,8 +357,15 @@ static enum grove_status open_parts(const struct parts *parts, struct command *c
     case COMMAND_TRUST:
         command->trust.certificate = parts->encoded;
         return GROVE_OK;
+    case COMMAND_CANCEL:
+        return open_cancel(parts, command);
+    case COMMAND_LIMIT:
+        command->limit.identity = parts->identity;
+        command->limit.encoded = parts->encoded;
+        return wire_limit_decode(parts->encoded, &command->limit.limit);
     case COMMAND_EXPIRE:
     case COMMAND_FORGET:
+    case COMMAND_SWEEP:
         return GROVE_OK;
     }
     return GROVE_MALFORMED;

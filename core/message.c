@@ -2,6 +2,7 @@
  * What the messages say: a shape each, and what is told by it. */
 #include "core/message.h"
 
+#include "core/field.h"
 #include "core/shape.h"
 #include "schema/grove.pb.h"
 
@@ -85,6 +86,8 @@ static const struct shape_field waits_fields[] = {
     [TAG(Waits, awaited)] = {SHAPE_BYTES, SHAPE_AT(waits, awaited), .unit = sizeof(struct id),
                              .limit = LIMIT_AWAITED * sizeof(struct id)},
     [TAG(Waits, positions)] = {SHAPE_BYTES, SHAPE_AT(waits, positions), .limit = LIMIT_BATCH_ITEMS},
+    [TAG(Waits, joins)] = {SHAPE_MESSAGES, SHAPE_AT(waits, joins), .most = LIMIT_OPEN_JOINS,
+                           .element = &awaited_join_shape},
 };
 
 static const struct shape waits_shape = {SHAPE_OF(waits, waits_fields),
@@ -97,7 +100,8 @@ enum grove_status wire_waits_decode(struct bytes element, struct waits *waits)
 
 bool waits_pay(const struct waits *waits, size_t *left)
 {
-    const size_t cost = 1 + waits->awaited.size / sizeof(struct id) + waits->positions.size;
+    const size_t cost =
+        1 + waits->awaited.size / sizeof(struct id) + waits->positions.size + waits->joins.count;
     const bool is_paid = cost <= *left;
 
     *left -= is_paid ? cost : 1;
@@ -107,6 +111,19 @@ bool waits_pay(const struct waits *waits, size_t *left)
 void wire_put_waits(struct wire_writer *writer, uint32_t field, const struct waits *waits)
 {
     shape_put(&waits_shape, waits, field, writer->out);
+}
+
+size_t wire_open_waits(struct wire_writer *writer, const struct waits *waits)
+{
+    const size_t opened = field_open(writer->out, TAG(Expand, waits));
+
+    shape_encode(&waits_shape, waits, writer->out);
+    return opened;
+}
+
+void wire_close_waits(struct wire_writer *writer, size_t opened)
+{
+    field_close(writer->out, opened);
 }
 
 static const struct shape_field progress_item_fields[] = {
@@ -266,6 +283,8 @@ static const struct shape_field accepted_fields[] = {
     [TAG(Accepted, stamp_ms)] = {SHAPE_UINT64, SHAPE_AT(accepted, stamp_ms)},
     [TAG(Accepted, settled)] = {SHAPE_BYTES, SHAPE_AT(accepted, settled),
                                 .limit = LIMIT_BATCH_ITEMS},
+    [TAG(Accepted, appends)] = {SHAPE_BYTES, SHAPE_AT(accepted, appends),
+                                .limit = LIMIT_BATCH_ITEMS},
 };
 
 static const struct shape accepted_shape = {SHAPE_OF(accepted, accepted_fields)};
@@ -352,6 +371,8 @@ static const struct shape_field expand_fields[] = {
     [TAG(Expand, waits)] = {SHAPE_MESSAGES, SHAPE_AT(expand, waits), .element = &waits_shape},
     [TAG(Expand, progress)] = {SHAPE_MESSAGES, SHAPE_AT(expand, progress),
                                .element = &progress_item_shape},
+    [TAG(Expand, appends)] = {SHAPE_MESSAGES, SHAPE_AT(expand, appends), .most = LIMIT_BATCH_ITEMS,
+                              .element = &append_shape},
 };
 
 static const struct shape expand_shape = {SHAPE_OF(expand, expand_fields)};
@@ -461,22 +482,12 @@ enum grove_status wire_done_decode(struct bytes body, uint64_t *index)
 
 /* ---- frames of a fixed shape */
 
-static void put_frame(struct buffer *out, uint64_t correlation, enum message_type type,
-                      const struct shape *shape, const void *from)
-{
-    struct wire_writer writer;
-
-    wire_open(&writer, out, type, correlation);
-    shape_encode(shape, from, out);
-    wire_close(&writer);
-}
-
 void wire_hello_encode(struct buffer *out, uint64_t correlation, const struct hello *hello)
 {
-    put_frame(out, correlation, MESSAGE_HELLO, &hello_shape, hello);
+    wire_frame_encode(out, correlation, MESSAGE_HELLO, &hello_shape, hello);
 }
 
 void wire_refused_encode(struct buffer *out, uint64_t correlation, const struct refused *refused)
 {
-    put_frame(out, correlation, MESSAGE_REFUSED, &refused_shape, refused);
+    wire_frame_encode(out, correlation, MESSAGE_REFUSED, &refused_shape, refused);
 }

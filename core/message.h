@@ -4,6 +4,7 @@
 #define GROVE_CORE_MESSAGE_H
 
 #include "core/frame.h"
+#include "core/join_message.h"
 
 struct hello {
     struct key mesh;
@@ -58,6 +59,7 @@ struct accepted {
     struct bytes settled; /* one byte a position */
     struct wire_list refused;
     uint64_t stamp_ms;
+    struct bytes appends; /* one byte an Append: enum refusal */
 };
 
 struct notify {
@@ -99,6 +101,7 @@ struct waits {
     uint32_t attempt;
     struct bytes awaited;   /* 16 bytes each */
     struct bytes positions; /* one byte each, of the batch beside */
+    struct wire_list joins; /* struct awaited_join */
 };
 
 struct progress_item {
@@ -112,6 +115,7 @@ struct expand {
     struct bytes batch; /* Sealed, or empty */
     struct wire_list waits;
     struct wire_list progress;
+    struct wire_list appends; /* struct append */
 };
 
 struct report {
@@ -188,6 +192,10 @@ void wire_put_assignment(struct wire_writer *writer, uint32_t field,
                          const struct assignment *assignment);
 void wire_put_waits(struct wire_writer *writer, uint32_t field, const struct waits *waits);
 
+/* Waits whose joins are put beside, by wire_put_awaited_join between these two. */
+size_t wire_open_waits(struct wire_writer *writer, const struct waits *waits);
+void wire_close_waits(struct wire_writer *writer, size_t opened);
+
 /* What all waits of one Expand may cost: one, and one for each that is awaited. */
 #define WAITS_COST (LIMIT_AWAITED + 1)
 
@@ -210,6 +218,7 @@ enum wire_field {
     ACCEPTED_REFUSED = 2,
     ACCEPTED_STAMP = 3,
     ACCEPTED_SETTLED = 4,
+    ACCEPTED_APPENDS = 5,
     WAIT_IDS = 1,
     NOTIFY_OUTCOMES = 1,
     NOTIFY_CERTIFICATES = 2,
@@ -235,6 +244,7 @@ enum wire_field {
     EXPAND_BATCH = 1,
     EXPAND_WAITS = 2,
     EXPAND_PROGRESS = 3,
+    EXPAND_APPENDS = 4,
     RESUME_RESUMED = 1,
     REPORT_BATCH = 1,
     REPORT_PROGRESS = 2,

@@ -12,5 +12,8 @@
 #define PURPOSE_ROOT "grove.v1.root"
 #define PURPOSE_CHILD "grove.v1.child"
 #define PURPOSE_REQUEST "grove.v1.request"
+#define PURPOSE_INPUTS "grove.v1.inputs"
+#define PURPOSE_TERMS "grove.v1.terms"
+#define PURPOSE_JOIN "grove.v1.join"
 
 #endif

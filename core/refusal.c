@@ -69,6 +69,13 @@ static const struct meaning meanings[REFUSED_COUNT] = {
     [REFUSED_CERTIFICATE] = {"certificate", "the certificate does not verify", NEVER,
                              GROVE_BAD_SIGNATURE},
     [REFUSED_QUOTA] = {"quota", "the mesh holds as much as it may", LATER, GROVE_BUSY},
+    [REFUSED_JOIN] = {"join", "there is no such join, or the inputs do not fit it", NEVER,
+                      GROVE_INVALID},
+    [REFUSED_DIFFERS] = {"differs", "the join has other inputs at this place", NEVER,
+                         GROVE_CONFLICT},
+    [REFUSED_CREDIT] = {"credit", "the join takes no more inputs now", LATER, GROVE_BUSY},
+    [REFUSED_OVER] = {"over", "the join is over or closed", NEVER, GROVE_REFUSED},
+    [REFUSED_BUDGET] = {"budget", "the budget of the tree is used up", NEVER, GROVE_REFUSED},
 };
 
 /* Numbers travel, and a newer coordinator may know more of them than we do. */

@@ -44,7 +44,12 @@ enum refusal {
     REFUSED_AWAITED = 37, /* waits for what is no child of this attempt's task, or for too many */
     REFUSED_CERTIFICATE = 38, /* a certificate or revocation that does not verify */
     REFUSED_QUOTA = 39,       /* a bound of the forest: live tasks, bodies, remembered ids: retry */
-    REFUSED_COUNT = 40
+    REFUSED_JOIN = 40,        /* no such join, or inputs that do not fit it */
+    REFUSED_DIFFERS = 41,     /* inputs other than those kept: the handler took another path */
+    REFUSED_CREDIT = 42,      /* more inputs than the join takes now: retry when there is room */
+    REFUSED_OVER = 43,        /* the join is over or closed: it takes no more */
+    REFUSED_BUDGET = 44,      /* the tree's budget of tasks or bytes is used up */
+    REFUSED_COUNT = 45
 };
 
 /* "stale": for logs, JSON and counters; never NULL. */

@@ -107,6 +107,7 @@ static enum task_state state_of_code(uint32_t code)
 {
     switch ((enum outcome_code)code) {
     case CODE_SUCCEEDED:
+    case CODE_JOINED:
         return TASK_SUCCEEDED;
     case CODE_CANCELLED:
         return TASK_CANCELLED;
@@ -118,6 +119,7 @@ static enum task_state state_of_code(uint32_t code)
     case CODE_REFUSED:
     case CODE_LOST:
     case CODE_ABANDONED:
+    case CODE_JOIN_FAILED:
         return TASK_FAILED;
     }
     return TASK_STATE_COUNT;
@@ -155,7 +157,7 @@ static void read_work(struct snapshot_reader *reader, struct task *task)
     work->started_ms = stream_read_uint(in, reader->forest->now_ms);
     read_past(in, work);
     work->ended_ms = stream_read_uint(in, reader->forest->now_ms);
-    work->code = (uint32_t)stream_read_uint(in, CODE_ABANDONED);
+    work->code = (uint32_t)stream_read_uint(in, CODE_JOIN_FAILED);
     work->verdict = read_blob(in, LIMIT_TEXT_LENGTH);
     work->record = read_record(reader, SEAL_RESULT, &work->result_index);
     work->result = read_blob(in, LIMIT_ITEM_SIZE);

@@ -60,7 +60,8 @@ struct request tree_request(struct task *parent, struct function *function,
     if (parent && item->key.size > 0) {
         hash_key(item->key, request.call);
     } else if (parent) {
-        request.call[0] = (uint64_t)item->lineage.join_kind << 32 | item->lineage.occurrence;
+        request.call[0] =
+            (uint64_t)(item->lineage.join_kind % JOIN_REVISION) << 32 | item->lineage.occurrence;
         request.call[1] = item->lineage.join_position;
     }
     return request;
@@ -261,7 +262,10 @@ void tree_settle_verdict(struct forest *forest, struct task *task, enum outcome_
 
     work->code = code;
     work->verdict = blob_make(text);
-    settle(forest, task, code == CODE_CANCELLED ? TASK_CANCELLED : TASK_FAILED);
+    settle(forest, task,
+           code == CODE_CANCELLED ? TASK_CANCELLED
+           : code == CODE_JOINED  ? TASK_SUCCEEDED
+                                  : TASK_FAILED);
 }
 
 void tree_rest(struct forest *forest, struct tree *tree)

@@ -83,7 +83,9 @@ enum grove_code {
     GROVE_CODE_REFUSED = 19, /* no worker would take it */
     GROVE_CODE_LOST = 20,    /* at_most_once, and its worker died */
     GROVE_CODE_ABANDONED = 21,
-    GROVE_CODE_NONE = 255 /* it has not ended, or was never accepted: see the status */
+    GROVE_CODE_JOINED = 22,      /* a join from outside did what it was asked to */
+    GROVE_CODE_JOIN_FAILED = 23, /* ... or not: it stopped at failures, or nobody won */
+    GROVE_CODE_NONE = 255        /* it has not ended, or was never accepted: see the status */
 };
 
 /* "succeeded", "failed" ...: as it stands in JSON; never NULL. */

@@ -34,6 +34,10 @@ const char *grove_code_name(enum grove_code code)
         return "lost";
     case GROVE_CODE_ABANDONED:
         return "abandoned";
+    case GROVE_CODE_JOINED:
+        return "joined";
+    case GROVE_CODE_JOIN_FAILED:
+        return "join-failed";
     case GROVE_CODE_NONE:
         return "none";
     }

@@ -300,6 +300,11 @@ static void perform(struct egress *egress, const struct effect *effect)
     case EFFECT_TRUSTED:
         egress->trust_changed = true;
         break;
+    case EFFECT_APPENDED:
+    case EFFECT_JOIN:
+    case EFFECT_SWEPT:
+    case EFFECT_RECALL:
+        break;
     }
 }
 

@@ -58,6 +58,10 @@ static bool is_missing(const struct effect *effect, const struct held *held)
     case EFFECT_REFUSE:
     case EFFECT_SETTLED:
     case EFFECT_TRUSTED:
+    case EFFECT_APPENDED:
+    case EFFECT_JOIN:
+    case EFFECT_SWEPT:
+    case EFFECT_RECALL:
         break;
     }
     return false;

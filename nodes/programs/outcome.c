@@ -17,6 +17,7 @@ enum exit_code outcome_exit(const struct outcome *outcome)
 {
     switch (outcome->status == GROVE_OK ? GROVE_CODE_SUCCEEDED : outcome->failure.code) {
     case GROVE_CODE_SUCCEEDED:
+    case GROVE_CODE_JOINED:
         return EXIT_DONE;
     case GROVE_CODE_FAILED:
     case GROVE_CODE_PERMANENT:
@@ -24,6 +25,7 @@ enum exit_code outcome_exit(const struct outcome *outcome)
     case GROVE_CODE_POISON:
     case GROVE_CODE_LOST:
     case GROVE_CODE_ABANDONED:
+    case GROVE_CODE_JOIN_FAILED:
         return EXIT_TASK_FAILED;
     case GROVE_CODE_CANCELLED:
         return EXIT_CANCELLED;

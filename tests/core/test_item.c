@@ -162,7 +162,7 @@ static void task_items_are_walked_strictly(void **state)
 
     (void)state;
     assert_int_equal(with_raw("", 0), GROVE_OK);
-    assert_int_equal(with_uint(14, 1), GROVE_MALFORMED);                   /* unknown */
+    assert_int_equal(with_uint(16, 1), GROVE_MALFORMED);                   /* unknown */
     assert_int_equal(with_uint(27, 1), GROVE_MALFORMED);                   /* past the table */
     assert_int_equal(with_uint(7, 1), GROVE_MALFORMED);                    /* delay twice */
     assert_int_equal(with_bytes(3, bytes_of("x", 1)), GROVE_MALFORMED);    /* payload twice */
@@ -243,7 +243,7 @@ static void codes_are_a_workers_or_a_verdicts(void **state)
                          code <= CODE_TIMEOUT ? GROVE_OK : GROVE_MALFORMED);
         bytes.size = size;
     }
-    for (int code = CODE_CANCELLED; code <= CODE_ABANDONED; code++) {
+    for (int code = CODE_CANCELLED; code <= CODE_JOIN_FAILED; code++) {
         buffer_reset(&bytes);
         verdict.code = (enum outcome_code)code;
         wire_verdict_encode(&bytes, &verdict);

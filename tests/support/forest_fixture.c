@@ -177,6 +177,18 @@ static void print_effect(struct fixture *f, const struct effect *effect)
     case EFFECT_TRUSTED:
         print(f, "trusted\n");
         break;
+    case EFFECT_APPENDED:
+        print(f, "appended %u %s\n", (unsigned)effect->position, refusal);
+        break;
+    case EFFECT_JOIN:
+        print(f, "join %s\n", name_of(f, &effect->task));
+        break;
+    case EFFECT_SWEPT:
+        print(f, "swept %s\n", name_of(f, &effect->task));
+        break;
+    case EFFECT_RECALL:
+        print(f, "recall\n");
+        break;
     }
 }
 

@@ -2,6 +2,8 @@
  * One of everything that travels. */
 #include "tests/support/samples.h"
 
+#include "tests/support/join_samples.h"
+
 #include <sodium.h>
 
 #define TIME_MS UINT64_C(1767225600000) /* 2026-01-01 */
@@ -193,13 +195,14 @@ void sample_excerpt(const struct sealed *whole, const struct digest *leaves, con
 /* ---- frames */
 
 const enum message_type sample_types[] = {
-    MESSAGE_HELLO,  MESSAGE_WELCOME,     MESSAGE_REFUSED, MESSAGE_HEARTBEAT,  MESSAGE_GOODBYE,
-    MESSAGE_SUBMIT, MESSAGE_ACCEPTED,    MESSAGE_WAIT,    MESSAGE_NOTIFY,     MESSAGE_ENLIST,
-    MESSAGE_ASSIGN, MESSAGE_EXPAND,      MESSAGE_RESUME,  MESSAGE_REPORT,     MESSAGE_RETURN,
-    MESSAGE_STOP,   MESSAGE_PROGRESS,    MESSAGE_ADMIT,   MESSAGE_CHECKPOINT, MESSAGE_SNAPSHOT,
-    MESSAGE_DONE,   (enum message_type)0};
+    MESSAGE_HELLO,  MESSAGE_WELCOME,  MESSAGE_REFUSED,     MESSAGE_HEARTBEAT,  MESSAGE_GOODBYE,
+    MESSAGE_SUBMIT, MESSAGE_ACCEPTED, MESSAGE_WAIT,        MESSAGE_NOTIFY,     MESSAGE_ENLIST,
+    MESSAGE_ASSIGN, MESSAGE_EXPAND,   MESSAGE_RESUME,      MESSAGE_REPORT,     MESSAGE_RETURN,
+    MESSAGE_STOP,   MESSAGE_PROGRESS, MESSAGE_ADMIT,       MESSAGE_CHECKPOINT, MESSAGE_SNAPSHOT,
+    MESSAGE_DONE,   MESSAGE_CANCEL,   MESSAGE_CANCELLED,   MESSAGE_PAGE,       MESSAGE_PAGED,
+    MESSAGE_RECALL, MESSAGE_LIMIT,    (enum message_type)0};
 
-static void put_certificate(struct wire_writer *writer, uint32_t field)
+void sample_put_certificate(struct wire_writer *writer, uint32_t field)
 {
     const struct certificate certificate = sample_certificate();
     const struct signer mesh = sample_signer(1);
@@ -220,7 +223,7 @@ static void put_batch(struct wire_writer *writer, uint32_t field, enum seal_kind
     buffer_clear(&items);
 }
 
-static void put_excerpt(struct wire_writer *writer, uint32_t field, enum seal_kind kind)
+void sample_put_excerpt(struct wire_writer *writer, uint32_t field, enum seal_kind kind)
 {
     static const uint8_t indices[] = {1, 2};
     struct digest leaves[3], hashes[LIMIT_BATCH_ITEMS];
@@ -244,7 +247,7 @@ static void put_session_fields(struct wire_writer *writer, enum message_type typ
         wire_put_bytes(writer, WELCOME_LEDGER, bytes_of(&ledger, sizeof(ledger)));
         wire_put_uint(writer, WELCOME_STAMP, TIME_MS);
         wire_put_uint(writer, WELCOME_SESSION, 99);
-        put_certificate(writer, WELCOME_CERTIFICATES);
+        sample_put_certificate(writer, WELCOME_CERTIFICATES);
         wire_put_uint(writer, WELCOME_HEARTBEAT, LIMIT_HEARTBEAT_MS);
         wire_put_uint(writer, WELCOME_SESSION_MS, LIMIT_SESSION_MS);
     } else if (type == MESSAGE_HEARTBEAT) {
@@ -252,7 +255,7 @@ static void put_session_fields(struct wire_writer *writer, enum message_type typ
         wire_put_held(writer, HEARTBEAT_HELD, &held);
         wire_put_uint(writer, HEARTBEAT_STAMP, TIME_MS);
     } else if (type == MESSAGE_ADMIT) {
-        put_certificate(writer, ADMIT_CERTIFICATES);
+        sample_put_certificate(writer, ADMIT_CERTIFICATES);
     } else if (type == MESSAGE_DONE) {
         wire_put_uint(writer, DONE_INDEX, 1234);
     }
@@ -273,12 +276,13 @@ static void put_client_fields(struct wire_writer *writer, enum message_type type
         wire_put_item_refused(writer, ACCEPTED_REFUSED, &refused);
         wire_put_uint(writer, ACCEPTED_STAMP, TIME_MS);
         wire_put_bytes(writer, ACCEPTED_SETTLED, bytes_of("\1\0", 2));
+        wire_put_bytes(writer, ACCEPTED_APPENDS, bytes_of("\0\51", 2));
     } else if (type == MESSAGE_WAIT) {
         wire_put_bytes(writer, WAIT_IDS, bytes_of(ids, sizeof(ids)));
     } else if (type == MESSAGE_NOTIFY) {
-        put_excerpt(writer, NOTIFY_OUTCOMES, SEAL_RESULT);
+        sample_put_excerpt(writer, NOTIFY_OUTCOMES, SEAL_RESULT);
         put_batch(writer, NOTIFY_OUTCOMES, SEAL_VERDICT);
-        put_certificate(writer, NOTIFY_CERTIFICATES);
+        sample_put_certificate(writer, NOTIFY_CERTIFICATES);
         wire_put_item_refused(writer, NOTIFY_UNKNOWN, &refused);
     }
 }
@@ -294,8 +298,10 @@ static void put_worker_fields(struct wire_writer *writer, enum message_type type
                                           .depth = 3,
                                           .checkpoint = bytes_of_text("at 3"),
                                           .root_batch = bytes_of_text("root")};
-    const struct waits waits = {sample_id(0x17), 1, bytes_of(&assignment.task, 16),
-                                bytes_of("\0\1", 2)};
+    const struct waits waits = {.task = sample_id(0x17),
+                                .attempt = 1,
+                                .awaited = bytes_of(&assignment.task, 16),
+                                .positions = bytes_of("\0\1", 2)};
 
     if (type == MESSAGE_ENLIST) {
         wire_put_bytes(writer, ENLIST_INSTANCE, bytes_of_text("host/1"));
@@ -307,13 +313,16 @@ static void put_worker_fields(struct wire_writer *writer, enum message_type type
         wire_put_held(writer, ENLIST_HELD, &held);
         wire_put_uint(writer, ENLIST_PREVIOUS_EXITED, 1);
     } else if (type == MESSAGE_ASSIGN) {
-        put_excerpt(writer, ASSIGN_BATCHES, SEAL_TASK);
+        sample_put_excerpt(writer, ASSIGN_BATCHES, SEAL_TASK);
         wire_put_assignment(writer, ASSIGN_ASSIGNMENTS, &assignment);
-        put_certificate(writer, ASSIGN_CERTIFICATES);
+        sample_put_certificate(writer, ASSIGN_CERTIFICATES);
     } else if (type == MESSAGE_EXPAND) {
         put_batch(writer, EXPAND_BATCH, SEAL_TASK);
-        wire_put_waits(writer, EXPAND_WAITS, &waits);
+        const size_t opened = wire_open_waits(writer, &waits);
+        sample_put_awaited(writer->out);
+        wire_close_waits(writer, opened);
         wire_put_progress(writer, EXPAND_PROGRESS, &progress);
+        sample_put_append(writer);
     } else if (type == MESSAGE_RESUME) {
         wire_put_held(writer, RESUME_RESUMED, &held);
     }
@@ -361,6 +370,7 @@ void sample_frame(enum message_type type, struct buffer *out)
         put_client_fields(&writer, type);
         put_worker_fields(&writer, type);
         put_attempt_fields(&writer, type);
+        sample_put_join(&writer, type);
         wire_close(&writer);
     }
 }
@@ -469,6 +479,8 @@ static enum grove_status decode_from_worker(enum message_type type, struct bytes
         status = wire_expand_decode(body, &expand);
         status = decode_list(status, expand.progress, ELEMENT_PROGRESS);
         status = decode_list(status, expand.waits, ELEMENT_WAITS);
+        status = status == GROVE_OK ? sample_decode_awaited(expand.waits) : status;
+        status = status == GROVE_OK ? sample_decode_appends(expand.appends) : status;
         return status == GROVE_OK && expand.batch.size > 0 ? decode_sealed(expand.batch) : status;
     }
     if (type == MESSAGE_REPORT) {
@@ -515,7 +527,8 @@ static enum grove_status decode_of_client(enum message_type type, struct bytes b
         status = decode_list(status, notify.unknown, ELEMENT_ITEM_REFUSED);
         return decode_list(status, notify.outcomes, ELEMENT_SEALED);
     }
-    return decode_from_worker(type, body);
+    status = sample_decode_join(type, body);
+    return status == GROVE_INVALID ? decode_from_worker(type, body) : status;
 }
 
 enum grove_status sample_decode(enum message_type type, struct bytes body)

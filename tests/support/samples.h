@@ -30,6 +30,10 @@ extern const enum message_type sample_types[];
 /* Appends a whole frame of this type, with every field. */
 void sample_frame(enum message_type type, struct buffer *out);
 
+/* An excerpt of a batch, and a certificate, as fields of an open message. */
+void sample_put_excerpt(struct wire_writer *writer, uint32_t field, enum seal_kind kind);
+void sample_put_certificate(struct wire_writer *writer, uint32_t field);
+
 /* Decodes a body of any type, and every element of its lists. */
 enum grove_status sample_decode(enum message_type type, struct bytes body);
 

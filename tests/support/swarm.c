@@ -775,6 +775,9 @@ const struct command *swarm_next(struct swarm *swarm, const struct forest *fores
         break;
     case COMMAND_EXPIRE:
     case COMMAND_FORGET:
+    case COMMAND_CANCEL:
+    case COMMAND_SWEEP:
+    case COMMAND_LIMIT:
         break;
     }
     swarm->applied++;
