@@ -69,6 +69,7 @@ static const struct shape_field append_fields[] = {
     [TAG(Append, adopted)] = {SHAPE_BYTES, SHAPE_AT(append, adopted), .unit = sizeof(struct id),
                               .limit = LIMIT_BATCH_ITEMS * sizeof(struct id)},
     [TAG(Append, close)] = {SHAPE_BOOL, SHAPE_AT(append, close)},
+    [TAG(Append, generation)] = {SHAPE_UINT32, SHAPE_AT(append, generation)},
 };
 
 const struct shape append_shape = {SHAPE_OF(append, append_fields),

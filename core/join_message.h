@@ -28,6 +28,7 @@ struct append {
     uint32_t count;
     struct bytes adopted; /* 16 bytes each */
     bool close;
+    uint32_t generation; /* of the parent */
 };
 
 struct awaited_join {

@@ -16,7 +16,8 @@ const struct join_terms sample_terms = {.kind = JOIN_MAP,
 void sample_put_append(struct wire_writer *writer)
 {
     struct buffer terms = {0};
-    struct append append = {.parent = {{0x23}}, .attempt = 1, .count = 2, .close = true};
+    struct append append = {
+        .parent = {{0x23}}, .attempt = 1, .count = 2, .close = true, .generation = 3};
 
     wire_terms_encode(&terms, &sample_terms);
     append.terms = buffer_bytes(&terms);
