@@ -132,6 +132,8 @@ void coordinator_on_task(void *context, const struct bus_message *message)
 void coordinator_on_stats(void *context, const struct bus_message *message)
 {
     struct coordinator *coordinator = context;
+    struct buffer *frame = &coordinator->stats_frame;
+    enum refusal refusal;
     enum grove_status status;
 
     coordinator_refresh(coordinator);
@@ -139,10 +141,16 @@ void coordinator_on_stats(void *context, const struct bus_message *message)
         coordinator->ingress.counters.dropped++;
         return;
     }
-    buffer_reset(&coordinator->stats_frame);
-    stats_answer(&coordinator->stats, bus_frame_bytes(message->frame), &coordinator->stats_frame);
+    buffer_reset(frame);
+    refusal = stats_judge(&coordinator->stats, &message->user);
+    if (refusal == REFUSED_NOT) {
+        stats_answer(&coordinator->stats, bus_frame_bytes(message->frame), frame);
+    } else {
+        coordinator->egress.counters.refused[refusal]++;
+        stats_refuse(refusal, frame);
+    }
     status = bus_send(coordinator->stats_socket, &message->route, &message->envelope,
-                      buffer_bytes(&coordinator->stats_frame));
+                      buffer_bytes(frame));
     if (status != GROVE_OK) {
         coordinator->egress.counters.gone++;
     }

@@ -158,6 +158,26 @@ static void append_json(struct buffer *out, json_t *answer)
     json_decref(answer);
 }
 
+enum refusal stats_judge(const struct stats *stats, const struct key *identity)
+{
+    const struct forest *forest = stats->egress->forest;
+    const struct certificate *certificate = forest_certificate(forest, identity, NULL);
+
+    if (certificate == NULL) {
+        return REFUSED_UNKNOWN_KEY;
+    }
+    if (!forest_trusts(forest, identity)) {
+        return REFUSED_REVOKED;
+    }
+    return certificate->roles & (ROLE_OBSERVER | ROLE_OPERATOR) ? REFUSED_NOT : REFUSED_ROLE;
+}
+
+void stats_refuse(enum refusal refusal, struct buffer *out)
+{
+    append_json(out, json_pack("{s:s, s:s, s:s}", "schema", "grove.error/1", "error",
+                               refusal_text(refusal), "reason", refusal_name(refusal)));
+}
+
 void stats_answer(struct stats *stats, struct bytes request, struct buffer *out)
 {
     const char *error = "a request is one line of words: try help";

@@ -31,6 +31,12 @@ struct stats {
  *   out       at most LIMIT_STATS_PAGE bytes are appended */
 void stats_answer(struct stats *stats, struct bytes request, struct buffer *out);
 
+/* Whether this identity may ask, judged anew each time: a connection outlives a revocation. */
+enum refusal stats_judge(const struct stats *stats, const struct key *identity);
+
+/* Appends the answer to one who may not: nothing but why. */
+void stats_refuse(enum refusal refusal, struct buffer *out);
+
 /* ---- each verb; the answer, or NULL with `error` set to a sentence (static storage) */
 
 json_t *stats_counts(struct stats *stats, const char **error);

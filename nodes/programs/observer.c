@@ -135,8 +135,11 @@ void observer_close(struct observer *observer)
     free(observer);
 }
 
-static enum exit_code judge(const char *error)
+static enum exit_code judge(const json_t *answer, const char *error)
 {
+    if (json_object_get(answer, "reason") != NULL) {
+        return EXIT_REFUSED;
+    }
     if (strcmp(error, "not found") == 0 || strcmp(error, "forgotten") == 0) {
         return EXIT_NOT_FOUND;
     }
@@ -159,7 +162,7 @@ enum exit_code observer_ask(struct observer *observer, const char *request, json
     const char *error = json_string_value(json_object_get(observer->answer, "error"));
 
     if (error != NULL && json_object_get(observer->answer, "id") == NULL) {
-        const enum exit_code code = judge(error);
+        const enum exit_code code = judge(observer->answer, error);
 
         complain("%s: %s", request, error);
         json_decref(observer->answer);

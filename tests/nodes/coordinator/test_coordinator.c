@@ -14,6 +14,7 @@
 
 #include "core/id.h"
 #include "core/refusal.h"
+#include "core/revocation.h"
 #include "nodes/coordinator/coordinator.h"
 #include "nodes/host/clock.h"
 #include "tests/support/party.h"
@@ -482,17 +483,62 @@ static void stats_answer_from_one_frame(void **state)
     json_decref(answer);
 }
 
+static void put_admit(struct fixture *f, struct bytes signed_form)
+{
+    struct wire_writer writer;
+
+    wire_open(&writer, &f->frame, MESSAGE_ADMIT, 6);
+    wire_put_bytes(&writer, ADMIT_CERTIFICATES, signed_form);
+    wire_close(&writer);
+}
+
+/* Its connection stays: ZeroMQ cannot cut one off. */
+static void a_revoked_observer_learns_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    struct revocation revocation = {.mesh = f->party.mesh.public_key, .of_identity = true};
+    struct buffer signed_form = {.size = 0};
+    struct credential observer;
+    json_t *answer;
+
+    party_credential(&f->party, "observer", ROLE_OBSERVER, &observer);
+    greet(f, &f->operator);
+    put_admit(f, buffer_bytes(&observer.certificate_bytes));
+    send_frame(f, &f->operator);
+    expect(f, &f->operator, MESSAGE_DONE);
+    drop(f, &f->stats);
+    connect_to(f, &f->stats, &observer, coordinator_stats_port(f->coordinator));
+    answer = ask(f, "stats");
+    assert_null(json_object_get(answer, "error"));
+    json_decref(answer);
+
+    revocation.sign_key = observer.signer.public_key;
+    revocation_issue(&signed_form, &revocation, &f->party.mesh);
+    put_admit(f, buffer_bytes(&signed_form));
+    send_frame(f, &f->operator);
+    expect(f, &f->operator, MESSAGE_DONE);
+    answer = ask(f, "stats");
+    assert_string_equal(json_string_value(json_object_get(answer, "reason")), "revoked");
+    assert_null(json_object_get(answer, "applied"));
+    json_decref(answer);
+
+    drop(f, &f->stats);
+    connect_to(f, &f->stats, &f->party.operator, coordinator_stats_port(f->coordinator));
+    answer = ask(f, "stats");
+    assert_int_equal(number_at(answer, "refusals", "revoked"), 1);
+    json_decref(answer);
+    buffer_clear(&signed_form);
+    credential_clear(&observer);
+}
+
 static void an_operator_admits_and_asks_for_a_snapshot(void **state)
 {
     struct fixture *f = *state;
     struct credential other;
-    struct wire_writer writer;
 
     party_credential(&f->party, "other", ROLE_CLIENT, &other);
     greet(f, &f->operator);
-    wire_open(&writer, &f->frame, MESSAGE_ADMIT, 6);
-    wire_put_bytes(&writer, ADMIT_CERTIFICATES, buffer_bytes(&other.certificate_bytes));
-    wire_close(&writer);
+    put_admit(f, buffer_bytes(&other.certificate_bytes));
     send_frame(f, &f->operator);
     expect(f, &f->operator, MESSAGE_DONE);
 
@@ -538,6 +584,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_accepted_is_there_after_a_restart, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(stats_answer_from_one_frame, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_revoked_observer_learns_nothing_more, setup, teardown),
         cmocka_unit_test_setup_teardown(an_operator_admits_and_asks_for_a_snapshot, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_empty_directory_is_refused_without_bootstrap, setup,
