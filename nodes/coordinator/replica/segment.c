@@ -147,16 +147,19 @@ enum grove_status segment_begin(int fd, const struct segment_header *header,
     sealed.digest = digest_of_header(&sealed);
     segment_name(header->number, name);
 
-    int error = file_write(fd, &sealed, sizeof(sealed), 0);
-    if (error != 0) {
-        return fault_errno(fault, name, "cannot write", error);
-    }
     for (unsigned i = 0; i < PROMISE_SLOTS; i++) {
         promise->sequence++;
         enum grove_status status = segment_promise(fd, promise, fault);
         if (status != GROVE_OK) {
             return status;
         }
+    }
+    if (fdatasync(fd) < 0) {
+        return fault_errno(fault, name, "cannot sync", errno);
+    }
+    int error = file_write(fd, &sealed, sizeof(sealed), 0);
+    if (error != 0) {
+        return fault_errno(fault, name, "cannot write", error);
     }
     return fdatasync(fd) == 0 ? GROVE_OK : fault_errno(fault, name, "cannot sync", errno);
 }

@@ -65,8 +65,9 @@ void segment_name(uint64_t number, char name[SEGMENT_NAME_SIZE]);
 enum grove_status segment_make(int directory, uint64_t number, size_t size, int *fd,
                                struct fault *fault) GROVE_CHECKED;
 
-/* Begins a made segment: writes the header and, twice, the promise; synced. The second slot gets
- * the next sequence number, and `promise` too.
+/* Begins a made segment: syncs, twice, the promise, and then the header that makes it count: after
+ * a power cut there is no header without a promise. The second slot gets the next sequence number,
+ * and `promise` too.
  *
  *   errors    GROVE_FULL, GROVE_IO with a fault */
 enum grove_status segment_begin(int fd, const struct segment_header *header,
