@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/client/client.h"
+#include "nodes/client/task.h"
 #include "nodes/worker/context.h"
 
 #define SUBMIT_PART 8192u /* tasks in one call; grove_submit_many has two of them on the way */
@@ -62,12 +63,6 @@ static struct wanted wanted_at(size_t i, struct grove_id *ids, struct grove_resu
         .result = results ? &results[i] : NULL,
         .failure = failures ? &failures[i] : NULL,
     };
-}
-
-/* The tasks of one array need not be of the size that this library knows. */
-static const struct grove_task *task_at(const struct grove_task *tasks, size_t i)
-{
-    return (const struct grove_task *)(const void *)((const char *)tasks + i * tasks->size);
 }
 
 static void add_task(const struct caller *caller, struct call *call, const struct grove_task *task,

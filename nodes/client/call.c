@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "core/id.h"
-#include "nodes/client/nonce.h"
+#include "nodes/client/task.h"
 #include "nodes/host/clock.h"
 #include "nodes/worker/attempt.h"
 
@@ -53,35 +53,6 @@ struct bytes request_function(const struct request *request)
     }
     return bytes_of(request->call->items.data + request->item_at + request->function_at,
                     request->function_size);
-}
-
-/* What is wrong with a task, or NULL. */
-static const char *task_complaint(const struct grove_task *task, enum grove_status *status)
-{
-    *status = GROVE_INVALID;
-    if (task->size < offsetof(struct grove_task, content_type)) {
-        return "a task must begin with its size: use GROVE_TASK_INIT";
-    }
-    if (!wire_function_is_valid(bytes_of_text(task->function))) {
-        return "a function's name is 1 to 63 of a-z, 0-9, '.', '_' and '-'";
-    }
-    if (task->content_type && strlen(task->content_type) > LIMIT_CONTENT_TYPE_LENGTH) {
-        return "the content type is longer than 127 bytes";
-    }
-    if (task->key && strlen(task->key) > LIMIT_KEY_LENGTH) {
-        return "the key is longer than 128 bytes";
-    }
-    if (task->priority < -LIMIT_PRIORITY || task->priority > LIMIT_PRIORITY) {
-        return "a priority is -100 to 100";
-    }
-    if (task->max_attempts > LIMIT_ATTEMPTS) {
-        return "more than 1,000 attempts";
-    }
-    if (task->payload.size > LIMIT_PAYLOAD_SIZE) {
-        *status = GROVE_TOO_LARGE;
-        return "the payload is larger than 1 MiB (1,048,576 bytes)";
-    }
-    return NULL;
 }
 
 /* Where the function lies in the encoded item, which goes wherever its call's buffer goes. */
@@ -135,14 +106,12 @@ static void fail(struct request *request, struct failing *failing)
 }
 
 /* Ends a request that never leaves this process. */
-static void refuse_here(struct request *request, const struct grove_task *task,
-                        enum grove_status status, const char *text)
+static void refuse_here(struct request *request, const char *function, enum grove_status status,
+                        const char *text)
 {
     struct failing failing = failing_of_status(status, text);
 
-    if (task->size >= offsetof(struct grove_task, content_type)) {
-        failing.function = bytes_of_text(task->function);
-    }
+    failing.function = bytes_of_text(function);
     fail(request, &failing);
 }
 
@@ -157,41 +126,23 @@ void call_add_task(struct call *call, const struct grove_task *task, const struc
                    const struct key *signer, uint64_t ledger_ms)
 {
     struct request *request = add(call, wanted);
-    struct grove_task copy = GROVE_TASK_INIT;
+    struct grove_task copy;
     enum grove_status status;
-    const char *complaint;
+    const char *complaint = task_take(task, &copy, &status);
 
-    memcpy(&copy, task, task->size < sizeof(copy) ? task->size : sizeof(copy));
-    complaint = task_complaint(&copy, &status);
     if (complaint) {
-        refuse_here(request, &copy, status, complaint);
+        refuse_here(request, copy.function, status, complaint);
         return;
     }
 
-    uint64_t expires_ms = copy.expires_ms > 0 ? copy.expires_ms : LIMIT_EXPIRES_MS;
-    struct task_item item = {
-        .function = bytes_of_text(copy.function),
-        .payload = bytes_of(copy.payload.data, copy.payload.size),
-        .content_type = bytes_of_text(copy.content_type),
-        .key = bytes_of_text(copy.key),
-        .has_priority = copy.has_priority || copy.priority != 0,
-        .priority = copy.priority,
-        .delay_ms = copy.delay_ms,
-        .deadline_ms = copy.deadline_ms,
-        .timeout_ms = copy.timeout_ms,
-        .max_attempts = copy.max_attempts,
-        .at_most_once = copy.at_most_once,
-        .fresh = copy.fresh,
-        .expires_ms = ledger_ms + expires_ms,
-    };
+    struct task_item item = task_make_item(&copy, ledger_ms);
 
-    nonce_fill(item.nonce);
     request->payload_digest = digest_of(item.payload);
     if (call->attempt) {
         attempt_give_lineage(call->attempt, &item, &request->payload_digest);
     }
     encode(request, &item, signer);
-    take_expiry(call, expires_ms);
+    take_expiry(call, task_expires_ms(&copy));
     request->wants_answer = true;
     request->wants_outcome = call->kind == CALL_RUN;
     call->left++;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
- * A result needs its worker's seal, that worker's right to run the function, and agreement with
- * what was asked; a verdict needs a coordinator's seal and the same agreement. */
+ * Requests by the id they await; what comes is judged and ends them. */
 #include "nodes/client/outcomes.h"
 
-#include <assert.h>
 #include <sodium.h>
 
-#include "core/id.h"
+#include "nodes/client/judge.h"
 #include "nodes/host/log.h"
 
 #define SEALS_CACHED 1024
@@ -92,115 +90,40 @@ void outcomes_fail(struct outcomes *outcomes, const struct id *id, struct failin
     }
 }
 
-/* An outcome taken apart, of either kind. */
-struct outcome {
-    bool is_result;
-    struct result_item result;
-    struct verdict_item verdict;
-    struct id task, root, parent;
-    bool has_parent;
-    struct bytes function;
-    struct digest payload_digest;
-};
-
-static enum grove_status decode(const struct sealed *sealed, unsigned i, struct outcome *outcome)
+/* What the request's caller knows of its task. */
+static struct asked asked_of(const struct request *request)
 {
-    enum grove_status status;
+    const struct call *call = request->call;
 
-    if (sealed->seal.kind == SEAL_RESULT) {
-        struct result_item *item = &outcome->result;
-
-        status = wire_result_decode(sealed->item[i], item);
-        if (status == GROVE_OK) {
-            outcome->is_result = true;
-            outcome->task = item->task;
-            outcome->root = item->root;
-            outcome->has_parent = item->has_parent;
-            outcome->parent = item->parent;
-            outcome->function = item->function;
-            outcome->payload_digest = item->payload_digest;
-        }
-        return status;
-    }
-    if (sealed->seal.kind == SEAL_VERDICT) {
-        struct verdict_item *item = &outcome->verdict;
-
-        status = wire_verdict_decode(sealed->item[i], item);
-        if (status == GROVE_OK) {
-            outcome->is_result = false;
-            outcome->task = item->task;
-            outcome->root = item->root;
-            outcome->has_parent = item->has_parent;
-            outcome->parent = item->parent;
-            outcome->function = item->function;
-            outcome->payload_digest = item->payload_digest;
-        }
-        return status;
-    }
-    return GROVE_MALFORMED;
-}
-
-/* Whether the outcome speaks of what was asked. By id alone, only the id is known. */
-static bool agrees(const struct request *request, const struct outcome *outcome)
-{
-    if (!id_equal(&request->id, &outcome->task)) {
-        return false;
-    }
-    if (!request->is_known) {
-        return true;
-    }
-    if (!bytes_equal(request_function(request), outcome->function) ||
-        !digest_equal(&request->payload_digest, &outcome->payload_digest)) {
-        return false;
-    }
-    if (request->is_root) {
-        return !outcome->has_parent && id_equal(&outcome->root, &outcome->task);
-    }
-    return outcome->has_parent && id_equal(&outcome->parent, &request->call->parent) &&
-           id_equal(&outcome->root, &request->call->root);
-}
-
-/* Who sealed it, and may they? An identity out of its dates still counts for what it signed in
- * them; a revoked one does not. */
-static enum grove_status judge_signer(const struct outcomes *outcomes, const struct key *signer,
-                                      const struct outcome *outcome)
-{
-    const struct trust *trust = &outcomes->session->trust;
-    const struct certificate *certificate = trust_certificate(trust, signer, NULL);
-
-    if (!certificate) {
-        return GROVE_UNKNOWN_KEY;
-    }
-    if (trust_is_revoked(trust, signer)) {
-        return GROVE_DENIED;
-    }
-    if (!outcome->is_result) {
-        return (certificate->roles & ROLE_COORDINATOR) ? GROVE_OK : GROVE_DENIED;
-    }
-    if (!(certificate->roles & ROLE_WORKER) ||
-        !pattern_matches(certificate->run, certificate->run_count, outcome->function)) {
-        return GROVE_DENIED;
-    }
-    return GROVE_OK;
+    return (struct asked){
+        .task = request->id,
+        .is_placed = request->is_known || call->attempt,
+        .is_root = request->is_root,
+        .root = call->root,
+        .parent = call->parent,
+        .is_known = request->is_known,
+        .function = request_function(request),
+        .payload_digest = request->payload_digest,
+    };
 }
 
 static void end_one(struct outcomes *outcomes, struct request *request,
                     const struct outcome *outcome, enum grove_status judged)
 {
+    const struct asked asked = asked_of(request);
     struct failing failing;
 
-    if (judged == GROVE_OK && !agrees(request, outcome)) {
+    if (judged == GROVE_OK && !judge_agrees(&asked, outcome)) {
         judged = GROVE_BAD_SIGNATURE;
     }
     if (judged != GROVE_OK) {
         outcomes->refused++;
         failing = failing_of_status(judged, "what came as its outcome is not to be trusted");
         request_failed(request, &failing, &outcomes->finished);
-    } else if (outcome->is_result && outcome->result.code == CODE_SUCCEEDED) {
+    } else if (judge_is_success(outcome)) {
         request_succeeded(request, &outcome->result, &outcomes->finished);
     } else {
-        failing = outcome->is_result ? failing_of_result(&outcome->result)
-                                     : failing_of_verdict(&outcome->verdict);
+        failing = judge_failing(outcome);
         request_failed(request, &failing, &outcomes->finished);
     }
 }
@@ -243,14 +166,14 @@ static void take_sealed(struct outcomes *outcomes, struct bytes bytes)
     sealed_well =
         seal_cache_open(outcomes->seals, &sealed, &outcomes->session->credential->mesh, NULL);
     for (unsigned i = 0; i < sealed.item_count; i++) {
-        status = decode(&sealed, i, &outcome);
+        status = judge_open(&sealed, i, &outcome);
         if (status != GROVE_OK) {
             drop(outcomes, status);
             continue;
         }
         status = sealed_well;
         if (status == GROVE_OK) {
-            status = judge_signer(outcomes, &sealed.seal.signer, &outcome);
+            status = judge_signer(&outcomes->session->trust, &sealed.seal.signer, &outcome);
         }
         end_all(outcomes, &outcome, status);
     }
