@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/kept.h"
+#include "core/pool.h"
 
 static int order(uint64_t a, uint64_t b)
 {
@@ -218,6 +219,19 @@ void ready_block(struct forest *forest, struct queue *queue)
     RB_REMOVE(queue_tree, &forest->runnable, queue);
     queue->is_blocked = true;
     TAILQ_INSERT_TAIL(&queue->key.function->blocked, queue, blocked);
+}
+
+void ready_block_stuck(struct forest *forest)
+{
+    struct queue *queue = RB_MIN(queue_tree, &forest->runnable);
+
+    while (queue) {
+        struct queue *next = RB_NEXT(queue_tree, &forest->runnable, queue);
+        if (!pool_choose(queue)) {
+            ready_block(forest, queue);
+        }
+        queue = next;
+    }
 }
 
 void ready_unblock(struct forest *forest, struct function *function)

@@ -27,6 +27,10 @@ struct task *ready_first(struct queue *queue);
 /* No session has room for this queue: sets it aside. */
 void ready_block(struct forest *forest, struct queue *queue);
 
+/* ... for all queues for which no session has room: of a forest that was restored, so that its next
+ * command need not. */
+void ready_block_stuck(struct forest *forest);
+
 /* A session that offers this function got room: its queues may run again. */
 void ready_unblock(struct forest *forest, struct function *function);
 

@@ -304,10 +304,11 @@ void roster_assign(struct forest *forest)
             ready_unblock(forest, session->functions[i]);
         }
     }
-    for (uint32_t moves = LIMIT_MOVES; moves > 0 && (queue = ready_next(forest)); moves--) {
+    for (uint32_t moves = LIMIT_MOVES; moves > 0 && (queue = ready_next(forest));) {
         session = pool_choose(queue);
         if (session) {
             take(forest, session, ready_first(queue));
+            moves--;
         } else {
             ready_block(forest, queue);
         }

@@ -52,7 +52,8 @@ void roster_leave(struct forest *forest, struct session *session, enum retire_re
 /* Frees a session that holds nothing, and is leaving or never was added. */
 void roster_free(struct forest *forest, struct session *session);
 
-/* Assigns what can be assigned now, at most LIMIT_MOVES attempts; the rest is due at once. */
+/* Assigns what can be assigned now, at most LIMIT_MOVES attempts; the rest is due at once. Which
+ * those are must not depend on what is known to be blocked: no snapshot says that. */
 void roster_assign(struct forest *forest);
 
 /* Takes an attempt from its session; what the session gets room for is assigned at the end of the

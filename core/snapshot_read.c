@@ -375,6 +375,7 @@ static void set_going(struct forest *forest)
     while ((session = roster_session_after(forest, session ? session->index : 0))) {
         roster_place(forest, session);
     }
+    ready_block_stuck(forest);
 }
 
 static enum grove_status read_all(struct snapshot_reader *reader)

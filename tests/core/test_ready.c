@@ -115,6 +115,26 @@ static void a_retried_root_has_begun(void **state)
     expect_effects(f, "settled x\nassign p#2 w1\n");
 }
 
+/* More queues without a taker than a command may move tasks, all before one that has: a replica
+ * that comes from a snapshot assigns what the others do. */
+static void what_is_blocked_costs_no_assignment_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    char function[32];
+
+    enlist(f, "w1", .slots = 1);
+    for (uint32_t i = 0; i < LIMIT_MOVES + 1; i++) {
+        (void)snprintf(function, sizeof(function), "nobody-%u", (unsigned)i);
+        submit_with(f, "a", .function = function, .payload = function, .priority = 1);
+    }
+    assert_true(forest_due_ms(f->forest) > f->now_ms);
+    restart(f);
+    assert_true(forest_due_ms(f->forest) > f->now_ms);
+    skip_effects(f);
+    submit(f, "b");
+    expect_effects(f, "assign b w1\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -126,6 +146,7 @@ int main(void)
         TEST(within_a_tree_the_deeper_first_whatever_its_function),
         TEST(what_nobody_offers_waits_and_blocks_nobody),
         TEST(a_retried_root_has_begun),
+        TEST(what_is_blocked_costs_no_assignment_after_a_restart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -648,6 +648,29 @@ void forget(struct fixture *f, uint64_t after_ms)
     apply(f, &command);
 }
 
+static bool append(void *context, const void *data, size_t size)
+{
+    buffer_append(context, data, size);
+    return true;
+}
+
+void restart(struct fixture *f)
+{
+    struct buffer before = {0};
+    struct buffer after = {0};
+    struct forest *forest = NULL;
+
+    f->options.hash_key[0] ^= 1;
+    assert_true(forest_snapshot(f->forest, append, &before));
+    assert_int_equal(forest_restore(&f->options, buffer_bytes(&before), &forest), GROVE_OK);
+    assert_true(forest_snapshot(forest, append, &after));
+    assert_true(bytes_equal(buffer_bytes(&before), buffer_bytes(&after)));
+    forest_destroy(f->forest);
+    f->forest = forest;
+    buffer_clear(&before);
+    buffer_clear(&after);
+}
+
 /* ---- the fixture */
 
 int fixture_setup_bounded(void **state, const struct forest_options *bounds)

@@ -99,6 +99,7 @@ void retire(struct fixture *f, const char *worker, enum retire_reason reason);
 void admit(struct fixture *f, const struct certificate *certificate);
 void expire(struct fixture *f, uint64_t after_ms); /* time passes, then Expire */
 void forget(struct fixture *f, uint64_t after_ms);
+void restart(struct fixture *f); /* goes on from a snapshot */
 
 /* A result as this worker would sign it for the attempt in force; change it, then report it. */
 struct result_item result_of(struct fixture *f, const char *worker, const char *name,
