@@ -148,17 +148,42 @@ static void a_result_must_name_its_task_word_for_word(void **state)
     expect_state(f, "a", "running");
 }
 
-static void a_result_signed_by_another_worker_is_refused(void **state)
+static void a_result_of_a_child_must_name_its_parent(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1);
+    submit(f, "a");
+    expand_and_wait(f, "w1", "a", "b");
+    const struct result_item right = result_of(f, "w1", "b", CODE_SUCCEEDED);
+    struct result_item wrong[2] = {right, right};
+    skip_effects(f);
+
+    wrong[0].has_parent = false;
+    wrong[1].parent.byte[15] ^= 1;
+    for (size_t i = 0; i < 2; i++) {
+        report_result(f, "w1", &wrong[i]);
+        expect_effects(f, "refuse b w1 mismatch\n");
+    }
+    expect_state(f, "b", "running");
+}
+
+static void a_result_sealed_by_another_is_refused(void **state)
 {
     struct fixture *f = *state;
 
     enlist(f, "w1", .slots = 1);
     enlist(f, "w2", .slots = 1);
     submit(f, "a");
-    struct result_item stolen = result_of(f, "w1", "a", CODE_SUCCEEDED);
+    const struct result_item stolen = result_of(f, "w1", "a", CODE_SUCCEEDED);
     skip_effects(f);
     report_result(f, "w2", &stolen);
     expect_effects(f, "refuse a w2 stale\n");
+    report_sealed_by(f, "w1", "w2", &stolen);
+    expect_effects(f, "refuse a w1 wrong-signer\n");
+    report_sealed_by(f, "w1", "client", &stolen);
+    expect_effects(f, "refuse a w1 wrong-signer\n");
+    expect_state(f, "a", "running");
 }
 
 static void an_own_failure_is_retried_after_a_backoff_that_doubles(void **state)
@@ -285,6 +310,20 @@ static void a_worker_that_was_only_silent_takes_its_charge_back(void **state)
     expect_effects(f, "enlisted w1\nstop a w1 stale\nassign a#2 w1\nassign b#2 w1\n");
     assert_int_equal(view_of(f, "a").losses, 0);
     assert_int_equal(view_of(f, "b").losses, 1);
+}
+
+/* A new process can have nothing of the old one's, whatever it lists. */
+static void only_the_same_process_takes_a_charge_back(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1);
+    submit(f, "a");
+    retire(f, "w1", RETIRE_SILENT);
+    skip_effects(f);
+    enlist(f, "w1", .slots = 1, .boot = 2, .held = "a");
+    expect_effects(f, "enlisted w1\nstop a w1 stale\nassign a#2 w1\n");
+    assert_int_equal(view_of(f, "a").losses, 1);
 }
 
 /* Fine print 10. */
@@ -476,7 +515,8 @@ int main(void)
                                         setup_with_room_for_two, fixture_teardown),
         TEST(a_report_that_is_not_of_the_attempt_in_force_is_refused),
         TEST(a_result_must_name_its_task_word_for_word),
-        TEST(a_result_signed_by_another_worker_is_refused),
+        TEST(a_result_of_a_child_must_name_its_parent),
+        TEST(a_result_sealed_by_another_is_refused),
         TEST(an_own_failure_is_retried_after_a_backoff_that_doubles),
         TEST(a_permanent_failure_is_not_retried),
         TEST(three_losses_are_poison_and_say_so),
@@ -485,6 +525,7 @@ int main(void)
         TEST(a_polite_end_charges_nobody),
         TEST(two_lost_tasks_never_run_in_one_session),
         TEST(a_worker_that_was_only_silent_takes_its_charge_back),
+        TEST(only_the_same_process_takes_a_charge_back),
         TEST(what_may_run_once_is_lost_with_its_worker),
         TEST(what_may_run_once_and_was_not_started_runs),
         TEST(what_may_run_once_is_never_assigned_ahead_or_retried),

@@ -538,30 +538,37 @@ static void add_result(struct made *made, const struct result_item *result)
     made->ids[made->count++] = result->task;
 }
 
-static void apply_report(struct fixture *f, struct made *made, const char *worker)
+static void apply_report(struct fixture *f, struct made *made, const char *worker,
+                         const struct signer *signer)
 {
-    const struct signer signer = signer_named(worker);
-
     made->command.kind = COMMAND_REPORT;
     made->command.report.session = worker_named(f, worker)->session;
-    close_batch(made, &made->command.report.batch, &signer, SEAL_RESULT);
+    close_batch(made, &made->command.report.batch, signer, SEAL_RESULT);
     made->command.report.batch.digests = NULL;
     apply(f, &made->command);
 }
 
-void report_result(struct fixture *f, const char *worker, const struct result_item *result)
+void report_sealed_by(struct fixture *f, const char *worker, const char *signer,
+                      const struct result_item *result)
 {
+    const struct signer sealer = strcmp(signer, "client") == 0 ? f->client : signer_named(signer);
     struct made *made = calloc(1, sizeof(*made));
 
     assert_non_null(made);
     add_result(made, result);
-    apply_report(f, made, worker);
+    apply_report(f, made, worker, &sealer);
     buffer_clear(&made->items);
     free(made);
 }
 
+void report_result(struct fixture *f, const char *worker, const struct result_item *result)
+{
+    report_sealed_by(f, worker, worker, result);
+}
+
 void report_all(struct fixture *f, const char *worker, const char *tasks, enum outcome_code code)
 {
+    const struct signer signer = signer_named(worker);
     struct made *made = calloc(1, sizeof(*made));
     char name[32];
 
@@ -570,7 +577,7 @@ void report_all(struct fixture *f, const char *worker, const char *tasks, enum o
         const struct result_item result = result_of(f, worker, name, code);
         add_result(made, &result);
     }
-    apply_report(f, made, worker);
+    apply_report(f, made, worker, &signer);
     buffer_clear(&made->items);
     free(made);
 }

@@ -105,6 +105,9 @@ void restart(struct fixture *f); /* goes on from a snapshot */
 struct result_item result_of(struct fixture *f, const char *worker, const char *name,
                              enum outcome_code code);
 void report_result(struct fixture *f, const char *worker, const struct result_item *result);
+/* ... sealed by another: a worker's name, or "client". */
+void report_sealed_by(struct fixture *f, const char *worker, const char *signer,
+                      const struct result_item *result);
 
 /* The certificate of a name: of a worker, or "client". */
 struct certificate certificate_of(const struct fixture *f, const char *name, uint32_t roles,
