@@ -67,6 +67,19 @@ static void trees_begun_before_new_roots_and_in_turn(void **state)
     expect_order(f, "x", "p1 q1 p2 q2 p3 new");
 }
 
+static void trees_take_turns_whatever_their_functions(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w2", .slots = 2, .functions = "flow");
+    submit_with(f, "p q", .function = "flow");
+    enlist(f, "w1", .slots = 1, .functions = "step segment");
+    submit(f, "x");
+    expand(f, "w2", "p", "p1 p2 p3");
+    expand_with(f, "w2", "q", "q1 q2", .function = "segment");
+    expect_order(f, "x", "p1 q1 p2 q2 p3");
+}
+
 static void within_a_tree_the_deeper_first_whatever_its_function(void **state)
 {
     struct fixture *f = *state;
@@ -143,6 +156,7 @@ int main(void)
         TEST(the_oldest_first_when_all_else_is_equal),
         TEST(priority_before_age),
         TEST(trees_begun_before_new_roots_and_in_turn),
+        TEST(trees_take_turns_whatever_their_functions),
         TEST(within_a_tree_the_deeper_first_whatever_its_function),
         TEST(what_nobody_offers_waits_and_blocks_nobody),
         TEST(a_retried_root_has_begun),
