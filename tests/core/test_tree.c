@@ -169,6 +169,24 @@ static void a_resumable_parent_goes_before_new_work(void **state)
     expect_effects(f, "settled x\nresume p w1\n");
 }
 
+/* What stands ahead in its own session has not started either. */
+static void a_resumable_parent_goes_before_what_is_held_ahead(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1, .window = 2, .functions = "flow step");
+    submit_with(f, "p", .function = "flow");
+    enlist(f, "w2", .slots = 1, .functions = "segment");
+    fixture_expand(f, "w1", "p", "a", FIXTURE_WAIT, &(struct asked){.function = "segment"});
+    submit(f, "x y");
+    expect_state(f, "y", "running");
+    skip_effects(f);
+    report(f, "w2", "a", CODE_SUCCEEDED);
+    expect_effects(f, "settled a\n");
+    report(f, "w1", "x", CODE_SUCCEEDED);
+    expect_effects(f, "settled x\nresume p w1\n");
+}
+
 static void lineage_must_be_that_of_an_attempt_this_session_holds(void **state)
 {
     struct fixture *f = flow(state, 1);
@@ -471,6 +489,7 @@ int main(void)
         TEST(waits_of_one_message_are_bounded),
         TEST(a_refused_child_does_not_block_its_parent),
         TEST(a_resumable_parent_goes_before_new_work),
+        TEST(a_resumable_parent_goes_before_what_is_held_ahead),
         TEST(lineage_must_be_that_of_an_attempt_this_session_holds),
         TEST(a_child_needs_both_rights),
         TEST(a_parent_run_again_gets_the_same_children),
