@@ -265,6 +265,17 @@ void worker_collect(struct grove_worker *worker)
     }
 }
 
+/* False when it has started. */
+static bool hand_back_unstarted(struct grove_worker *worker, struct grove_attempt *attempt)
+{
+    if (!handlers_take_back(&worker->handlers, attempt)) {
+        return false;
+    }
+    reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, RETURN_UNSTARTED, "");
+    held_release(worker, attempt);
+    return true;
+}
+
 /* Hands back what has not started, and enlists for nothing first, lest it comes straight back. */
 static void begin_drain(struct grove_worker *worker)
 {
@@ -277,11 +288,7 @@ static void begin_drain(struct grove_worker *worker)
         enlist(worker);
     }
     TAILQ_FOREACH_SAFE(attempt, &worker->held, held, next) {
-        if (handlers_take_back(&worker->handlers, attempt)) {
-            reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, RETURN_UNSTARTED,
-                              "");
-            held_release(worker, attempt);
-        }
+        (void)hand_back_unstarted(worker, attempt);
     }
 }
 
@@ -343,8 +350,10 @@ static void stop_at_most_once(struct grove_worker *worker)
     struct grove_attempt *next;
 
     TAILQ_FOREACH_SAFE(attempt, &worker->held, held, next) {
-        if (attempt->at_most_once && !attempt->is_collected && !atomic_load(&attempt->is_stopped) &&
-            !handlers_take_back(&worker->handlers, attempt)) {
+        if (!attempt->at_most_once || attempt->is_collected || atomic_load(&attempt->is_stopped)) {
+            continue;
+        }
+        if (!hand_back_unstarted(worker, attempt)) {
             held_stop(worker, attempt);
         }
     }
@@ -355,12 +364,12 @@ static void watch_silence(struct grove_worker *worker, uint64_t now_ms)
     const struct session *session = &worker->session;
     uint32_t timeout_ms = worker->connect_timeout_ms;
 
+    if (worker->index != 0 && now_ms - session->heard_ms > AT_MOST_ONCE_MS) {
+        stop_at_most_once(worker); /* before the session is given up, at either end */
+    }
     if (session->is_welcome) {
         worker->has_warned = false;
         return;
-    }
-    if (worker->index != 0 && now_ms - session->heard_ms > AT_MOST_ONCE_MS) {
-        stop_at_most_once(worker);
     }
     if (worker->index == 0 && timeout_ms > 0 && now_ms - worker->started_ms > timeout_ms) {
         fail(worker, session_complaint(session, worker->path, worker->error));

@@ -30,14 +30,23 @@ static void open_coordinator(struct mesh *mesh, const char *listen)
     assert_int_equal(pthread_create(&mesh->thread, NULL, serve, mesh), 0);
 }
 
-static void close_coordinator(struct mesh *mesh)
+void mesh_fall_silent(struct mesh *mesh)
 {
     void *failed;
 
     coordinator_stop(mesh->coordinator);
     pthread_join(mesh->thread, &failed);
-    coordinator_close(mesh->coordinator);
     assert_null(failed);
+    mesh->is_silent = true;
+}
+
+static void close_coordinator(struct mesh *mesh)
+{
+    if (!mesh->is_silent) {
+        mesh_fall_silent(mesh);
+    }
+    coordinator_close(mesh->coordinator);
+    mesh->is_silent = false;
 }
 
 static void save(struct mesh *mesh, struct credential *credential, const char *name, char *path,

@@ -18,6 +18,7 @@ struct mesh {
     struct coordinator_options options;
     struct coordinator *coordinator;
     pthread_t thread;
+    bool is_silent;
     uint16_t port;
     char client_path[SCRATCH_PATH_SIZE + 32];
     char worker_path[SCRATCH_PATH_SIZE + 32];
@@ -30,6 +31,9 @@ void mesh_stop(struct mesh *mesh);
 /* Ends the coordinator as a crash would not: politely; and starts it on the same ledger and port.
  */
 void mesh_restart(struct mesh *mesh);
+
+/* The coordinator hangs: its connections stay, and nothing comes of them until mesh_restart. */
+void mesh_fall_silent(struct mesh *mesh);
 
 struct grove_client *mesh_client(struct mesh *mesh);
 
