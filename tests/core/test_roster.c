@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "core/revocation.h"
 #include "tests/support/forest_fixture.h"
 
 static void work_is_spread_over_free_slots_first(void **state)
@@ -122,17 +121,10 @@ static void a_second_process_of_an_instance_is_a_duplicate_unless_the_first_is_g
 static void a_revoked_worker_is_retired_and_charges_nobody(void **state)
 {
     struct fixture *f = *state;
-    struct revocation revocation = {.mesh = f->mesh.public_key, .of_identity = true};
-    struct command command = {.kind = COMMAND_TRUST, .at_ms = f->now_ms};
-    struct buffer form = {0};
 
     enlist(f, "w1", .slots = 1);
     submit(f, "a");
-    revocation.sign_key = session_of(f, "w1").identity;
-    revocation_issue(&form, &revocation, &f->mesh);
-    command.trust.certificate = buffer_bytes(&form);
-    forest_apply(f->forest, &command, &f->effects);
-    buffer_clear(&form);
+    revoke(f, "w1");
     expect_state(f, "a", "ready");
     assert_int_equal(view_of(f, "a").losses, 0);
     assert_int_equal(forest_counters(f->forest)->sessions, 0);

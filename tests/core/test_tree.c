@@ -228,6 +228,41 @@ static void a_child_needs_both_rights(void **state)
     expect_effects(f, "answer 0 a right-submit\ndone ok\nanswer 0 b ok\ndone ok\n");
 }
 
+static void a_child_needs_the_right_of_its_worker(void **state)
+{
+    struct fixture *f = *state;
+    struct certificate narrow = certificate_of(f, "w1", ROLE_WORKER, "*");
+
+    (void)snprintf(narrow.submit[0].text, sizeof(narrow.submit[0].text), "flow");
+    narrow.not_before_ms++;
+    f->now_ms += 2;
+    admit(f, &narrow);
+    enlist(f, "w1", .slots = 1);
+    submit(f, "p");
+    skip_effects(f);
+    f->token = 1;
+    expand(f, "w1", "p", "a");
+    expand_with(f, "w1", "p", "b", .function = "flow");
+    expect_effects(f, "answer 0 a right-submit\ndone ok\nanswer 0 b ok\ndone ok\n");
+}
+
+/* What was accepted of it goes on; nothing is added to it. */
+static void a_tree_of_a_revoked_submitter_grows_no_more(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1);
+    submit(f, "p");
+    revoke(f, "client");
+    skip_effects(f);
+    f->token = 1;
+    expand(f, "w1", "p", "a");
+    expect_effects(f, "answer 0 a revoked\ndone ok\n");
+    submit(f, "q");
+    expect_effects(f, "answer 0 q revoked\ndone ok\n");
+    expect_state(f, "p", "running");
+}
+
 /* The fifth promise: run again after a crash, it gets its finished children at once. */
 static void a_parent_run_again_gets_the_same_children(void **state)
 {
@@ -492,6 +527,8 @@ int main(void)
         TEST(a_resumable_parent_goes_before_what_is_held_ahead),
         TEST(lineage_must_be_that_of_an_attempt_this_session_holds),
         TEST(a_child_needs_both_rights),
+        TEST(a_child_needs_the_right_of_its_worker),
+        TEST(a_tree_of_a_revoked_submitter_grows_no_more),
         TEST(a_parent_run_again_gets_the_same_children),
         TEST(after_an_own_failure_what_succeeded_or_is_open_answers),
         TEST(after_an_own_failure_fresh_requests_and_others_are_new),

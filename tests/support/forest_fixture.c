@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "core/id.h"
+#include "core/revocation.h"
 
 /* ---- names */
 
@@ -274,6 +275,22 @@ void admit(struct fixture *f, const struct certificate *certificate)
 
     certificate_issue(&form, certificate, &f->mesh);
     struct command command = {.kind = COMMAND_TRUST};
+    command.trust.certificate = buffer_bytes(&form);
+    apply(f, &command);
+    buffer_clear(&form);
+}
+
+void revoke(struct fixture *f, const char *name)
+{
+    const struct revocation revocation = {
+        .mesh = f->mesh.public_key,
+        .of_identity = true,
+        .sign_key = certificate_of(f, name, 0, "").sign_key,
+    };
+    struct command command = {.kind = COMMAND_TRUST};
+    struct buffer form = {0};
+
+    revocation_issue(&form, &revocation, &f->mesh);
     command.trust.certificate = buffer_bytes(&form);
     apply(f, &command);
     buffer_clear(&form);
@@ -551,7 +568,7 @@ static void apply_report(struct fixture *f, struct made *made, const char *worke
 void report_sealed_by(struct fixture *f, const char *worker, const char *signer,
                       const struct result_item *result)
 {
-    const struct signer sealer = strcmp(signer, "client") == 0 ? f->client : signer_named(signer);
+    const struct signer sealer = signer_named(signer);
     struct made *made = calloc(1, sizeof(*made));
 
     assert_non_null(made);

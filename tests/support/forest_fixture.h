@@ -97,6 +97,7 @@ void return_attempt(struct fixture *f, const char *worker, const char *task,
 void checkpoint(struct fixture *f, const char *worker, const char *task, const char *bytes);
 void retire(struct fixture *f, const char *worker, enum retire_reason reason);
 void admit(struct fixture *f, const struct certificate *certificate);
+void revoke(struct fixture *f, const char *name);  /* a worker's name, or "client" */
 void expire(struct fixture *f, uint64_t after_ms); /* time passes, then Expire */
 void forget(struct fixture *f, uint64_t after_ms);
 void restart(struct fixture *f); /* goes on from a snapshot */
