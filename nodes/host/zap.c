@@ -22,7 +22,8 @@
 #include "nodes/host/zap_rate.h"
 #include "nodes/host/zap_roster.h"
 
-#define PART_COUNT 7 /* of a CURVE request */
+#define PLACE "inproc://zeromq.zap.01" /* RFC 27: there is one in a context */
+#define PART_COUNT 7                   /* of a CURVE request */
 #define PART_SIZE 256
 
 struct zap {
@@ -211,7 +212,7 @@ enum grove_status zap_start(struct zap **zap)
     if (made->stop_fd < 0 || made->replies == NULL) {
         abort();
     }
-    if (zmq_bind(made->replies, "inproc://zeromq.zap.01") != 0) {
+    if (zmq_bind(made->replies, PLACE) != 0) {
         zmq_close(made->replies);
         close(made->stop_fd);
         pthread_mutex_destroy(&made->publishing);
@@ -234,6 +235,7 @@ void zap_stop(struct zap *zap)
     const ssize_t written = write(zap->stop_fd, &one, sizeof(one));
     assert(written == sizeof(one));
     pthread_join(zap->thread, NULL);
+    zmq_unbind(zap->replies, PLACE); /* closing alone frees it some time later */
     zmq_close(zap->replies);
     close(zap->stop_fd);
     pthread_mutex_destroy(&zap->publishing);

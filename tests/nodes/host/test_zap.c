@@ -546,6 +546,20 @@ static void it_fails_when_the_handler_is_not_ours(void **state)
     assert_int_equal(probe_under("200", "400", true), GROVE_DENIED);  /* strangers are told */
 }
 
+/* In the same context: a coordinator that is opened right after another has closed. */
+static void the_next_handler_finds_its_place_free(void **state)
+{
+    struct zap *zap = NULL;
+
+    (void)state;
+    (void)bus_context_retain();
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_int_equal(zap_start(&zap), GROVE_OK);
+        zap_stop(zap);
+    }
+    bus_context_release();
+}
+
 /* Were it to live on, every later handshake would hang. The child aborts, as it should. */
 static void the_process_ends_with_its_handler(void **state)
 {
@@ -589,6 +603,7 @@ int main(void)
         ZAP_TEST(it_passes_again_and_again_and_leaves_nothing_behind),
         ZAP_TEST(it_fails_when_an_option_of_the_guard_is_off),
         ZAP_TEST(it_fails_when_the_server_key_is_another),
+        cmocka_unit_test(the_next_handler_finds_its_place_free),
         cmocka_unit_test(it_fails_when_the_handler_is_dead),
         cmocka_unit_test(it_fails_when_the_handler_is_not_ours),
     };
