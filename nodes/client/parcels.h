@@ -11,7 +11,7 @@
 /* Whom the positions of a parcel stand for; by the parcel's type. */
 union parcel_entry {
     struct request *request;       /* Submit, Expand; NULL when nobody waits any more */
-    struct grove_attempt *attempt; /* Report */
+    struct grove_attempt *attempt; /* Report, Return; NULL when nothing is held for it */
     struct id id;                  /* Wait */
 };
 

@@ -23,6 +23,13 @@ void reports_hand_back(struct grove_worker *worker, const struct id *task, uint3
     buffer_append(&worker->returned, &back, sizeof(back));
 }
 
+void reports_return(struct grove_worker *worker, struct grove_attempt *attempt,
+                    enum return_reason reason)
+{
+    attempt->is_collected = true;
+    reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, reason, "");
+}
+
 static void queue_report(struct grove_worker *worker, struct grove_attempt *attempt)
 {
     attempt->is_reporting = true;
@@ -39,8 +46,7 @@ void reports_end(struct grove_worker *worker, struct grove_attempt *attempt)
     } else if (attempt->is_reporting) {
         return; /* it was over its time; freed when that is safe */
     } else if (atomic_load(&attempt->is_stopped)) {
-        reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, RETURN_STOPPED, "");
-        held_release(worker, attempt);
+        reports_return(worker, attempt, RETURN_STOPPED);
     } else {
         queue_report(worker, attempt);
     }
@@ -139,7 +145,7 @@ static void send_returns(struct grove_worker *worker)
 {
     const struct handed_back *list = (const struct handed_back *)(void *)worker->returned.data;
     size_t count = worker->returned.size / sizeof(*list);
-    struct parcel *parcel = parcel_create(&worker->session, MESSAGE_RETURN, 0);
+    struct parcel *parcel = parcel_create(&worker->session, MESSAGE_RETURN, (unsigned)count);
     struct wire_writer writer;
 
     wire_open(&writer, &parcel->frame, MESSAGE_RETURN, parcel->correlation);
@@ -152,6 +158,7 @@ static void send_returns(struct grove_worker *worker)
         };
 
         wire_put_returned(&writer, RETURN_RETURNED, &returned);
+        parcel->entry[i].attempt = held_find(worker, &list[i].task, list[i].attempt);
     }
     wire_close(&writer);
     parcels_add(&worker->parcels, parcel);
@@ -182,7 +189,10 @@ void reports_forget(struct grove_worker *worker, struct grove_attempt *attempt)
     struct parcel *parcel;
 
     TAILQ_FOREACH(parcel, &worker->parcels.list, link) {
-        for (unsigned i = 0; parcel->type == MESSAGE_REPORT && i < parcel->count; i++) {
+        if (parcel->type != MESSAGE_REPORT && parcel->type != MESSAGE_RETURN) {
+            continue;
+        }
+        for (unsigned i = 0; i < parcel->count; i++) {
             if (parcel->entry[i].attempt == attempt) {
                 parcel->entry[i].attempt = NULL;
             }

@@ -116,10 +116,15 @@ void reports_end(struct grove_worker *worker, struct grove_attempt *attempt);
 void reports_hand_back(struct grove_worker *worker, const struct id *task, uint32_t attempt,
                        enum return_reason reason, const char *text);
 
+/* ... an attempt that is held, whose handler is out or was never in. It stays on the books until
+ * that is safe: else a coordinator that has not heard of it would assign it here again. */
+void reports_return(struct grove_worker *worker, struct grove_attempt *attempt,
+                    enum return_reason reason);
+
 /* Makes frames of what is queued. */
 void reports_send(struct grove_worker *worker);
 
-/* A Report is safe, or will never count: its attempts are off the books. */
+/* A Report or a Return is safe, or will never count: its attempts are off the books. */
 void reports_done(struct grove_worker *worker, struct parcel *parcel);
 
 /* Reports every attempt that is over its time, whatever its handler still does. */

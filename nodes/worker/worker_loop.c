@@ -108,7 +108,7 @@ static void parcel_refused(struct grove_worker *worker, struct parcel *parcel,
     }
     log_event(LOG_ERROR, "refused", "type=%d reason=%s", (int)parcel->type,
               refusal_name((enum refusal)refused->code));
-    if (parcel->type == MESSAGE_REPORT) {
+    if (parcel->type == MESSAGE_REPORT || parcel->type == MESSAGE_RETURN) {
         reports_done(worker, parcel);
     } else {
         children_refused(worker, parcel, &failing);
@@ -154,8 +154,7 @@ static void take_stopped(struct grove_worker *worker, const struct stopped *stop
     } else if (stopped->reason != 0) {
         held_forget(worker, attempt);
     } else if (handlers_take_back(&worker->handlers, attempt)) {
-        reports_hand_back(worker, &stopped->task, stopped->attempt, RETURN_STOPPED, "");
-        held_release(worker, attempt);
+        reports_return(worker, attempt, RETURN_STOPPED);
     } else if (!attempt->is_collected) {
         held_stop(worker, attempt);
     }
@@ -206,7 +205,7 @@ static void take_done(struct grove_worker *worker, const struct message *message
     if (!parcel) {
         return;
     }
-    if (parcel->type == MESSAGE_REPORT) {
+    if (parcel->type == MESSAGE_REPORT || parcel->type == MESSAGE_RETURN) {
         reports_done(worker, parcel);
     } else if (parcel->call) {
         parcel->call->left = 0;
@@ -271,8 +270,7 @@ static bool hand_back_unstarted(struct grove_worker *worker, struct grove_attemp
     if (!handlers_take_back(&worker->handlers, attempt)) {
         return false;
     }
-    reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, RETURN_UNSTARTED, "");
-    held_release(worker, attempt);
+    reports_return(worker, attempt, RETURN_UNSTARTED);
     return true;
 }
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "core/id.h"
-#include "nodes/worker/worker.h"
+#include "nodes/worker/worker_loop.h"
 #include "tests/support/party.h"
 #include "tests/support/scratch.h"
 
@@ -136,6 +136,43 @@ static void a_task_by_a_client_is_taken_once(void **state)
     assign(f);
     expect_held(f);
     assert_non_null(held_find(f->worker, &f->assignment.task, 1));
+}
+
+static void stop(struct fixture *f)
+{
+    const struct stopped stopped = {.task = f->assignment.task, .attempt = f->assignment.attempt};
+    struct buffer frame = {0};
+    struct wire_writer writer;
+    struct message message;
+
+    wire_open(&writer, &frame, MESSAGE_STOP, 0);
+    wire_put_stopped(&writer, STOP_STOPPED, &stopped);
+    wire_close(&writer);
+    assert_int_equal(wire_message_open(buffer_bytes(&frame), &message), GROVE_OK);
+    worker_receive(f->worker, &message);
+    buffer_clear(&frame);
+}
+
+/* A coordinator that lost the Return assigns it here again: it must not run twice. */
+static void what_was_handed_back_is_held_until_that_is_safe(void **state)
+{
+    struct fixture *f = *state;
+    struct parcel *parcel;
+
+    seal(f, &f->party.client);
+    assign(f);
+    stop(f);
+    assert_int_equal(f->worker->held_count, 1);
+    assert_true(f->worker->returned.size > 0);
+    assign(f);
+    assert_int_equal(f->worker->handlers.queued, 0);
+    reports_send(f->worker);
+    assign(f);
+    assert_int_equal(f->worker->handlers.queued, 0);
+    parcel = TAILQ_FIRST(&f->worker->parcels.list);
+    assert_int_equal(parcel->type, MESSAGE_RETURN);
+    reports_done(f->worker, parcel);
+    assert_int_equal(f->worker->held_count, 0);
 }
 
 static void a_task_by_a_stranger_is_refused(void **state)
@@ -275,6 +312,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_task_by_a_client_is_taken_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_handed_back_is_held_until_that_is_safe, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_task_by_a_stranger_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_task_by_an_operator_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(another_id_is_refused, setup, teardown),

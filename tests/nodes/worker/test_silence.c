@@ -96,6 +96,7 @@ static void what_may_run_once_stops_after_four_seconds_of_silence(void **state)
     assert_int_equal(grove_result(client, &often, GROVE_FOREVER, &result, &failure), GROVE_OK);
     assert_int_equal(result.attempt, 1);
     assert_int_equal(atomic_load(&seen.stops), 1);
+    assert_int_not_equal(sem_trywait(&seen.entered), 0); /* neither began a second time */
     grove_result_clear(&result);
     grove_client_close(client);
     mesh_worker_stop(&worker);
