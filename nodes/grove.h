@@ -145,8 +145,8 @@ void grove_client_close(struct grove_client *client);
 
 /* The calls below take a client, or, in a handler, NULL: there they always make and await children
  * of the task it runs, whatever client is given. They may be made by the thread that the handler
- * was called on. `result` and `failure` may be NULL; what is given is always written: one of them
- * is filled and the other left empty.
+ * was called on, and by those that have adopted its attempt. `result` and `failure` may be NULL;
+ * what is given is always written: one of them is filled and the other left empty.
  *
  *   errors    GROVE_TIMEOUT: no answer in time (of a submit: it may or may not have been accepted;
  *             do it again with the same key); GROVE_BUSY: refused for want of room; GROVE_REFUSED,
@@ -292,6 +292,21 @@ enum grove_status grove_attempt_fail(struct grove_attempt *attempt, const char *
                                      struct grove_bytes bytes);
 enum grove_status grove_attempt_fail_permanently(struct grove_attempt *attempt, const char *text,
                                                  struct grove_bytes bytes);
+
+/* Makes the calling thread one of this attempt's: its calls make and await children of the task,
+ * and are told when to stop, as the handler's own. An attempt waits, and gives its slot back, while
+ * all of its threads wait; it ends when the handler has returned and the last of them has released
+ * it, or has ended. While the attempt has no slot this waits, too.
+ *
+ *   attempt   whose handler has not returned yet
+ *   errors    GROVE_INVALID: this thread has an attempt already; GROVE_CLOSED: the handler has
+ *             returned */
+enum grove_status grove_context_adopt(struct grove_attempt *attempt) GROVE_CHECKED;
+
+/* Ends that; the end of the thread does, too. A handler that is about to wait for its threads, by
+ * pthread_join say, releases its own so long, lest it holds the slot that they wait for. Nothing
+ * for a thread that has no attempt. */
+void grove_context_release(void);
 
 /* Whether this attempt was told to stop: return soon, nothing of it counts any more. False outside
  * a handler. */

@@ -52,10 +52,12 @@ struct request {
 STAILQ_HEAD(request_queue, request);
 
 struct call {
-    STAILQ_ENTRY(call) queued; /* in an inbox, or finished */
-    TAILQ_ENTRY(call) working;
-    STAILQ_ENTRY(call) telling; /* of a handler's: its wait is to be told to the mesh */
+    STAILQ_ENTRY(call) queued; /* in an inbox, finished, or returning */
+    TAILQ_ENTRY(call) working; /* of a client, or of an attempt */
     enum call_kind kind;
+    bool waits;                    /* of a handler: its thread holds no slot */
+    bool is_alone;                 /* ... and is the only one of its attempt */
+    bool is_asked;                 /* ... its outcomes are asked for while other threads run */
     size_t count;                  /* of requests in use */
     size_t left;                   /* of them not ended */
     uint64_t submit_until_ms;      /* monotonic: what is not accepted by then ends */
@@ -72,6 +74,7 @@ struct call {
 };
 
 STAILQ_HEAD(call_queue, call);
+TAILQ_HEAD(call_list, call);
 
 /* Makes room for `count` requests, of `attempt`'s handler, or of a client when it is NULL. */
 struct call *call_create(enum call_kind kind, size_t count, struct grove_attempt *attempt);

@@ -10,8 +10,6 @@
 #include "nodes/client/batches.h"
 #include "nodes/client/client.h"
 
-TAILQ_HEAD(call_list, call);
-
 struct grove_client {
     char path[PATH_MAX];
     uint32_t spin_us, connect_timeout_ms;

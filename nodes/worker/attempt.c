@@ -2,10 +2,15 @@
  * Attempts: made from an item, counted requests, encoded results. */
 #include "nodes/worker/attempt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/id.h"
+#include "core/text.h"
 #include "nodes/client/nonce.h"
+
+#define COUNTED_MOST 65536u            /* different requests of which the equal ones are counted */
+#define UNCOUNTED UINT32_C(0x80000000) /* beyond that, their order takes the place of a count */
 
 struct occurrence {
     struct table_link link;
@@ -54,6 +59,10 @@ struct grove_attempt *attempt_create(const struct task_item *item,
     attempt->at_most_once = item->at_most_once;
     attempt->timeout_ms = item->timeout_ms;
     attempt->stop_fd = -1;
+    attempt->threads = 1;
+    pthread_mutex_init(&attempt->lock, NULL);
+    STAILQ_INIT(&attempt->returning);
+    TAILQ_INIT(&attempt->calls);
     atomic_init(&attempt->is_stopped, false);
     return attempt;
 }
@@ -70,6 +79,7 @@ void attempt_destroy(struct grove_attempt *attempt)
         free(occurrence);
     }
     table_clear(&attempt->occurrences);
+    pthread_mutex_destroy(&attempt->lock);
     buffer_clear(&attempt->said.bytes);
     buffer_clear(&attempt->said.text);
     buffer_clear(&attempt->item);
@@ -94,10 +104,9 @@ static struct digest request_digest(const struct task_item *item,
     return digest;
 }
 
-static uint32_t count_request(struct grove_attempt *attempt, const struct digest *request)
+static struct occurrence *find_occurrence(struct grove_attempt *attempt,
+                                          const struct digest *request)
 {
-    struct occurrence *occurrence;
-
     if (!attempt->first_occurrence) {
         /* The keys are digests already: whoever could choose them could choose ids as well. */
         uint8_t hash_key[16] = {0};
@@ -105,7 +114,19 @@ static uint32_t count_request(struct grove_attempt *attempt, const struct digest
         table_init(&attempt->occurrences, hash_key, offsetof(struct occurrence, link),
                    offsetof(struct occurrence, request), sizeof(struct digest));
     }
-    occurrence = attempt->first_occurrence ? table_find(&attempt->occurrences, request) : NULL;
+    return table_find(&attempt->occurrences, request);
+}
+
+/* Which of its equals a request is. An attempt that makes too many different ones to remember them
+ * all numbers what comes after: run again, it makes the same ones if it makes them in that order.
+ */
+static uint32_t count_request(struct grove_attempt *attempt, const struct digest *request)
+{
+    struct occurrence *occurrence = find_occurrence(attempt, request);
+
+    if (!occurrence && attempt->occurrences.count >= COUNTED_MOST) {
+        return UNCOUNTED + attempt->uncounted++;
+    }
     if (!occurrence) {
         occurrence = allocate(sizeof(*occurrence));
         occurrence->request = *request;
@@ -120,15 +141,35 @@ void attempt_give_lineage(struct grove_attempt *attempt, struct task_item *item,
                           const struct digest *payload_digest)
 {
     struct digest request = request_digest(item, payload_digest);
+    uint32_t occurrence;
 
+    pthread_mutex_lock(&attempt->lock);
+    occurrence = count_request(attempt, &request);
+    pthread_mutex_unlock(&attempt->lock);
     item->lineage = (struct lineage){
         .present = true,
         .parent = attempt->key.task,
         .root = attempt->root,
         .attempt = attempt->key.attempt,
         .generation = attempt->generation,
-        .occurrence = count_request(attempt, &request),
+        .occurrence = occurrence,
     };
+}
+
+void attempt_complain(struct grove_attempt *attempt, const char *complaint)
+{
+    char *kept = attempt->said.complaint;
+    size_t size;
+
+    pthread_mutex_lock(&attempt->lock);
+    snprintf(kept, sizeof(attempt->said.complaint), "%s", complaint);
+    size = strlen(kept);
+    /* What is too long may have been cut within a character. */
+    while (!text_is_valid(bytes_of(kept, size))) {
+        size--;
+    }
+    kept[size] = '\0';
+    pthread_mutex_unlock(&attempt->lock);
 }
 
 void attempt_conclude(struct grove_attempt *attempt, enum grove_status status)

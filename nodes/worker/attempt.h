@@ -9,16 +9,13 @@
 #ifndef GROVE_NODES_WORKER_ATTEMPT_H
 #define GROVE_NODES_WORKER_ATTEMPT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
-#include <sys/queue.h>
 
 #include "core/item.h"
-#include "core/table.h"
-#include "nodes/grove.h"
+#include "nodes/client/call.h"
 
 #define COMPLAINT_SIZE 256
-
-struct call;
 
 enum attempt_state {
     ATTEMPT_QUEUED,
@@ -41,7 +38,7 @@ struct function {
     char *command;
 };
 
-/* What the handler said, of its own thread. */
+/* What the handler said. */
 struct said {
     enum outcome_code code; /* CODE_SUCCEEDED: nothing went wrong yet */
     bool is_too_large;
@@ -69,13 +66,20 @@ struct grove_attempt {
 
     atomic_bool is_stopped; /* told to stop, or over its time */
 
-    /* Of the handler's thread. */
-    struct said said;
-    struct table occurrences;
+    /* Of the handler's thread, or under the lock where adopted threads share it. */
+    pthread_mutex_t lock;
+    struct said said;         /* its complaint: under the lock */
+    struct table occurrences; /* under the lock, with what follows */
     struct occurrence *first_occurrence;
+    uint32_t uncounted; /* requests and joins since there are too many to count */
 
     /* Under the lock of the worker's handlers. */
     enum attempt_state state;
+    unsigned threads;            /* in its handler: its own, and adopted ones */
+    unsigned blocked;            /* of them, in a call that waits */
+    unsigned joining;            /* about to be one of them, when it has a slot */
+    bool has_returned;           /* its handler has */
+    struct call_queue returning; /* of those: their threads go on when it has a slot */
     bool has_started;            /* a thread took it */
     int stop_fd;                 /* eventfd that its command watches, or -1 */
     uint64_t ran_ns, started_ns; /* time RUNNING so far; since when */
@@ -84,14 +88,17 @@ struct grove_attempt {
     uint32_t percent;
     bool has_progress; /* to be sent */
     char progress[LIMIT_PROGRESS_LENGTH + 1];
-    struct call *returns_to; /* whose thread goes on when it has a slot */
+    bool is_untold; /* in handlers->waits */
     TAILQ_ENTRY(grove_attempt) queued;
     STAILQ_ENTRY(grove_attempt) ended;
+    STAILQ_ENTRY(grove_attempt) untold;
 
     /* Of the I/O thread. */
     struct table_link link;
     TAILQ_ENTRY(grove_attempt) held;
-    struct call *call;   /* that its handler is blocked in, or NULL */
+    struct call_list calls; /* that its threads are blocked in */
+    bool is_telling;        /* its wait is to be told to the mesh */
+    STAILQ_ENTRY(grove_attempt) telling;
     bool expects_resume; /* it told the mesh that it waits */
     bool is_resumed;     /* ... and has a slot again */
     bool is_forgotten;   /* nothing of it counts: neither report nor return it */
@@ -103,17 +110,21 @@ struct grove_attempt {
 
 TAILQ_HEAD(attempt_queue, grove_attempt);
 STAILQ_HEAD(ended_queue, grove_attempt);
+STAILQ_HEAD(untold_queue, grove_attempt);
 
 /* Makes an attempt from what was assigned, copying all of it; lineage is the item's. */
 struct grove_attempt *attempt_create(const struct task_item *item,
                                      const struct digest *payload_digest, struct bytes checkpoint);
 void attempt_destroy(struct grove_attempt *attempt);
 
-/* Makes an item a child of the attempt, counting it among its equals; handler's thread. */
+/* Makes an item a child of the attempt, counting it among its equals; a thread of its handler. */
 void attempt_give_lineage(struct grove_attempt *attempt, struct task_item *item,
                           const struct digest *payload_digest);
 
-/* Says how the handler ended, by its status and what it said before; handler's thread. */
+/* Keeps why a call failed, for a handler that only passes its status on; a thread of it. */
+void attempt_complain(struct grove_attempt *attempt, const char *complaint);
+
+/* Says how the handler ended, by its status and what it said before; its own thread, the last. */
 void attempt_conclude(struct grove_attempt *attempt, enum grove_status status);
 
 /* Encodes the result for its Report: `run_ms` as counted, the rest as given. */

@@ -5,9 +5,8 @@
 
 #include <stdlib.h>
 
-#define EXPANDS_IN_FLIGHT 48u                /* below the pipe's high-water mark */
-#define WAITS_SIZE ((size_t)256 * LIMIT_KIB) /* bytes of waits in one frame, but at least one */
-#define ASKED_IDS 4096u                      /* ids in one Wait */
+#define EXPANDS_IN_FLIGHT 48u /* below the pipe's high-water mark */
+#define ASKED_IDS 4096u       /* ids in one Wait */
 
 static void finish_call(struct grove_worker *worker, struct call *call)
 {
@@ -36,9 +35,7 @@ void children_take_call(struct grove_worker *worker, struct call *call)
 {
     struct grove_attempt *attempt = call->attempt;
 
-    attempt->call = call;
-    attempt->expects_resume = false;
-    attempt->is_resumed = false;
+    TAILQ_INSERT_TAIL(&attempt->calls, call, working);
     if (call->kind == CALL_KEEP) {
         keep_checkpoint(worker, call);
     }
@@ -56,12 +53,12 @@ void children_take_call(struct grove_worker *worker, struct call *call)
         }
     }
     if (call->kind == CALL_AWAIT) {
-        STAILQ_INSERT_TAIL(&worker->waits, call, telling);
+        children_tell_later(worker, attempt);
     }
     if (atomic_load(&attempt->is_stopped)) {
         struct failing failing = failing_of_status(GROVE_CANCELLED, NULL);
 
-        children_end_call(worker, attempt, &failing);
+        children_end_calls(worker, attempt, &failing);
     }
 }
 
@@ -81,36 +78,14 @@ static void drop_queued(struct grove_worker *worker, const struct call *call)
     STAILQ_CONCAT(&worker->children, &kept);
 }
 
-static void drop_waits(struct grove_worker *worker, const struct call *call)
+static void end_call(struct grove_worker *worker, struct call *call, const struct failing *failing)
 {
-    struct telling_queue kept = STAILQ_HEAD_INITIALIZER(kept);
-    struct call *at;
-
-    while ((at = STAILQ_FIRST(&worker->waits)) != NULL) {
-        STAILQ_REMOVE_HEAD(&worker->waits, telling);
-        if (at != call) {
-            STAILQ_INSERT_TAIL(&kept, at, telling);
-        }
-    }
-    STAILQ_CONCAT(&worker->waits, &kept);
-}
-
-void children_end_call(struct grove_worker *worker, struct grove_attempt *attempt,
-                       const struct failing *failing)
-{
-    struct call *call = attempt->call;
-
-    if (!call) {
-        return;
-    }
-    attempt->expects_resume = false;
     if (call->left == 0) {
         /* All it lacks is the Resume. */
         finish_call(worker, call);
         return;
     }
     drop_queued(worker, call);
-    drop_waits(worker, call);
     parcels_forget_call(&worker->parcels, call);
     if (call->kind == CALL_KEEP) {
         call->status = failing->status;
@@ -120,6 +95,82 @@ void children_end_call(struct grove_worker *worker, struct grove_attempt *attemp
     }
     for (size_t i = 0; i < call->count; i++) {
         batch_refuse_request(&call->requests[i], failing, &worker->outcomes);
+    }
+}
+
+void children_end_calls(struct grove_worker *worker, struct grove_attempt *attempt,
+                        const struct failing *failing)
+{
+    struct call *call;
+
+    attempt->expects_resume = false;
+    TAILQ_FOREACH(call, &attempt->calls, working) {
+        end_call(worker, call, failing);
+    }
+}
+
+/* ---- telling that an attempt waits */
+
+void children_tell_later(struct grove_worker *worker, struct grove_attempt *attempt)
+{
+    if (!attempt->is_telling) {
+        attempt->is_telling = true;
+        STAILQ_INSERT_TAIL(&worker->telling, attempt, telling);
+    }
+}
+
+void children_tell_never(struct grove_worker *worker, struct grove_attempt *attempt)
+{
+    if (attempt->is_telling) {
+        attempt->is_telling = false;
+        STAILQ_REMOVE(&worker->telling, attempt, grove_attempt, telling);
+    }
+}
+
+static bool is_answered(const struct call *call)
+{
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->requests[i].wants_answer) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void append_awaited(const struct call *call, size_t most, struct buffer *ids)
+{
+    for (size_t i = 0; i < call->count && ids->size < most * sizeof(struct id); i++) {
+        if (call->requests[i].wants_outcome) {
+            buffer_append(ids, &call->requests[i].id, sizeof(struct id));
+        }
+    }
+}
+
+/* What all its threads wait for; any of that gives it a slot again. Nothing when an id is not known
+ * yet, or when one of them is about to go on. */
+static void gather_awaited(const struct grove_attempt *attempt, struct buffer *ids)
+{
+    const struct call *call;
+
+    TAILQ_FOREACH(call, &attempt->calls, working) {
+        if (!is_answered(call) || call->left == 0) {
+            buffer_reset(ids);
+            return;
+        }
+        append_awaited(call, LIMIT_AWAITED, ids);
+    }
+}
+
+/* Other threads run: the slot stays, but the outcomes are to come. */
+static void ask(struct grove_worker *worker, struct grove_attempt *attempt)
+{
+    struct call *call;
+
+    TAILQ_FOREACH(call, &attempt->calls, working) {
+        if (call->waits && !call->is_asked && is_answered(call)) {
+            call->is_asked = true;
+            append_awaited(call, SIZE_MAX / sizeof(struct id), &worker->asking);
+        }
     }
 }
 
@@ -138,7 +189,7 @@ static void put_waits_of_batch(struct wire_writer *writer, const struct parcel *
         for (to = from; to < parcel->count && parcel->entry[to].request->call == call; to++) {
             positions[to - from] = (uint8_t)to;
         }
-        if (call->kind == CALL_RUN && call->left == to - from) {
+        if (call->kind == CALL_RUN && call->is_alone && call->left == to - from) {
             struct waits waits = {
                 .task = call->attempt->key.task,
                 .attempt = call->attempt->key.attempt,
@@ -147,29 +198,38 @@ static void put_waits_of_batch(struct wire_writer *writer, const struct parcel *
 
             wire_put_waits(writer, EXPAND_WAITS, &waits);
             call->attempt->expects_resume = true;
+            call->attempt->is_resumed = false;
         }
         reports_put_progress(writer, EXPAND_PROGRESS, call->attempt);
     }
 }
 
-static void put_wait_by_id(struct wire_writer *writer, struct call *call)
+static void put_wait_by_id(struct wire_writer *writer, struct grove_attempt *attempt,
+                           const struct buffer *ids)
 {
     struct waits waits = {
-        .task = call->attempt->key.task,
-        .attempt = call->attempt->key.attempt,
+        .task = attempt->key.task,
+        .attempt = attempt->key.attempt,
+        .awaited = buffer_bytes(ids),
     };
-    struct buffer ids = {0};
 
-    for (size_t i = 0; i < call->count; i++) {
-        if (call->requests[i].wants_outcome) {
-            buffer_append(&ids, &call->requests[i].id, sizeof(struct id));
-        }
-    }
-    waits.awaited = buffer_bytes(&ids);
     wire_put_waits(writer, EXPAND_WAITS, &waits);
-    buffer_clear(&ids);
-    call->attempt->expects_resume = true;
-    call->attempt->is_resumed = false;
+    attempt->expects_resume = true;
+    attempt->is_resumed = false;
+    reports_put_progress(writer, EXPAND_PROGRESS, attempt);
+}
+
+/* What the attempt is to tell, if it waits; else asks for what its threads await. */
+static bool is_to_be_told(struct grove_worker *worker, struct grove_attempt *attempt,
+                          struct buffer *ids)
+{
+    buffer_reset(ids);
+    if (!handlers_are_waiting(&worker->handlers, attempt)) {
+        ask(worker, attempt);
+        return false;
+    }
+    gather_awaited(attempt, ids);
+    return ids->size > 0;
 }
 
 /* One frame of waits for children that were made before. */
@@ -177,33 +237,58 @@ static void send_waits(struct grove_worker *worker)
 {
     struct parcel *parcel = NULL;
     struct wire_writer writer;
-    struct call *call;
+    struct grove_attempt *attempt;
+    struct buffer ids = {0};
+    size_t cost = 0;
 
-    while ((call = STAILQ_FIRST(&worker->waits)) != NULL) {
-        if (parcel && parcel->frame.size > WAITS_SIZE) {
-            break;
+    while ((attempt = STAILQ_FIRST(&worker->telling)) != NULL) {
+        if (is_to_be_told(worker, attempt, &ids)) {
+            cost += 1 + ids.size / sizeof(struct id);
+            if (parcel && cost > WAITS_COST) {
+                break;
+            }
+            if (!parcel) {
+                parcel = parcel_create(&worker->session, MESSAGE_EXPAND, 0);
+                wire_open(&writer, &parcel->frame, MESSAGE_EXPAND, parcel->correlation);
+            }
+            put_wait_by_id(&writer, attempt, &ids);
         }
-        STAILQ_REMOVE_HEAD(&worker->waits, telling);
-        if (call->left == 0) {
-            continue;
-        }
-        if (!parcel) {
-            parcel = parcel_create(&worker->session, MESSAGE_EXPAND, 0);
-            wire_open(&writer, &parcel->frame, MESSAGE_EXPAND, parcel->correlation);
-        }
-        put_wait_by_id(&writer, call);
-        reports_put_progress(&writer, EXPAND_PROGRESS, call->attempt);
+        children_tell_never(worker, attempt);
     }
     if (parcel) {
         wire_close(&writer);
         parcels_add(&worker->parcels, parcel);
     }
+    buffer_clear(&ids);
+}
+
+/* If it is lost, so is the session, and the next one asks again. */
+static void send_asking(struct grove_worker *worker)
+{
+    const struct buffer *ids = &worker->asking;
+
+    for (size_t at = 0; at < ids->size; at += ASKED_IDS * sizeof(struct id)) {
+        size_t left = ids->size - at;
+        size_t size = left < ASKED_IDS * sizeof(struct id) ? left : ASKED_IDS * sizeof(struct id);
+        struct buffer frame = {0};
+        struct wire_writer writer;
+
+        wire_open(&writer, &frame, MESSAGE_WAIT, session_correlation(&worker->session));
+        wire_put_bytes(&writer, WAIT_IDS, bytes_of(ids->data + at, size));
+        wire_close(&writer);
+        (void)!session_send(&worker->session, buffer_bytes(&frame));
+        buffer_clear(&frame);
+    }
+    buffer_reset(&worker->asking);
 }
 
 void children_send(struct grove_worker *worker)
 {
-    while (!STAILQ_EMPTY(&worker->waits)) {
+    while (!STAILQ_EMPTY(&worker->telling)) {
         send_waits(worker);
+    }
+    if (worker->asking.size > 0) {
+        send_asking(worker);
     }
     while (!STAILQ_EMPTY(&worker->children) && worker->parcels.count < EXPANDS_IN_FLIGHT) {
         struct wire_writer writer;
@@ -217,16 +302,6 @@ void children_send(struct grove_worker *worker)
 }
 
 /* ---- what comes */
-
-static bool is_all_answered(const struct call *call)
-{
-    for (size_t i = 0; i < call->count; i++) {
-        if (call->requests[i].wants_answer) {
-            return false;
-        }
-    }
-    return true;
-}
 
 void children_answered(struct grove_worker *worker, struct parcel *parcel,
                        const struct accepted *accepted)
@@ -247,9 +322,28 @@ void children_answered(struct grove_worker *worker, struct parcel *parcel,
         struct call *call = calls[i];
 
         if (call->kind == CALL_RUN && call->left > 0 && !call->attempt->expects_resume &&
-            is_all_answered(call)) {
-            STAILQ_INSERT_TAIL(&worker->waits, call, telling);
+            is_answered(call)) {
+            children_tell_later(worker, call->attempt);
         }
+    }
+}
+
+/* Those of its calls go on that have ended. When all are open still, it waits on, and what had
+ * ended comes with that. */
+static void resume(struct grove_worker *worker, struct grove_attempt *attempt)
+{
+    bool goes_on = false;
+    struct call *call;
+
+    attempt->is_resumed = true;
+    TAILQ_FOREACH(call, &attempt->calls, working) {
+        if (call->left == 0) {
+            goes_on = true;
+            finish_call(worker, call);
+        }
+    }
+    if (!goes_on) {
+        children_tell_later(worker, attempt);
     }
 }
 
@@ -264,15 +358,8 @@ void children_resumed(struct grove_worker *worker, struct wire_list resumed)
         if (wire_held_decode(element, &held) == GROVE_OK) {
             attempt = held_find(worker, &held.task, held.attempt);
         }
-        if (!attempt || !attempt->call || !attempt->expects_resume || attempt->is_resumed) {
-            continue;
-        }
-        attempt->is_resumed = true;
-        if (attempt->call->left > 0) {
-            /* Some are still open: it waits on. What had ended comes with that. */
-            STAILQ_INSERT_TAIL(&worker->waits, attempt->call, telling);
-        } else {
-            finish_call(worker, attempt->call);
+        if (attempt && attempt->expects_resume && !attempt->is_resumed) {
+            resume(worker, attempt);
         }
     }
 }
@@ -281,7 +368,7 @@ void children_refused(struct grove_worker *worker, struct parcel *parcel,
                       const struct failing *failing)
 {
     if (parcel->type == MESSAGE_CHECKPOINT && parcel->call) {
-        children_end_call(worker, parcel->call->attempt, failing);
+        end_call(worker, parcel->call, failing);
         return;
     }
     for (unsigned i = 0; i < parcel->count; i++) {
@@ -306,7 +393,7 @@ void children_finish(struct grove_worker *worker)
         if (attempt->expects_resume && !attempt->is_resumed) {
             continue;
         }
-        attempt->call = NULL;
+        TAILQ_REMOVE(&attempt->calls, call, working);
         attempt->expects_resume = false;
         if (atomic_load(&attempt->is_stopped)) {
             handlers_release(&worker->handlers, attempt, call);
@@ -318,26 +405,13 @@ void children_finish(struct grove_worker *worker)
 
 void children_ask_again(struct grove_worker *worker)
 {
-    struct buffer ids = {0};
     struct request *request;
 
+    buffer_reset(&worker->asking);
     TAILQ_FOREACH(request, &worker->outcomes.list, awaiting) {
         if (!request->wants_answer) {
-            buffer_append(&ids, &request->id, sizeof(request->id));
+            buffer_append(&worker->asking, &request->id, sizeof(request->id));
         }
     }
-    for (size_t at = 0; at < ids.size; at += ASKED_IDS * sizeof(struct id)) {
-        size_t left = ids.size - at;
-        size_t size = left < ASKED_IDS * sizeof(struct id) ? left : ASKED_IDS * sizeof(struct id);
-        struct buffer frame = {0};
-        struct wire_writer writer;
-
-        wire_open(&writer, &frame, MESSAGE_WAIT, session_correlation(&worker->session));
-        wire_put_bytes(&writer, WAIT_IDS, bytes_of(ids.data + at, size));
-        wire_close(&writer);
-        /* If it is lost, so is the session, and the next one asks again. */
-        (void)!session_send(&worker->session, buffer_bytes(&frame));
-        buffer_clear(&frame);
-    }
-    buffer_clear(&ids);
+    send_asking(worker);
 }

@@ -3,13 +3,19 @@
 #include "nodes/worker/context.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "core/text.h"
 #include "nodes/worker/exec.h"
 #include "nodes/worker/worker.h"
 
 static _Thread_local struct grove_attempt *current;
+static _Thread_local struct grove_attempt *own; /* whose handler was called on this thread */
+
+/* Its value is the attempt of a thread that has adopted it, so that the end of the thread ends that
+ * too. */
+static pthread_key_t adopted;
+static pthread_once_t adopted_once = PTHREAD_ONCE_INIT;
 
 struct grove_attempt *context_attempt(void)
 {
@@ -26,16 +32,59 @@ uint64_t context_ledger_ms(const struct grove_attempt *attempt)
     return session_ledger_ms(&attempt->worker->session);
 }
 
+static void leave(void *attempt)
+{
+    current = NULL;
+    handlers_leave(&((struct grove_attempt *)attempt)->worker->handlers, attempt);
+}
+
 void context_run(struct grove_attempt *attempt)
 {
     const struct function *function = attempt->function;
     enum grove_status status;
 
     current = attempt;
+    own = attempt;
     status =
         function->command ? exec_attempt(attempt) : function->handler(attempt, function->context);
-    current = NULL;
+    if (current) {
+        leave(current);
+    }
+    own = NULL;
+    handlers_return(&attempt->worker->handlers, attempt);
     attempt_conclude(attempt, status);
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&adopted, leave) != 0) {
+        abort();
+    }
+}
+
+enum grove_status grove_context_adopt(struct grove_attempt *attempt)
+{
+    enum grove_status status;
+
+    if (!attempt || current) {
+        return GROVE_INVALID;
+    }
+    pthread_once(&adopted_once, make_key);
+    status = handlers_join(&attempt->worker->handlers, attempt);
+    if (status == GROVE_OK) {
+        current = attempt;
+        pthread_setspecific(adopted, attempt == own ? NULL : attempt);
+    }
+    return status;
+}
+
+void grove_context_release(void)
+{
+    if (current) {
+        pthread_once(&adopted_once, make_key);
+        pthread_setspecific(adopted, NULL);
+        leave(current);
+    }
 }
 
 void context_perform(struct call *call)
@@ -49,7 +98,7 @@ void context_perform(struct call *call)
         handlers_call(handlers, call);
     }
     if (call_status(call) != GROVE_OK) {
-        snprintf(attempt->said.complaint, sizeof(attempt->said.complaint), "%s", call->complaint);
+        attempt_complain(attempt, call->complaint);
     }
 }
 

@@ -44,9 +44,16 @@ static void set_running(struct handlers *handlers, struct grove_attempt *attempt
 
 static void leave_waiting(struct handlers *handlers, struct grove_attempt *attempt)
 {
+    struct call *call;
+
     handlers->waiting--;
     set_running(handlers, attempt);
-    sem_post(&attempt->returns_to->done);
+    while ((call = STAILQ_FIRST(&attempt->returning)) != NULL) {
+        STAILQ_REMOVE_HEAD(&attempt->returning, queued);
+        attempt->blocked--;
+        sem_post(&call->done);
+    }
+    pthread_cond_broadcast(&handlers->moved);
 }
 
 /* Gives free slots away: to resumed attempts, then to threads for new ones. */
@@ -177,11 +184,13 @@ void handlers_init(struct handlers *handlers)
     pthread_mutex_init(&handlers->lock, NULL);
     pthread_cond_init(&handlers->work, NULL);
     pthread_cond_init(&handlers->gone, NULL);
+    pthread_cond_init(&handlers->moved, NULL);
     TAILQ_INIT(&handlers->children);
     TAILQ_INIT(&handlers->roots);
     TAILQ_INIT(&handlers->returning);
     STAILQ_INIT(&handlers->ended);
     STAILQ_INIT(&handlers->calls);
+    STAILQ_INIT(&handlers->waits);
 }
 
 void handlers_stop(struct handlers *handlers)
@@ -207,6 +216,7 @@ bool handlers_are_idle(struct handlers *handlers)
 
 void handlers_clear(struct handlers *handlers)
 {
+    pthread_cond_destroy(&handlers->moved);
     pthread_cond_destroy(&handlers->gone);
     pthread_cond_destroy(&handlers->work);
     pthread_mutex_destroy(&handlers->lock);
@@ -286,17 +296,31 @@ void handlers_call(struct handlers *handlers, struct call *call)
     post_and_wait(handlers, call);
 }
 
+/* Gives the slot back, once every thread of the attempt waits. */
+static bool begin_waiting(struct handlers *handlers, struct grove_attempt *attempt)
+{
+    if (attempt->state != ATTEMPT_RUNNING || attempt->threads == 0 ||
+        attempt->blocked < attempt->threads) {
+        return false;
+    }
+    attempt->state = ATTEMPT_WAITING;
+    attempt->ran_ns += clock_monotonic_ns() - attempt->started_ns;
+    handlers->waiting++;
+    handlers->running--;
+    dispatch(handlers);
+    return true;
+}
+
 void handlers_wait(struct handlers *handlers, struct call *call)
 {
     struct grove_attempt *attempt = call->attempt;
 
     pthread_mutex_lock(&handlers->lock);
-    if (attempt->state == ATTEMPT_RUNNING && !handlers->is_closed) {
-        attempt->state = ATTEMPT_WAITING;
-        attempt->ran_ns += clock_monotonic_ns() - attempt->started_ns;
-        handlers->waiting++;
-        handlers->running--;
-        dispatch(handlers);
+    if (!handlers->is_closed) {
+        call->waits = true;
+        call->is_alone = attempt->threads == 1;
+        attempt->blocked++;
+        begin_waiting(handlers, attempt);
     }
     post_and_wait(handlers, call);
 }
@@ -304,11 +328,14 @@ void handlers_wait(struct handlers *handlers, struct call *call)
 void handlers_resume(struct handlers *handlers, struct grove_attempt *attempt, struct call *call)
 {
     pthread_mutex_lock(&handlers->lock);
-    if (attempt->state == ATTEMPT_WAITING) {
-        attempt->returns_to = call;
-        TAILQ_INSERT_TAIL(&handlers->returning, attempt, queued);
+    if (call->waits && attempt->state == ATTEMPT_WAITING) {
+        if (STAILQ_EMPTY(&attempt->returning)) {
+            TAILQ_INSERT_TAIL(&handlers->returning, attempt, queued);
+        }
+        STAILQ_INSERT_TAIL(&attempt->returning, call, queued);
         dispatch(handlers);
     } else {
+        attempt->blocked -= call->waits;
         sem_post(&call->done);
     }
     pthread_mutex_unlock(&handlers->lock);
@@ -317,20 +344,103 @@ void handlers_resume(struct handlers *handlers, struct grove_attempt *attempt, s
 void handlers_release(struct handlers *handlers, struct grove_attempt *attempt, struct call *call)
 {
     pthread_mutex_lock(&handlers->lock);
-    if (attempt->state == ATTEMPT_WAITING) {
-        attempt->returns_to = call;
+    if (call->waits && attempt->state == ATTEMPT_WAITING) {
+        if (!STAILQ_EMPTY(&attempt->returning)) {
+            TAILQ_REMOVE(&handlers->returning, attempt, queued);
+        }
+        STAILQ_INSERT_TAIL(&attempt->returning, call, queued);
         leave_waiting(handlers, attempt);
     } else {
+        attempt->blocked -= call->waits;
         sem_post(&call->done);
     }
     pthread_mutex_unlock(&handlers->lock);
 }
 
-void handlers_collect(struct handlers *handlers, struct ended_queue *ended,
-                      struct call_queue *calls)
+bool handlers_are_waiting(struct handlers *handlers, const struct grove_attempt *attempt)
+{
+    bool are_waiting;
+
+    pthread_mutex_lock(&handlers->lock);
+    are_waiting = attempt->state == ATTEMPT_WAITING && STAILQ_EMPTY(&attempt->returning);
+    pthread_mutex_unlock(&handlers->lock);
+    return are_waiting;
+}
+
+/* ---- threads of an attempt */
+
+/* The last of its threads that ran is gone, and the others wait: nobody else will tell the mesh. */
+static void tell_waiting(struct handlers *handlers, struct grove_attempt *attempt)
+{
+    if (begin_waiting(handlers, attempt) && !attempt->is_untold && !handlers->is_closed) {
+        attempt->is_untold = true;
+        STAILQ_INSERT_TAIL(&handlers->waits, attempt, untold);
+        bus_signal_raise(handlers->signal);
+    }
+}
+
+enum grove_status handlers_join(struct handlers *handlers, struct grove_attempt *attempt)
+{
+    enum grove_status status = GROVE_OK;
+
+    pthread_mutex_lock(&handlers->lock);
+    attempt->joining++;
+    while (!attempt->has_returned && attempt->state == ATTEMPT_WAITING) {
+        pthread_cond_wait(&handlers->moved, &handlers->lock);
+    }
+    attempt->joining--;
+    if (attempt->has_returned) {
+        status = GROVE_CLOSED;
+        pthread_cond_broadcast(&handlers->moved);
+    } else {
+        attempt->threads++;
+    }
+    pthread_mutex_unlock(&handlers->lock);
+    return status;
+}
+
+static void leave(struct handlers *handlers, struct grove_attempt *attempt)
+{
+    attempt->threads--;
+    if (attempt->has_returned && attempt->threads == 0) {
+        pthread_cond_broadcast(&handlers->moved);
+    }
+    tell_waiting(handlers, attempt);
+}
+
+void handlers_leave(struct handlers *handlers, struct grove_attempt *attempt)
 {
     pthread_mutex_lock(&handlers->lock);
-    STAILQ_CONCAT(ended, &handlers->ended);
-    STAILQ_CONCAT(calls, &handlers->calls);
+    leave(handlers, attempt);
+    pthread_mutex_unlock(&handlers->lock);
+}
+
+void handlers_return(struct handlers *handlers, struct grove_attempt *attempt)
+{
+    pthread_mutex_lock(&handlers->lock);
+    attempt->has_returned = true;
+    if (attempt->joining > 0) {
+        pthread_cond_broadcast(&handlers->moved);
+    }
+    while (attempt->threads > 0 || attempt->joining > 0) {
+        pthread_cond_wait(&handlers->moved, &handlers->lock);
+    }
+    pthread_mutex_unlock(&handlers->lock);
+}
+
+void handlers_collect(struct handlers *handlers, struct handed *handed)
+{
+    struct grove_attempt *attempt;
+
+    STAILQ_INIT(&handed->ended);
+    STAILQ_INIT(&handed->calls);
+    STAILQ_INIT(&handed->waits);
+    pthread_mutex_lock(&handlers->lock);
+    STAILQ_CONCAT(&handed->ended, &handlers->ended);
+    STAILQ_CONCAT(&handed->calls, &handlers->calls);
+    STAILQ_CONCAT(&handed->waits, &handlers->waits);
+    STAILQ_FOREACH(attempt, &handed->waits, untold) {
+        attempt->is_untold = false;
+    }
     pthread_mutex_unlock(&handlers->lock);
 }

@@ -24,6 +24,7 @@ struct handlers {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work;
     pthread_cond_t gone;
+    pthread_cond_t moved;           /* an attempt has a slot again, or lost its last thread */
     struct attempt_queue children;  /* to be started: children */
     struct attempt_queue roots;     /* ... and new trees */
     struct attempt_queue returning; /* resumed, waiting for a slot here */
@@ -31,9 +32,17 @@ struct handlers {
     unsigned wakes; /* threads called, by signal or creation, that have not come yet */
     bool is_paused; /* starts nothing: too much is unreported */
     bool is_stopping;
-    bool is_closed;           /* no I/O thread takes calls any more */
-    struct ended_queue ended; /* for the I/O thread */
-    struct call_queue calls;  /* likewise */
+    bool is_closed;            /* no I/O thread takes calls any more */
+    struct ended_queue ended;  /* for the I/O thread */
+    struct call_queue calls;   /* likewise */
+    struct untold_queue waits; /* ... whose last thread that ran is gone: all others wait */
+};
+
+/* What handlers leave for the I/O thread. */
+struct handed {
+    struct ended_queue ended;
+    struct call_queue calls;
+    struct untold_queue waits;
 };
 
 /* Sets the fields above the lock first. */
@@ -57,18 +66,30 @@ bool handlers_take_back(struct handlers *handlers, struct grove_attempt *attempt
 void handlers_pause(struct handlers *handlers);
 void handlers_unpause(struct handlers *handlers);
 
-/* Handler's thread: gives a call to the I/O thread and waits until it has ended; handlers_wait
- * gives the slot back meanwhile. */
+/* A thread of a handler: gives a call to the I/O thread and waits until it has ended. When all
+ * threads of the attempt are in handlers_wait, it has no slot. */
 void handlers_call(struct handlers *handlers, struct call *call);
 void handlers_wait(struct handlers *handlers, struct call *call);
 
-/* I/O thread: the call that attempt waits in has ended: it goes on when there is a slot; or at
+/* A thread joins those of an attempt, as soon as that has a slot; or leaves them.
+ *
+ *   errors    GROVE_CLOSED: its handler has returned */
+enum grove_status handlers_join(struct handlers *handlers, struct grove_attempt *attempt)
+    GROVE_CHECKED;
+void handlers_leave(struct handlers *handlers, struct grove_attempt *attempt);
+
+/* The handler has returned and its own thread has left: waits until all others have left. */
+void handlers_return(struct handlers *handlers, struct grove_attempt *attempt);
+
+/* I/O thread: the call has ended. If its attempt waits, it goes on when there is a slot; or at
  * once, when it was told to stop. */
 void handlers_resume(struct handlers *handlers, struct grove_attempt *attempt, struct call *call);
 void handlers_release(struct handlers *handlers, struct grove_attempt *attempt, struct call *call);
 
+/* I/O thread: whether every thread of the attempt waits, and none is about to go on. */
+bool handlers_are_waiting(struct handlers *handlers, const struct grove_attempt *attempt);
+
 /* I/O thread: what handlers left for it. */
-void handlers_collect(struct handlers *handlers, struct ended_queue *ended,
-                      struct call_queue *calls);
+void handlers_collect(struct handlers *handlers, struct handed *handed);
 
 #endif

@@ -24,6 +24,7 @@ void held_release(struct grove_worker *worker, struct grove_attempt *attempt)
     pthread_mutex_lock(&worker->handlers.lock);
     has_started = attempt->has_started;
     pthread_mutex_unlock(&worker->handlers.lock);
+    children_tell_never(worker, attempt);
     attempt->is_released = true;
     if (!has_started || attempt->is_collected) {
         attempt_destroy(attempt);
@@ -40,7 +41,7 @@ void held_stop(struct grove_worker *worker, struct grove_attempt *attempt)
         eventfd_write(attempt->stop_fd, 1);
     }
     pthread_mutex_unlock(&worker->handlers.lock);
-    children_end_call(worker, attempt, &failing);
+    children_end_calls(worker, attempt, &failing);
 }
 
 void held_forget(struct grove_worker *worker, struct grove_attempt *attempt)

@@ -110,7 +110,7 @@ enum grove_status grove_worker_open(const struct grove_worker_options *options,
     TAILQ_INIT(&created->held);
     TAILQ_INIT(&created->assigned);
     STAILQ_INIT(&created->children);
-    STAILQ_INIT(&created->waits);
+    STAILQ_INIT(&created->telling);
     STAILQ_INIT(&created->ended);
     take_options(created, &copy);
     status = load(created, &copy);
@@ -237,6 +237,7 @@ void grove_worker_close(struct grove_worker *worker)
     handlers_clear(&worker->handlers);
     parcels_clear(&worker->parcels);
     buffer_clear(&worker->returned);
+    buffer_clear(&worker->asking);
     if (worker->outcomes.session) {
         outcomes_clear(&worker->outcomes);
     }

@@ -19,7 +19,7 @@ enum worker_stage {
     WORKER_FAILED,   /* see status and error */
 };
 
-STAILQ_HEAD(telling_queue, call);
+STAILQ_HEAD(telling_queue, grove_attempt);
 STAILQ_HEAD(reporting_queue, grove_attempt);
 
 struct grove_worker {
@@ -55,7 +55,8 @@ struct grove_worker {
     struct attempt_queue assigned; /* from the Assign being taken in */
     unsigned held_count;
     struct request_queue children; /* to be sealed */
-    struct telling_queue waits;    /* calls whose wait is to be told */
+    struct telling_queue telling;  /* attempts whose wait is to be told */
+    struct buffer asking;          /* ids of children to be asked for */
     struct reporting_queue ended;  /* to be reported */
     struct buffer returned;        /* struct handed_back, to be told */
     enum grove_status status;
@@ -102,9 +103,14 @@ void children_resumed(struct grove_worker *worker, struct wire_list resumed);
 void children_refused(struct grove_worker *worker, struct parcel *parcel,
                       const struct failing *failing);
 
-/* Ends the call that an attempt is blocked in; it goes on without waiting for a Resume. */
-void children_end_call(struct grove_worker *worker, struct grove_attempt *attempt,
-                       const struct failing *failing);
+/* Ends the calls that an attempt is blocked in; it goes on without waiting for a Resume. */
+void children_end_calls(struct grove_worker *worker, struct grove_attempt *attempt,
+                        const struct failing *failing);
+
+/* Has the mesh told that the attempt waits, if all its threads do; else asks for what they await.
+ * Or does nothing of that any more. */
+void children_tell_later(struct grove_worker *worker, struct grove_attempt *attempt);
+void children_tell_never(struct grove_worker *worker, struct grove_attempt *attempt);
 
 /* In a new session: asks for every outcome that is awaited. */
 void children_ask_again(struct grove_worker *worker);

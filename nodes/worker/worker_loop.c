@@ -150,7 +150,7 @@ static void take_stopped(struct grove_worker *worker, const struct stopped *stop
             reports_hand_back(worker, &stopped->task, stopped->attempt, RETURN_STOPPED, "");
         }
     } else if (stopped->reason == REFUSED_AWAITED) {
-        children_end_call(worker, attempt, &failing);
+        children_end_calls(worker, attempt, &failing);
     } else if (stopped->reason != 0) {
         held_forget(worker, attempt);
     } else if (handlers_take_back(&worker->handlers, attempt)) {
@@ -248,19 +248,22 @@ void worker_receive(void *context, const struct message *message)
 
 void worker_collect(struct grove_worker *worker)
 {
-    struct ended_queue ended = STAILQ_HEAD_INITIALIZER(ended);
-    struct call_queue calls = STAILQ_HEAD_INITIALIZER(calls);
+    struct handed handed;
     struct grove_attempt *attempt;
     struct call *call;
 
-    handlers_collect(&worker->handlers, &ended, &calls);
-    while ((attempt = STAILQ_FIRST(&ended)) != NULL) {
-        STAILQ_REMOVE_HEAD(&ended, ended);
-        reports_end(worker, attempt);
-    }
-    while ((call = STAILQ_FIRST(&calls)) != NULL) {
-        STAILQ_REMOVE_HEAD(&calls, queued);
+    handlers_collect(&worker->handlers, &handed);
+    while ((call = STAILQ_FIRST(&handed.calls)) != NULL) {
+        STAILQ_REMOVE_HEAD(&handed.calls, queued);
         children_take_call(worker, call);
+    }
+    while ((attempt = STAILQ_FIRST(&handed.waits)) != NULL) {
+        STAILQ_REMOVE_HEAD(&handed.waits, untold);
+        children_tell_later(worker, attempt);
+    }
+    while ((attempt = STAILQ_FIRST(&handed.ended)) != NULL) {
+        STAILQ_REMOVE_HEAD(&handed.ended, ended);
+        reports_end(worker, attempt);
     }
 }
 

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/text.h"
 #include "tests/support/mesh.h"
 
 struct fixture {
@@ -128,9 +129,8 @@ static enum grove_status fan_out(struct grove_attempt *attempt, void *context)
 static enum grove_status hand_on(struct grove_attempt *attempt, void *context)
 {
     struct grove_task child = {
-        .size = sizeof(child), .function = "fail", .payload = {"no such luck", 12}};
+        .size = sizeof(child), .function = "fail", .payload = grove_attempt_payload(attempt)};
 
-    (void)attempt;
     (void)context;
     return grove_wait(NULL, &child, NULL, NULL);
 }
@@ -333,7 +333,27 @@ static void a_handler_awaits_many_children(void **state)
 
 static void the_failure_of_a_child_is_handed_on(void **state)
 {
-    expect_failure(*state, "hand.on", "", GROVE_CODE_FAILED, "fail: no such luck");
+    expect_failure(*state, "hand.on", "no such luck", GROVE_CODE_FAILED, "fail: no such luck");
+}
+
+/* What is too long is cut, but never within a character: it would be no text any more. */
+static void a_long_failure_is_handed_on_as_text(void **state)
+{
+    struct fixture *f = *state;
+    struct grove_failure failure;
+    char payload[LIMIT_TEXT_LENGTH + 1] = "";
+
+    for (size_t i = 0; i + 2 < sizeof(payload); i += 2) {
+        memcpy(payload + i, "\xc3\xa9", 3);
+    }
+    assert_int_equal(run(f, "hand.on", payload, NULL, &failure), GROVE_FAILED);
+    assert_int_equal(failure.code, GROVE_CODE_FAILED);
+    assert_true(text_is_valid(bytes_of_text(failure.text)));
+    assert_memory_equal(failure.text, "fail: \xc3\xa9", 8);
+    grove_failure_clear(&failure);
+    payload[1] = '\0';
+    payload[0] = 'x';
+    expect_failure(f, "hand.on", payload, GROVE_CODE_FAILED, "fail: x");
 }
 
 static void many_are_submitted_and_awaited_in_order(void **state)
@@ -581,6 +601,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_thousand_trees_finish_on_one_slot, start, stop),
         cmocka_unit_test_setup_teardown(a_handler_awaits_many_children, start, stop),
         cmocka_unit_test_setup_teardown(the_failure_of_a_child_is_handed_on, start, stop),
+        cmocka_unit_test_setup_teardown(a_long_failure_is_handed_on_as_text, start, stop),
         cmocka_unit_test_setup_teardown(many_are_submitted_and_awaited_in_order, start, stop),
         cmocka_unit_test_setup_teardown(a_refused_item_leaves_its_neighbours_alone, start, stop),
         cmocka_unit_test_setup_teardown(the_same_key_is_the_same_task, start, stop),
