@@ -37,15 +37,30 @@ static void leave_line(struct session *session)
     }
 }
 
+/* The depth that a task must have to be taken by a session that holds so many: at depth d it takes
+ * up to most - (spare >> d) + d. So what waits leaves room for what it waits for, level by level.
+ */
+static uint32_t excess(uint32_t held, uint32_t most, uint32_t spare)
+{
+    uint32_t depth = 0;
+
+    for (; spare > 0 && held + spare >= most + depth; spare /= 2) {
+        depth++;
+    }
+    return held >= most + depth ? held - most + 1 : depth;
+}
+
 void pool_place(struct session *session)
 {
     const uint32_t busy = pool_busy(session);
     const uint32_t held = busy + session->held[PLACE_WAITING] + session->held[PLACE_RESUMABLE];
     const uint32_t places = session->slots + session->window;
     const uint32_t most = places + session->max_waiting;
+    const uint32_t spare =
+        session->window < session->max_waiting ? session->window : session->max_waiting;
 
     leave_line(session);
-    session->excess = held >= most ? held - most + 1 : 0;
+    session->excess = excess(held, most, spare);
     session->is_full = session->held[PLACE_SLOT] >= session->slots;
     session->load = ((uint64_t)busy << 32) / places;
     if (session->pool && busy < places) {

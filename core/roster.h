@@ -7,10 +7,11 @@
  * same order.
  *
  * In all a session holds at most slots + window + max_waiting + depth attempts, where depth is that
- * of the task to be assigned. So nothing blocks for ever: when every attempt of every session
- * waits, take one of the deepest, at depth d. When the last of those its session holds was
- * assigned, it held fewer than this bound for depth d, so it holds fewer than the bound for the
- * children of depth d + 1, and none of its slots is taken. */
+ * of the task to be assigned; less a part of the window that is halved with each level, so that
+ * what waits leaves room for many of those it waits for. So nothing blocks for ever: when every
+ * attempt of every session waits, take one of the deepest, at depth d. When the last of those its
+ * session holds was assigned, it held fewer than this bound for depth d, so it holds fewer than the
+ * bound for the children of depth d + 1, and none of its slots is taken. */
 #ifndef GROVE_CORE_ROSTER_H
 #define GROVE_CORE_ROSTER_H
 

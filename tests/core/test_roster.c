@@ -271,6 +271,31 @@ static void many_flows_on_one_slot_end_with_bounded_threads(void **state)
     assert_in_range(play.most_held, 1, 1 + 3 + 8 + 2); /* slots, window, max_waiting, depth */
 }
 
+/* When as many flows wait as may, the segments that they wait for still get every slot. */
+static void what_waits_leaves_room_for_what_it_waits_for(void **state)
+{
+    struct fixture *f = *state;
+    const struct asked later = {.delay_ms = 1000};
+    char flow[16];
+    char child[16];
+    unsigned i = 0;
+
+    enlist(f, "w1", .slots = 8, .window = 32, .max_waiting = 64);
+    for (; i == 0 || view_of(f, flow).state == TASK_WAITING; i++) {
+        (void)snprintf(flow, sizeof(flow), "p%u", i);
+        (void)snprintf(child, sizeof(child), "s%u", i);
+        submit(f, flow);
+        if (view_of(f, flow).state == TASK_RUNNING) {
+            fixture_expand(f, "w1", flow, child, FIXTURE_WAIT, &later);
+        }
+        skip_effects(f);
+    }
+    expire(f, 1000);
+    struct session_view view = session_of(f, "w1");
+    assert_in_range(view.waiting, 64, 8 + 64);
+    assert_in_range(view.assigned - view.waiting, 8, 8 + 32);
+}
+
 static void at_its_cap_a_session_starts_no_new_tree(void **state)
 {
     struct fixture *f = *state;
@@ -303,6 +328,7 @@ int main(void)
         TEST(a_large_worker_is_filled_in_steps),
         TEST(children_held_ahead_start_before_roots),
         TEST(many_flows_on_one_slot_end_with_bounded_threads),
+        TEST(what_waits_leaves_room_for_what_it_waits_for),
         TEST(at_its_cap_a_session_starts_no_new_tree),
     };
 
