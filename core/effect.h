@@ -22,7 +22,7 @@ enum effect_kind {
     EFFECT_ENLISTED, /* token, session: a worker's session is open (new or resumed) */
     EFFECT_RETIRED,  /* session: ended; its peer must enlist anew */
     EFFECT_ASSIGN,   /* session, task, attempt: to be run there */
-    EFFECT_RESUME,   /* session, task, attempt: has a slot again */
+    EFFECT_RESUME,   /* session, task, attempt: goes on with its next slot */
     EFFECT_STOP, /* session, task, attempt, refusal: to be stopped there (refusal 0: the task ended)
                   */
     EFFECT_REFUSE,  /* session, task, attempt, refusal: a report, return or wait that does not count

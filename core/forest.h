@@ -83,6 +83,7 @@ struct task_view {
     uint32_t percent; /* last progress that a command carried */
     struct bytes progress_text;
     bool is_begun;        /* its tree has begun to run */
+    bool is_resumable;    /* WAITING, but for nothing more than a slot of its worker */
     uint64_t child_count; /* direct children */
 };
 

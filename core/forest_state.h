@@ -127,7 +127,7 @@ enum place {
     PLACE_ROOTS,     /* assigned ahead, a root */
     PLACE_SLOT,      /* has a slot: it has started, as far as anybody knows */
     PLACE_WAITING,   /* its task is WAITING, and nothing awaited has ended */
-    PLACE_RESUMABLE, /* ... something has: first in line for a slot */
+    PLACE_RESUMABLE, /* ... something has, as its worker was told: first in line for a slot */
     PLACE_COUNT
 };
 

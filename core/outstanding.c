@@ -11,15 +11,15 @@ static void owe(const struct work *work, enum outstanding which, struct effects 
                             .task = work->task->id,
                             .attempt = work->task->attempts};
 
-    const bool is_parked = work->place == PLACE_WAITING || work->place == PLACE_RESUMABLE;
-    const bool is_known = which == OUTSTANDING_UNSEEN && work->seen && !work->resumed;
+    const bool is_resumed = work->resumed || work->place == PLACE_RESUMABLE;
+    const bool is_known = which == OUTSTANDING_UNSEEN && work->seen && !is_resumed;
 
-    if (!work->stopping && (is_parked || is_known)) {
+    if (!work->stopping && (work->place == PLACE_WAITING || is_known)) {
         return;
     }
     if (work->stopping) {
         effect.kind = EFFECT_STOP;
-    } else if (work->resumed) {
+    } else if (is_resumed) {
         effect.kind = EFFECT_RESUME;
     }
     effects_add(effects, &effect);

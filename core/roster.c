@@ -229,6 +229,7 @@ void roster_wake(struct forest *forest, struct work *work)
         quit(work);
         enter(work, PLACE_RESUMABLE);
         make_hungry(forest, work->session);
+        emit_attempt(forest, EFFECT_RESUME, work);
     }
 }
 
@@ -265,7 +266,6 @@ static void fill_slots(struct forest *forest, struct session *session)
         if (line[i] == PLACE_RESUMABLE) {
             work->resumed = true;
             tree_move(forest, work->task, TASK_RUNNING);
-            emit_attempt(forest, EFFECT_RESUME, work);
         }
     }
 }

@@ -64,7 +64,9 @@ void roster_release(struct forest *forest, struct work *work);
 /* Parks an attempt whose task waits, and gives its slot away. */
 void roster_wait(struct forest *forest, struct work *work);
 
-/* Something awaited has ended: puts a parked attempt in line for a slot. Harmless when it is there.
+/* Something awaited has ended: puts a parked attempt in line for a slot, and tells its worker,
+ * which goes by the same line and may have a slot free before we hear of it. Harmless when it is
+ * there.
  */
 void roster_wake(struct forest *forest, struct work *work);
 

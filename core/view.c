@@ -18,6 +18,7 @@ static void view_work(const struct work *work, struct task_view *view)
     view->checkpoint = blob_bytes(work->checkpoint);
     view->percent = work->percent;
     view->progress_text = blob_bytes(work->progress);
+    view->is_resumable = work->place == PLACE_RESUMABLE;
     if (work->record) {
         view->has_result = true;
         view->result = blob_bytes(work->result);

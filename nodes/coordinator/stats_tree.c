@@ -76,12 +76,13 @@ static void put_waiting(const struct stats *stats, const struct task_view *view,
 {
     char text[NAME_SIZE + 32];
 
-    if (view->state != TASK_READY || is_offered(stats->egress->forest, view->function)) {
-        return;
+    if (view->is_resumable) {
+        json_object_set_new(task, "waiting", json_string("a slot of its worker"));
+    } else if (view->state == TASK_READY && !is_offered(stats->egress->forest, view->function)) {
+        snprintf(text, sizeof(text), "no worker offers %.*s", (int)view->function.size,
+                 (const char *)view->function.data);
+        json_object_set_new(task, "waiting", json_string(text));
     }
-    snprintf(text, sizeof(text), "no worker offers %.*s", (int)view->function.size,
-             (const char *)view->function.data);
-    json_object_set_new(task, "waiting", json_string(text));
 }
 
 static json_t *task_of(const struct stats *stats, const struct task_view *view)

@@ -100,7 +100,7 @@ struct grove_attempt {
     bool is_telling;        /* its wait is to be told to the mesh */
     STAILQ_ENTRY(grove_attempt) telling;
     bool expects_resume; /* it told the mesh that it waits */
-    bool is_resumed;     /* ... and has a slot again */
+    bool is_resumed;     /* ... and goes on with the next free slot */
     bool is_forgotten;   /* nothing of it counts: neither report nor return it */
     bool is_collected;   /* its handler is out, and touches it no more */
     bool is_reporting;   /* its result is on its way */

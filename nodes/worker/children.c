@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * What handlers ask of the mesh: children, waiting for them, checkpoints. A handler that waits goes
- * on when it has both its outcomes and the Resume that gives it a slot again. */
+ * on with a free slot, once it has both its outcomes and the Resume. */
 #include "nodes/worker/worker.h"
 
 #include <stdlib.h>

@@ -222,7 +222,7 @@ static void expect_what_is_owed(struct run *run)
     for (size_t i = 0; i < run->said_count; i++) {
         const struct said *said = &run->said[i];
         if (forest_task(run->replicas[0].forest, &said->task, &task) &&
-            task.state == TASK_WAITING) {
+            task.state == TASK_WAITING && !task.is_resumable) {
             continue; /* the worker has it, and waits */
         }
         count++;

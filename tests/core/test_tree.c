@@ -95,6 +95,7 @@ static void a_later_wait_takes_the_place_of_an_earlier_one(void **state)
     skip_effects(f);
     report(f, "w1", "x", CODE_SUCCEEDED);
     expect_effects(f, "settled x\n");
+    expect_state(f, "p", "waiting");
     report(f, "w2", "b", CODE_SUCCEEDED);
     expect_effects(f, "settled b\nresume p w1\n");
 }
@@ -164,9 +165,34 @@ static void a_resumable_parent_goes_before_new_work(void **state)
     submit(f, "x y");
     skip_effects(f);
     report(f, "w2", "a", CODE_SUCCEEDED);
-    expect_effects(f, "settled a\n");
+    expect_effects(f, "settled a\nresume p w1\n"); /* it goes on when x is out */
+    expect_state(f, "p", "waiting");
     report(f, "w1", "x", CODE_SUCCEEDED);
-    expect_effects(f, "settled x\nresume p w1\n");
+    expect_effects(f, "settled x\n");
+    expect_state(f, "p", "running");
+    expect_state(f, "y", "ready");
+}
+
+/* A worker starts what it holds by itself, and tells later: what it says of a parent that it has
+ * not been given a slot for yet counts. */
+static void a_resumable_parent_may_have_gone_on_already(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1, .functions = "flow");
+    enlist(f, "w2", .slots = 2, .functions = "step");
+    submit_with(f, "p x", .function = "flow");
+    expand_and_wait(f, "w1", "p", "a");
+    report(f, "w2", "a", CODE_SUCCEEDED);
+    assert_true(view_of(f, "p").is_resumable);
+    expand_and_wait(f, "w1", "p", "b");
+    assert_false(view_of(f, "p").is_resumable);
+    report(f, "w2", "b", CODE_SUCCEEDED);
+    skip_effects(f);
+    report(f, "w1", "p", CODE_SUCCEEDED);
+    expect_effects(f, "settled p\n");
+    report(f, "w1", "x", CODE_SUCCEEDED);
+    expect_state(f, "x", "succeeded");
 }
 
 /* What stands ahead in its own session has not started either. */
@@ -182,9 +208,13 @@ static void a_resumable_parent_goes_before_what_is_held_ahead(void **state)
     expect_state(f, "y", "running");
     skip_effects(f);
     report(f, "w2", "a", CODE_SUCCEEDED);
-    expect_effects(f, "settled a\n");
+    expect_effects(f, "settled a\nresume p w1\n");
     report(f, "w1", "x", CODE_SUCCEEDED);
-    expect_effects(f, "settled x\nresume p w1\n");
+    expect_effects(f, "settled x\n");
+    expect_state(f, "p", "running");
+    retire(f, "w1", RETIRE_SILENT);
+    assert_int_equal(view_of(f, "p").losses, 1);
+    assert_int_equal(view_of(f, "y").losses, 0);
 }
 
 static void lineage_must_be_that_of_an_attempt_this_session_holds(void **state)
@@ -525,6 +555,7 @@ int main(void)
         TEST(a_refused_child_does_not_block_its_parent),
         TEST(a_resumable_parent_goes_before_new_work),
         TEST(a_resumable_parent_goes_before_what_is_held_ahead),
+        TEST(a_resumable_parent_may_have_gone_on_already),
         TEST(lineage_must_be_that_of_an_attempt_this_session_holds),
         TEST(a_child_needs_both_rights),
         TEST(a_child_needs_the_right_of_its_worker),
