@@ -495,6 +495,11 @@ static void a_queued_task_costs_little(void **state)
     assert_true(sizeof(struct task) + sizeof(struct tree) <= 320);
 }
 
+static int setup_with_room_for_two_bodies(void **state)
+{
+    return fixture_setup_bounded(state, &(struct forest_options){.body_size = 100});
+}
+
 static int setup_with_room_for_two(void **state)
 {
     return fixture_setup_bounded(state, &(struct forest_options){.live_tasks = 2});
@@ -513,6 +518,8 @@ int main(void)
         TEST(who_may_not_submit_a_function_is_refused),
         cmocka_unit_test_setup_teardown(no_more_is_accepted_than_there_is_room_for,
                                         setup_with_room_for_two, fixture_teardown),
+        cmocka_unit_test_setup_teardown(no_more_is_accepted_than_there_is_room_for,
+                                        setup_with_room_for_two_bodies, fixture_teardown),
         TEST(a_report_that_is_not_of_the_attempt_in_force_is_refused),
         TEST(a_result_must_name_its_task_word_for_word),
         TEST(a_result_of_a_child_must_name_its_parent),

@@ -154,6 +154,31 @@ static void a_turn_assigns_each_batch_as_one_excerpt(void **state)
     expect_assign(h, 2, (struct expected){.batches = 1, .assignments = 1, .certificates = 0});
 }
 
+/* Its worker would only have to hand it back. */
+static void what_a_later_entry_of_the_turn_takes_back_is_not_assigned(void **state)
+{
+    static const struct command expire = {.kind = COMMAND_EXPIRE};
+    struct harness *h = *state;
+    struct task_item items[2];
+
+    greet(h, 1, &h->party.client);
+    enlist(h, 2, 16);
+    for (uint8_t i = 0; i < 2; i++) {
+        items[i] = party_root(i, "echo", "x", h->egress.stamp_ms);
+    }
+    items[0].deadline_ms = h->egress.stamp_ms + 1000;
+    put_submit(h, &h->party.client, items, 2, NULL);
+    receive(h, 1, &h->party.client);
+    work(h, 1);
+    assert_true(commit(h));
+    pass(h, 2000);
+    proposals_add_own(&h->proposals, &expire);
+    assert_true(commit(h));
+    egress_flush(&h->egress);
+    expect_sent(2, MESSAGE_STOP);
+    expect_assign(h, 2, (struct expected){.batches = 1, .assignments = 1, .certificates = 1});
+}
+
 static void outcomes_of_a_turn_are_one_notify(void **state)
 {
     struct harness *h = *state;
@@ -428,6 +453,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(refused_items_keep_their_positions, setup, teardown),
         cmocka_unit_test_setup_teardown(a_turn_assigns_each_batch_as_one_excerpt, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_later_entry_of_the_turn_takes_back_is_not_assigned,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_of_a_turn_are_one_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(a_root_goes_with_the_first_task_of_its_tree, setup,
                                         teardown),
