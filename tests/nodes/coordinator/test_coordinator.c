@@ -451,6 +451,41 @@ static void what_was_accepted_is_there_after_a_restart(void **state)
     assert_int_equal(notify.outcomes.count, 1);
 }
 
+static json_int_t worker_count(struct fixture *f)
+{
+    json_t *answer = ask(f, "stats");
+    const json_int_t count = json_integer_value(json_object_get(answer, "workers"));
+
+    json_decref(answer);
+    return count;
+}
+
+/* Both went at once, and only the coordinator is back. */
+static void a_worker_that_stays_away_after_a_restart_is_retired(void **state)
+{
+    struct fixture *f = *state;
+    struct task_item item = party_root(1, "echo", "hello", clock_unix_ms());
+    const uint64_t until_ms = clock_monotonic_ms() + WAIT_MS;
+    json_t *answer;
+
+    enlist(f);
+    greet(f, &f->client);
+    send_submit(f, &f->client, &item, 1, NULL);
+    expect(f, &f->client, MESSAGE_ACCEPTED);
+    expect(f, &f->worker, MESSAGE_ASSIGN);
+    stop(f);
+    f->options.session_ms = 500;
+    start(f);
+
+    while (worker_count(f) > 0) {
+        assert_true(clock_monotonic_ms() < until_ms);
+    }
+    answer = ask(f, "stats");
+    assert_int_equal(number_at(answer, "states", "ready"), 1);
+    assert_int_equal(number_at(answer, "totals", "losses"), 1);
+    json_decref(answer);
+}
+
 static void stats_answer_from_one_frame(void **state)
 {
     struct fixture *f = *state;
@@ -582,6 +617,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(nobody_is_heard_before_hello, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_accepted_is_there_after_a_restart, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_worker_that_stays_away_after_a_restart_is_retired, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(stats_answer_from_one_frame, setup, teardown),
         cmocka_unit_test_setup_teardown(a_revoked_observer_learns_nothing_more, setup, teardown),
