@@ -4,9 +4,11 @@
 #define GROVE_CORE_ID_H
 
 #include "core/bytes.h"
+#include "core/status.h"
 
 #define ID_TEXT_SIZE 33 /* 32 hexadecimal digits and a NUL */
 
+struct sealed;    /* core/seal.h */
 struct task_item; /* core/wire.h */
 
 /* H over any bytes: BLAKE2b-512 truncated to 32 bytes (RFC 7693). */
@@ -19,6 +21,16 @@ struct digest digest_of(struct bytes bytes);
  *   source    DESIGN section 4, Ids */
 struct id id_of_task(const struct task_item *item, const struct key *signer,
                      const struct digest *payload);
+
+/* ... of `count` tasks of one signer, several at a time. */
+void ids_of_tasks(const struct key *signer, const struct task_item *items,
+                  const struct digest *payloads, size_t count, struct id *ids);
+
+/* Of each task item in a sealed message: the digest of its payload, and its id.
+ *
+ *   errors    of the first item that wire_task_decode refuses */
+enum grove_status ids_of_batch(const struct sealed *sealed, struct digest *payloads, struct id *ids)
+    GROVE_CHECKED;
 
 struct join_terms; /* core/join_message.h */
 

@@ -111,8 +111,10 @@ static enum grove_status prove_root(const struct sealed *sealed, struct digest *
     if (!form_is_right(sealed)) {
         return GROVE_MALFORMED;
     }
-    for (unsigned i = 0; i < sealed->item_count; i++) {
-        leaves[i] = seal_leaf(sealed->item[i]);
+    seal_leaves(sealed->item, sealed->item_count, leaves);
+    if (sealed->item_count == sealed->seal.count) {
+        *root = seal_root(leaves, sealed->item_count);
+        return sealed->hashes.size > 0 ? GROVE_MALFORMED : GROVE_OK;
     }
     struct proof proof = {.leaves = leaves,
                           .indices = sealed->index,

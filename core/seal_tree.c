@@ -2,39 +2,46 @@
  * Merkle trees of at most LIMIT_BATCH_ITEMS leaves. Recursion is at most as deep as those: 8. */
 #include "core/seal_tree.h"
 
+#include "core/digests.h"
 #include <assert.h>
-#include <sodium.h>
-
-#include "core/id.h"
 
 /* A leaf can never stand for a node, nor a node for a leaf. */
-#define PREFIX_LEAF 0x00
-#define PREFIX_NODE 0x01
+static const uint8_t prefix_leaf = 0x00;
+static const uint8_t prefix_node = 0x01;
 
 #define DEPTH 8 /* of a tree of LIMIT_BATCH_ITEMS leaves */
 
+void seal_leaves(const struct bytes *items, unsigned count, struct digest *leaves)
+{
+    digests_of(bytes_of(&prefix_leaf, 1), items, count, leaves);
+}
+
 struct digest seal_leaf(struct bytes item)
 {
-    static const uint8_t prefix = PREFIX_LEAF;
-    uint8_t whole[crypto_generichash_BYTES_MAX];
-    crypto_generichash_state hash;
     struct digest leaf;
 
-    crypto_generichash_init(&hash, NULL, 0, sizeof(whole));
-    crypto_generichash_update(&hash, &prefix, sizeof(prefix));
-    crypto_generichash_update(&hash, item.data, item.size);
-    crypto_generichash_final(&hash, whole, sizeof(whole));
-    memcpy(leaf.byte, whole, sizeof(leaf.byte));
+    seal_leaves(&item, 1, &leaf);
     return leaf;
+}
+
+/* One node above each two hashes that stand side by side. */
+static void hash_pairs(const struct digest *hashes, unsigned count, struct digest *nodes)
+{
+    struct bytes pairs[LIMIT_BATCH_ITEMS / 2];
+
+    for (unsigned i = 0; i < count; i++) {
+        pairs[i] = bytes_of(&hashes[2 * (size_t)i], 2 * sizeof(*hashes));
+    }
+    digests_of(bytes_of(&prefix_node, 1), pairs, count, nodes);
 }
 
 struct digest seal_node(const struct digest *left, const struct digest *right)
 {
-    uint8_t both[1 + 2 * sizeof(struct digest)] = {PREFIX_NODE};
+    const struct digest both[2] = {*left, *right};
+    struct digest node;
 
-    memcpy(both + 1, left, sizeof(*left));
-    memcpy(both + 1 + sizeof(*left), right, sizeof(*right));
-    return digest_of(bytes_of(both, sizeof(both)));
+    hash_pairs(both, 1, &node);
+    return node;
 }
 
 unsigned seal_left(unsigned count)
@@ -47,16 +54,26 @@ unsigned seal_left(unsigned count)
     return left;
 }
 
+/* Row by row, each hashed at once: two that stand side by side make one of the row above, and the
+ * last of an odd row is of the row above as it is. All rows above the leaves together have fewer
+ * nodes than there may be leaves. */
 struct digest seal_root(const struct digest *leaves, unsigned count)
 {
+    struct digest nodes[LIMIT_BATCH_ITEMS];
+    struct digest *above = nodes;
+    const struct digest *row = leaves;
+
     assert(count >= 1 && count <= LIMIT_BATCH_ITEMS);
-    if (count == 1) {
-        return leaves[0];
+    while (count > 1) {
+        hash_pairs(row, count / 2, above);
+        if (count % 2 == 1) {
+            above[count / 2] = row[count - 1];
+        }
+        count = count / 2 + count % 2;
+        row = above;
+        above += count;
     }
-    unsigned left_count = seal_left(count);
-    struct digest left = seal_root(leaves, left_count);
-    struct digest right = seal_root(leaves + left_count, count - left_count);
-    return seal_node(&left, &right);
+    return *row;
 }
 
 /* ---- sets */

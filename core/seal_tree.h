@@ -13,6 +13,7 @@
 #define SEAL_TREE_NODES (2 * LIMIT_BATCH_ITEMS - 1)
 
 struct digest seal_leaf(struct bytes item);
+void seal_leaves(const struct bytes *items, unsigned count, struct digest *leaves);
 struct digest seal_node(const struct digest *left, const struct digest *right);
 
 /* The leaves left of the root of a tree of `count` (2 and up): the largest power of two below. */

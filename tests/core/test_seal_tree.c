@@ -131,6 +131,48 @@ static void prune(struct fixture *f)
     }
 }
 
+/* RFC 6962, section 2.1, word for word. */
+static struct digest root_plainly(const struct digest *leaves, unsigned count)
+{
+    if (count == 1) {
+        return leaves[0];
+    }
+    const unsigned left = seal_left(count);
+    const struct digest first = root_plainly(leaves, left);
+    const struct digest second = root_plainly(leaves + left, count - left);
+
+    return seal_node(&first, &second);
+}
+
+static void a_root_is_the_same_row_by_row(void **state)
+{
+    struct fixture *f = *state;
+
+    plant(f, LIMIT_BATCH_ITEMS);
+    for (unsigned count = 1; count <= LIMIT_BATCH_ITEMS; count++) {
+        const struct digest expected = root_plainly(f->leaves, count);
+        const struct digest root = seal_root(f->leaves, count);
+        assert_memory_equal(&root, &expected, sizeof(root));
+    }
+}
+
+static void leaves_are_the_same_side_by_side(void **state)
+{
+    struct bytes items[LIMIT_BATCH_ITEMS];
+    struct digest leaves[LIMIT_BATCH_ITEMS];
+    uint8_t bytes[LIMIT_BATCH_ITEMS] = {1, 2, 3};
+
+    (void)state;
+    for (unsigned i = 0; i < LIMIT_BATCH_ITEMS; i++) {
+        items[i] = bytes_of(bytes, i);
+    }
+    seal_leaves(items, LIMIT_BATCH_ITEMS, leaves);
+    for (unsigned i = 0; i < LIMIT_BATCH_ITEMS; i++) {
+        const struct digest leaf = seal_leaf(items[i]);
+        assert_memory_equal(&leaves[i], &leaf, sizeof(leaf));
+    }
+}
+
 static void a_tree_cuts_what_its_leaves_do(void **state)
 {
     struct fixture *f = *state;
@@ -217,6 +259,7 @@ static void a_set_is_of_some_batches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_root_is_the_same_row_by_row),  TEST(leaves_are_the_same_side_by_side),
         TEST(a_tree_cuts_what_its_leaves_do), TEST(a_pruned_tree_cuts_all_that_it_keeps),
         TEST(the_way_there_does_not_show),    TEST(the_last_item_has_its_path),
         TEST(a_set_is_of_some_batches),
