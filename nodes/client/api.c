@@ -65,16 +65,14 @@ static struct wanted wanted_at(size_t i, struct grove_id *ids, struct grove_resu
     };
 }
 
-static void add_task(const struct caller *caller, struct call *call, const struct grove_task *task,
-                     const struct wanted *wanted)
+static const struct key *signer_of(const struct caller *caller)
 {
-    if (caller->attempt) {
-        call_add_task(call, task, wanted, context_signer(caller->attempt),
-                      context_ledger_ms(caller->attempt));
-    } else {
-        call_add_task(call, task, wanted, client_signer(caller->client),
-                      client_ledger_ms(caller->client));
-    }
+    return caller->attempt ? context_signer(caller->attempt) : client_signer(caller->client);
+}
+
+static uint64_t ledger_ms_of(const struct caller *caller)
+{
+    return caller->attempt ? context_ledger_ms(caller->attempt) : client_ledger_ms(caller->client);
 }
 
 static enum grove_status misused(const char *why, struct grove_failure *failure)
@@ -97,12 +95,14 @@ static struct call *start_tasks(const struct caller *caller, enum call_kind kind
                                 const struct wanted *first)
 {
     struct call *call = call_create(kind, count, caller->attempt);
+    const uint64_t ledger_ms = ledger_ms_of(caller);
 
     for (size_t i = 0; i < count; i++) {
         struct wanted wanted = wanted_at(i, first->id, first->result, first->failure);
 
-        add_task(caller, call, task_at(tasks, i), &wanted);
+        call_add_task(call, task_at(tasks, i), &wanted, ledger_ms);
     }
+    call_name_tasks(call, signer_of(caller));
     post(caller, call);
     return call;
 }

@@ -7,11 +7,12 @@
 static_assert((int)SUBMIT_BATCH == (int)EXPAND_BATCH, "batch_make puts it for both");
 
 void batch_seal(struct wire_writer *writer, uint32_t field, const struct credential *credential,
-                enum seal_kind kind, const struct bytes *items, const struct digest *leaves,
-                unsigned count)
+                enum seal_kind kind, const struct bytes *items, unsigned count)
 {
     struct sealed sealed = {.item_count = (uint16_t)count};
+    struct digest leaves[LIMIT_BATCH_ITEMS];
 
+    seal_leaves(items, count, leaves);
     seal_make(&credential->signer, &credential->mesh, kind, leaves, count, &sealed.seal);
     for (unsigned i = 0; i < count; i++) {
         sealed.index[i] = (uint8_t)i;
@@ -43,18 +44,16 @@ struct parcel *batch_make(struct request_queue *queue, struct session *session,
     unsigned count = batch_count(queue);
     struct parcel *parcel = parcel_create(session, type, count);
     struct bytes items[LIMIT_BATCH_ITEMS];
-    struct digest leaves[LIMIT_BATCH_ITEMS];
 
     for (unsigned i = 0; i < count; i++) {
         struct request *request = STAILQ_FIRST(queue);
 
         STAILQ_REMOVE_HEAD(queue, queued);
         items[i] = request_item(request);
-        leaves[i] = request->leaf;
         parcel->entry[i].request = request;
     }
     wire_open(writer, &parcel->frame, type, parcel->correlation);
-    batch_seal(writer, SUBMIT_BATCH, session->credential, SEAL_TASK, items, leaves, count);
+    batch_seal(writer, SUBMIT_BATCH, session->credential, SEAL_TASK, items, count);
     return parcel;
 }
 

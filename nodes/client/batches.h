@@ -25,9 +25,8 @@ void batch_refused(struct parcel *parcel, const struct failing *failing, struct 
 void batch_refuse_request(struct request *request, const struct failing *failing,
                           struct outcomes *outcomes);
 
-/* Puts sealed items in a frame: `count` of them, with their leaves, under `signer`'s signature. */
+/* Puts items in a frame, sealed: `count` of them under the credential's signature. */
 void batch_seal(struct wire_writer *writer, uint32_t field, const struct credential *credential,
-                enum seal_kind kind, const struct bytes *items, const struct digest *leaves,
-                unsigned count);
+                enum seal_kind kind, const struct bytes *items, unsigned count);
 
 #endif

@@ -2,14 +2,19 @@
  * Calls: filled in and encoded by the thread that makes them, ended by the I/O thread. */
 #include "nodes/client/call.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/digests.h"
 #include "core/id.h"
 #include "nodes/client/task.h"
 #include "nodes/host/clock.h"
 #include "nodes/worker/attempt.h"
+
+/* Tasks that are named together. */
+#define NAMED_AT_ONCE ((size_t)8)
 
 struct call *call_create(enum call_kind kind, size_t count, struct grove_attempt *attempt)
 {
@@ -55,30 +60,15 @@ struct bytes request_function(const struct request *request)
                     request->function_size);
 }
 
-/* Where the function lies in the encoded item, which goes wherever its call's buffer goes. */
-static void find_function(struct request *request)
-{
-    struct task_item item;
-    struct bytes encoded = request_item(request);
-
-    if (wire_task_decode(encoded, &item) == GROVE_OK) {
-        request->function_at = (uint16_t)(item.function.data - encoded.data);
-        request->function_size = (uint16_t)item.function.size;
-    }
-}
-
-static void encode(struct request *request, const struct task_item *item, const struct key *signer)
+static void encode(struct request *request, const struct task_item *item)
 {
     struct buffer *items = &request->call->items;
 
     request->item_at = items->size;
     wire_task_encode(items, item);
     request->item_size = items->size - request->item_at;
-    request->leaf = seal_leaf(request_item(request));
-    request->id = id_of_task(item, signer, &request->payload_digest);
     request->is_known = true;
     request->is_root = !item->lineage.present;
-    find_function(request);
 }
 
 static struct request *add(struct call *call, const struct wanted *wanted)
@@ -123,7 +113,7 @@ static void take_expiry(struct call *call, uint64_t expires_ms)
 }
 
 void call_add_task(struct call *call, const struct grove_task *task, const struct wanted *wanted,
-                   const struct key *signer, uint64_t ledger_ms)
+                   uint64_t ledger_ms)
 {
     struct request *request = add(call, wanted);
     struct grove_task copy;
@@ -137,15 +127,56 @@ void call_add_task(struct call *call, const struct grove_task *task, const struc
 
     struct task_item item = task_make_item(&copy, ledger_ms);
 
-    request->payload_digest = digest_of(item.payload);
     if (call->attempt) {
-        attempt_give_lineage(call->attempt, &item, &request->payload_digest);
+        const struct digest payload_digest = digest_of(item.payload);
+
+        attempt_give_lineage(call->attempt, &item, &payload_digest);
     }
-    encode(request, &item, signer);
+    encode(request, &item);
     take_expiry(call, task_expires_ms(&copy));
     request->wants_answer = true;
     request->wants_outcome = call->kind == CALL_RUN;
     call->left++;
+}
+
+/* Names tasks side by side. What their items hold lies wherever the call's buffer went. */
+static void name_some(struct request *const *requests, size_t count, const struct key *signer)
+{
+    struct task_item items[NAMED_AT_ONCE];
+    struct bytes payloads[NAMED_AT_ONCE] = {{.size = 0}};
+    struct digest digests[NAMED_AT_ONCE];
+    struct id ids[NAMED_AT_ONCE];
+
+    for (size_t i = 0; i < count; i++) {
+        const struct bytes encoded = request_item(requests[i]);
+        const enum grove_status status = wire_task_decode(encoded, &items[i]);
+        assert(status == GROVE_OK);
+        requests[i]->function_at = (uint16_t)(items[i].function.data - encoded.data);
+        requests[i]->function_size = (uint16_t)items[i].function.size;
+        payloads[i] = items[i].payload;
+    }
+    digests_of(bytes_of(NULL, 0), payloads, count, digests);
+    ids_of_tasks(signer, items, digests, count, ids);
+    for (size_t i = 0; i < count; i++) {
+        requests[i]->payload_digest = digests[i];
+        requests[i]->id = ids[i];
+    }
+}
+
+void call_name_tasks(struct call *call, const struct key *signer)
+{
+    struct request *some[NAMED_AT_ONCE];
+    size_t count = 0;
+
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->requests[i].is_known) {
+            some[count++] = &call->requests[i];
+        }
+        if (count == NAMED_AT_ONCE || (count > 0 && i + 1 == call->count)) {
+            name_some(some, count, signer);
+            count = 0;
+        }
+    }
 }
 
 void call_add_id(struct call *call, const struct id *id, const struct wanted *wanted)

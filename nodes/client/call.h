@@ -42,7 +42,6 @@ struct request {
     uint16_t function_at; /* in the item, function_size bytes */
     uint16_t function_size;
     struct digest payload_digest;
-    struct digest leaf;
     size_t item_at; /* in call->items */
     size_t item_size;
     enum grove_status status;
@@ -83,10 +82,14 @@ void call_destroy(struct call *call);
 /* Adds a task: a child of call->attempt, or a root. One that breaks a rule ends at once, with a
  * failure, and is not sent.
  *
- *   signer     who will seal it
  *   ledger_ms  ledger time now, from which expires_ms counts */
 void call_add_task(struct call *call, const struct grove_task *task, const struct wanted *wanted,
-                   const struct key *signer, uint64_t ledger_ms);
+                   uint64_t ledger_ms);
+
+/* Gives all tasks that were added their ids, once there are no more to add.
+ *
+ *   signer     who will seal them */
+void call_name_tasks(struct call *call, const struct key *signer);
 
 /* Adds a task by its id. */
 void call_add_id(struct call *call, const struct id *id, const struct wanted *wanted);

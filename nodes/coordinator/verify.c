@@ -27,29 +27,19 @@ static enum refusal refusal_of(enum grove_status status)
     return status == GROVE_BAD_SIGNATURE ? REFUSED_BAD_SIGNATURE : REFUSED_MALFORMED;
 }
 
-static enum grove_status name_task(struct verified *verified, const struct sealed *sealed,
-                                   unsigned i)
-{
-    struct task_item item;
-    const enum grove_status status = wire_task_decode(sealed->item[i], &item);
-
-    if (status == GROVE_OK) {
-        verified->digests[i] = digest_of(item.payload);
-        verified->ids[i] = id_of_task(&item, &sealed->seal.signer, &verified->digests[i]);
-    }
-    return status;
-}
-
-static enum grove_status name_result(struct verified *verified, const struct sealed *sealed,
-                                     unsigned i)
+static enum grove_status name_results(struct verified *verified, const struct sealed *sealed)
 {
     struct result_item item;
-    const enum grove_status status = wire_result_decode(sealed->item[i], &item);
 
-    if (status == GROVE_OK) {
+    for (unsigned i = 0; i < sealed->item_count; i++) {
+        const enum grove_status status = wire_result_decode(sealed->item[i], &item);
+
+        if (status != GROVE_OK) {
+            return status;
+        }
         verified->ids[i] = item.task;
     }
-    return status;
+    return GROVE_OK;
 }
 
 /* Opens a whole batch of one kind, sealed by the job's identity. */
@@ -69,9 +59,9 @@ static enum refusal open_batch(const struct verifier *verifier, struct job *job,
         return REFUSED_WRONG_SIGNER;
     }
     status = seal_open(sealed, &verifier->mesh, verified->leaves);
-    for (unsigned i = 0; status == GROVE_OK && i < sealed->item_count; i++) {
-        status =
-            kind == SEAL_TASK ? name_task(verified, sealed, i) : name_result(verified, sealed, i);
+    if (status == GROVE_OK) {
+        status = kind == SEAL_TASK ? ids_of_batch(sealed, verified->digests, verified->ids)
+                                   : name_results(verified, sealed);
     }
     if (status != GROVE_OK) {
         return refusal_of(status);

@@ -12,6 +12,8 @@
 struct opened {
     enum grove_status status;
     struct sealed sealed;
+    struct digest payload[LIMIT_BATCH_ITEMS]; /* digests */
+    struct id id[LIMIT_BATCH_ITEMS];
 };
 
 /* NULL when all is well, else why it is refused, for people. */
@@ -80,14 +82,12 @@ static const char *judge_child(struct grove_worker *worker, const struct assignm
 }
 
 static const char *judge(struct grove_worker *worker, const struct assignment *assignment,
-                         const struct key *signer, struct task_item *item, struct digest *digest)
+                         const struct opened *batch, const struct task_item *item)
 {
-    struct id id;
+    const struct key *signer = &batch->sealed.seal.signer;
     const char *complaint;
 
-    *digest = digest_of(item->payload);
-    id = id_of_task(item, signer, digest);
-    if (!id_equal(&id, &assignment->task)) {
+    if (!id_equal(&batch->id[assignment->item], &assignment->task)) {
         return "another task than its id says";
     }
     if (item->lineage.present != (assignment->depth > 0)) {
@@ -146,7 +146,6 @@ static void take_one(struct grove_worker *worker, const struct assignment *assig
         assignment->batch < batch_count ? &batches[assignment->batch] : NULL;
     const struct function *function;
     struct task_item item;
-    struct digest digest;
     const char *complaint;
 
     if (held_find(worker, &assignment->task, assignment->attempt)) {
@@ -157,7 +156,7 @@ static void take_one(struct grove_worker *worker, const struct assignment *assig
         refuse(worker, assignment, "its seal does not verify");
         return;
     }
-    complaint = judge(worker, assignment, &batch->sealed.seal.signer, &item, &digest);
+    complaint = judge(worker, assignment, batch, &item);
     if (complaint) {
         refuse(worker, assignment, complaint);
         return;
@@ -169,7 +168,7 @@ static void take_one(struct grove_worker *worker, const struct assignment *assig
         reports_hand_back(worker, &assignment->task, assignment->attempt, RETURN_CANNOT_RUN,
                           "this worker does not offer the function");
     } else {
-        hold(worker, assignment, &item, &digest, function);
+        hold(worker, assignment, &item, &batch->payload[assignment->item], function);
     }
 }
 
@@ -182,6 +181,9 @@ static void open_batch(struct grove_worker *worker, struct bytes bytes, struct o
     if (opened->status == GROVE_OK) {
         opened->status =
             seal_cache_open(worker->seals, &opened->sealed, &worker->credential.mesh, NULL);
+    }
+    if (opened->status == GROVE_OK) {
+        opened->status = ids_of_batch(&opened->sealed, opened->payload, opened->id);
     }
 }
 

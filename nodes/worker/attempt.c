@@ -197,7 +197,7 @@ void attempt_conclude(struct grove_attempt *attempt, enum grove_status status)
 }
 
 void attempt_encode(const struct grove_attempt *attempt, const struct said *said, uint64_t run_ms,
-                    struct buffer *encoded, struct digest *leaf)
+                    struct buffer *encoded)
 {
     struct result_item item = {
         .task = attempt->key.task,
@@ -216,5 +216,4 @@ void attempt_encode(const struct grove_attempt *attempt, const struct said *said
 
     nonce_fill(item.nonce);
     wire_result_encode(encoded, &item);
-    *leaf = seal_leaf(buffer_bytes(encoded));
 }

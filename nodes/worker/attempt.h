@@ -84,7 +84,6 @@ struct grove_attempt {
     int stop_fd;                 /* eventfd that its command watches, or -1 */
     uint64_t ran_ns, started_ns; /* time RUNNING so far; since when */
     struct buffer item;          /* its result, encoded, once ENDED */
-    struct digest leaf;
     uint32_t percent;
     bool has_progress; /* to be sent */
     char progress[LIMIT_PROGRESS_LENGTH + 1];
@@ -129,6 +128,6 @@ void attempt_conclude(struct grove_attempt *attempt, enum grove_status status);
 
 /* Encodes the result for its Report: `run_ms` as counted, the rest as given. */
 void attempt_encode(const struct grove_attempt *attempt, const struct said *said, uint64_t run_ms,
-                    struct buffer *encoded, struct digest *leaf);
+                    struct buffer *encoded);
 
 #endif

@@ -78,7 +78,7 @@ static void dispatch(struct handlers *handlers)
 }
 
 static void end_attempt(struct handlers *handlers, struct grove_attempt *attempt,
-                        struct buffer *item, const struct digest *leaf)
+                        struct buffer *item)
 {
     bool was_empty = STAILQ_EMPTY(&handlers->ended);
 
@@ -86,7 +86,6 @@ static void end_attempt(struct handlers *handlers, struct grove_attempt *attempt
     if (attempt->state == ATTEMPT_RUNNING) {
         attempt->state = ATTEMPT_ENDED;
         attempt->item = *item;
-        attempt->leaf = *leaf;
     } else {
         buffer_clear(item);
     }
@@ -100,15 +99,14 @@ static void end_attempt(struct handlers *handlers, struct grove_attempt *attempt
 static void run(struct handlers *handlers, struct grove_attempt *attempt)
 {
     struct buffer item = {0};
-    struct digest leaf;
     uint64_t ran_ns;
 
     pthread_mutex_unlock(&handlers->lock);
     handlers->run(attempt);
     ran_ns = attempt->ran_ns + clock_monotonic_ns() - attempt->started_ns;
-    attempt_encode(attempt, &attempt->said, ran_ns / 1000000, &item, &leaf);
+    attempt_encode(attempt, &attempt->said, ran_ns / 1000000, &item);
     pthread_mutex_lock(&handlers->lock);
-    end_attempt(handlers, attempt, &item, &leaf);
+    end_attempt(handlers, attempt, &item);
 }
 
 /* Waits to be called; false when this thread is not needed any more. */

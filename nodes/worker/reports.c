@@ -117,7 +117,6 @@ static void send_results(struct grove_worker *worker)
     unsigned count = batch_count(worker);
     struct parcel *parcel = parcel_create(&worker->session, MESSAGE_REPORT, count);
     struct bytes items[LIMIT_BATCH_ITEMS];
-    struct digest leaves[LIMIT_BATCH_ITEMS];
     struct wire_writer writer;
 
     wire_open(&writer, &parcel->frame, MESSAGE_REPORT, parcel->correlation);
@@ -127,13 +126,12 @@ static void send_results(struct grove_worker *worker)
         STAILQ_REMOVE_HEAD(&worker->ended, reporting);
         parcel->entry[i].attempt = attempt;
         items[i] = buffer_bytes(&attempt->item);
-        leaves[i] = attempt->leaf;
         reports_put_progress(&writer, REPORT_PROGRESS, attempt);
         pthread_mutex_lock(&worker->handlers.lock);
         attempt->state = ATTEMPT_REPORTED;
         pthread_mutex_unlock(&worker->handlers.lock);
     }
-    batch_seal(&writer, REPORT_BATCH, &worker->credential, SEAL_RESULT, items, leaves, count);
+    batch_seal(&writer, REPORT_BATCH, &worker->credential, SEAL_RESULT, items, count);
     wire_close(&writer);
     for (unsigned i = 0; i < count; i++) {
         buffer_clear(&parcel->entry[i].attempt->item);
@@ -225,7 +223,7 @@ static void report_late(struct grove_worker *worker, struct grove_attempt *attem
     snprintf(text, sizeof(text), "ran over its timeout of %llu ms",
              (unsigned long long)attempt->timeout_ms);
     buffer_append(&said.text, text, strlen(text));
-    attempt_encode(attempt, &said, run_ms, &attempt->item, &attempt->leaf);
+    attempt_encode(attempt, &said, run_ms, &attempt->item);
     buffer_clear(&said.text);
     queue_report(worker, attempt);
     held_stop(worker, attempt);

@@ -48,7 +48,8 @@ static int setup(void **state)
     admit(f, &f->party.coordinator);
     outcomes_init(&f->outcomes, &f->session);
     f->call = call_create(CALL_RUN, 1, NULL);
-    call_add_task(f->call, &task, &wanted, &f->party.client.signer.public_key, 1000);
+    call_add_task(f->call, &task, &wanted, 1000);
+    call_name_tasks(f->call, &f->party.client.signer.public_key);
     f->request = &f->call->requests[0];
     f->request->wants_answer = false;
     outcomes_await(&f->outcomes, f->request);
