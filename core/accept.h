@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * What comes in: roots from clients, children and waits from attempts. Every item is judged by
- * itself and gets its own answer at its position. */
+ * What comes in: roots from clients; children, inputs of joins and waits from attempts; inputs of
+ * joins from clients. Every item gets its own answer at its position. */
 #ifndef GROVE_CORE_ACCEPT_H
 #define GROVE_CORE_ACCEPT_H
 
@@ -9,8 +9,9 @@
 /* Accepts roots. */
 void accept_submit(struct forest *forest, const struct batch *batch);
 
-/* Accepts children of attempts that this session holds, then lets the attempts in `waits` wait. */
-void accept_expand(struct forest *forest, struct session *session, const struct batch *batch,
-                   struct wire_list waits);
+/* Applies an Expand.
+ *
+ *   session   that sent it; NULL: from outside, and then only inputs of a join are accepted */
+void accept_expand(struct forest *forest, struct session *session, const struct command *command);
 
 #endif

@@ -5,24 +5,27 @@
 #include <stdio.h>
 
 #include "core/emit.h"
+#include "core/join.h"
 #include "core/kept.h"
 #include "core/ready.h"
 #include "core/roster.h"
+#include "core/sweep.h"
 #include "core/text.h"
 #include "core/tree.h"
 
-struct work *attempt_held(const struct forest *forest, const struct session *session,
-                          const struct id *id, uint32_t attempt)
+struct work *attempt_held(struct forest *forest, const struct session *session, const struct id *id,
+                          uint32_t attempt)
 {
     struct task *task = tree_find(forest, id);
 
     if (!task || !task->work || task->work->session != session || task->attempts != attempt) {
         return NULL;
     }
+    (void)sweep_heed(forest, task);
     return task->work;
 }
 
-struct work *attempt_in_force(const struct forest *forest, const struct session *session,
+struct work *attempt_in_force(struct forest *forest, const struct session *session,
                               const struct id *id, uint32_t attempt)
 {
     struct work *work = attempt_held(forest, session, id, attempt);
@@ -58,6 +61,7 @@ static void retry(struct forest *forest, struct task *task)
     task->generation++;
     task->due_ms = forest->now_ms + backoff_ms(task);
     forest->counters.retries++;
+    join_abandon(forest, task);
     tree_move(forest, task, TASK_DELAYED);
 }
 
@@ -225,12 +229,13 @@ static void charge_loss(struct forest *forest, struct work *work, const struct i
 void attempt_lose(struct forest *forest, struct work *work, enum charge charge)
 {
     struct task *task = work->task;
+    const bool is_cancelled = sweep_heed(forest, task);
     const struct id boot = work->session->boot;
     const bool has_started = work->place != PLACE_CHILDREN && work->place != PLACE_ROOTS;
     char text[80];
 
     roster_release(forest, work);
-    if (!task_state_is_open(task->state)) {
+    if (is_cancelled || !task_state_is_open(task->state)) {
         return;
     }
     if (has_started && charge == CHARGE_LOSS) {

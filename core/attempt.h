@@ -6,12 +6,13 @@
 
 #include "core/forest_state.h"
 
-/* The work of a task if this session holds this attempt of it, told to stop or not; else NULL. */
-struct work *attempt_held(const struct forest *forest, const struct session *session,
-                          const struct id *id, uint32_t attempt);
+/* The work of a task if this session holds this attempt of it, told to stop or not; else NULL. What
+ * is under a mark is ended first. */
+struct work *attempt_held(struct forest *forest, const struct session *session, const struct id *id,
+                          uint32_t attempt);
 
 /* ... and only if its task has not ended. */
-struct work *attempt_in_force(const struct forest *forest, const struct session *session,
+struct work *attempt_in_force(struct forest *forest, const struct session *session,
                               const struct id *id, uint32_t attempt);
 
 /* Applies the results of a batch, item by item; what does not count is refused by an effect. */

@@ -73,6 +73,27 @@ void emit_session(struct forest *forest, enum effect_kind kind, uint64_t session
                 &(struct effect){.kind = kind, .token = forest->token, .session = session});
 }
 
+void emit_appended(struct forest *forest, uint32_t position, enum refusal refusal)
+{
+    count(forest, refusal);
+    if (forest->token != 0) {
+        effects_add(forest->effects, &(struct effect){.kind = EFFECT_APPENDED,
+                                                      .token = forest->token,
+                                                      .position = position,
+                                                      .refusal = refusal});
+    }
+}
+
+void emit_join(struct forest *forest, const struct id *join)
+{
+    effects_add(forest->effects, &(struct effect){.kind = EFFECT_JOIN, .task = *join});
+}
+
+void emit_swept(struct forest *forest, const struct id *task)
+{
+    effects_add(forest->effects, &(struct effect){.kind = EFFECT_SWEPT, .task = *task});
+}
+
 void emit_settled(struct forest *forest, const struct task *task)
 {
     effects_add(forest->effects, &(struct effect){.kind = EFFECT_SETTLED, .task = task->id});

@@ -30,6 +30,11 @@ void emit_stale(struct forest *forest, enum effect_kind kind, uint64_t session,
 /* EFFECT_ENLISTED or EFFECT_RETIRED. */
 void emit_session(struct forest *forest, enum effect_kind kind, uint64_t session);
 
+/* EFFECT_APPENDED: of the Append at this position. */
+void emit_appended(struct forest *forest, uint32_t position, enum refusal refusal);
+
+void emit_join(struct forest *forest, const struct id *join);
+void emit_swept(struct forest *forest, const struct id *task);
 void emit_settled(struct forest *forest, const struct task *task);
 void emit_trusted(struct forest *forest);
 

@@ -10,9 +10,11 @@
 #include "core/attempt.h"
 #include "core/emit.h"
 #include "core/enlist.h"
+#include "core/join.h"
 #include "core/kept.h"
 #include "core/memory.h"
 #include "core/roster.h"
+#include "core/sweep.h"
 #include "core/timers.h"
 #include "core/tree.h"
 
@@ -38,6 +40,7 @@ struct forest *forest_create(const struct forest_options *options)
     table_init(&forest->table, key, offsetof(type, link), offsetof(type, key_field), size)
     TABLE(by_id, struct task, by_id, id, sizeof(struct id));
     TABLE(by_request, struct task, by_request, request, sizeof(struct request));
+    TABLE(by_join, struct join, by_id, id, sizeof(struct id));
     TABLE(memories, struct memory, by_id, id, sizeof(struct id));
     TABLE(by_name, struct function, by_name, name, LIMIT_FUNCTION_LENGTH + 1);
     TABLE(queues, struct queue, by_key, key, sizeof(struct queue_key));
@@ -50,6 +53,9 @@ struct forest *forest_create(const struct forest_options *options)
     TAILQ_INIT(&forest->retained);
     TAILQ_INIT(&forest->leaving);
     TAILQ_INIT(&forest->hungry);
+    TAILQ_INIT(&forest->eager);
+    TAILQ_INIT(&forest->outside);
+    TAILQ_INIT(&forest->sweeps);
     trust_init(&forest->trust, &options->mesh, key);
     return forest;
 }
@@ -85,14 +91,16 @@ static void apply_submit(struct forest *forest, const struct command *command)
 
 static void apply_expand(struct forest *forest, const struct command *command)
 {
-    struct session *session = speaker(forest, command->expand.session);
+    struct session *session = NULL;
 
-    if (!session) {
-        return;
+    if (command->expand.session != 0) {
+        session = speaker(forest, command->expand.session);
+        if (!session) {
+            return;
+        }
+        attempt_progress(forest, session, command->expand.progress);
     }
-    attempt_progress(forest, session, command->expand.progress);
-    accept_expand(forest, session, command->expand.has_batch ? &command->expand.batch : NULL,
-                  command->expand.waits);
+    accept_expand(forest, session, command);
     emit_done(forest, REFUSED_NOT);
 }
 
@@ -167,9 +175,12 @@ static void apply_retire(struct forest *forest, const struct command *command)
 /* A delay or backoff is over, or a deadline. */
 static void ring(struct forest *forest, struct task *task)
 {
+    if (sweep_heed(forest, task)) {
+        return;
+    }
     if (task->deadline_ms == 0 || task->deadline_ms > forest->now_ms) {
         task->due_ms = 0;
-        tree_move(forest, task, TASK_READY);
+        tree_move(forest, task, task->flags & TASK_WINDOWED ? TASK_HELD : TASK_READY);
         return;
     }
     tree_settle_verdict(forest, task, CODE_DEADLINE, bytes_of_text("its deadline has passed"));
@@ -224,6 +235,60 @@ static void apply_forget(struct forest *forest)
     emit_done(forest, REFUSED_NOT);
 }
 
+/* ---- cancelling */
+
+static bool is_above(const struct task *above, const struct task *task)
+{
+    while (task && task != above) {
+        task = task->request.parent;
+    }
+    return task != NULL;
+}
+
+/* The root's signer, an operator, a live attempt above the task, and the coordinator itself. To
+ * others there is no such task. */
+static bool may_cancel(struct forest *forest, const struct command *command,
+                       const struct task *task)
+{
+    static const struct key nobody;
+    const struct key *identity = &command->cancel.identity;
+    const struct session *session = roster_session(forest, command->cancel.session);
+    const struct task *by = tree_find(forest, &command->cancel.by);
+
+    if (session && by && by != task && is_above(by, task)) {
+        return attempt_in_force(forest, session, &by->id, command->cancel.attempt) != NULL;
+    }
+    return key_equal(identity, &nobody) ||
+           key_equal(identity, &task->tree->root->record->seal.signer) ||
+           trust_has_role(&forest->trust, identity, ROLE_OPERATOR, forest->now_ms) == REFUSED_NOT;
+}
+
+static enum refusal cancel(struct forest *forest, const struct command *command)
+{
+    struct task *task = tree_find(forest, &command->cancel.task);
+
+    if (!task) {
+        return memory_has(forest, &command->cancel.task) ? REFUSED_FORGOTTEN : REFUSED_NOT_FOUND;
+    }
+    if (!may_cancel(forest, command, task)) {
+        return REFUSED_NOT_FOUND;
+    }
+    sweep_task(forest, task, command->cancel.code);
+    return REFUSED_NOT;
+}
+
+static void apply_cancel(struct forest *forest, const struct command *command)
+{
+    emit_done(forest, cancel(forest, command));
+}
+
+/* Goes on with what commands had no move left for. */
+static void apply_sweep(struct forest *forest)
+{
+    enlist_drain(forest);
+    emit_done(forest, REFUSED_NOT);
+}
+
 static void dispatch(struct forest *forest, const struct command *command)
 {
     switch (command->kind) {
@@ -258,7 +323,11 @@ static void dispatch(struct forest *forest, const struct command *command)
         apply_forget(forest);
         break;
     case COMMAND_CANCEL:
+        apply_cancel(forest, command);
+        break;
     case COMMAND_SWEEP:
+        apply_sweep(forest);
+        break;
     case COMMAND_LIMIT:
         emit_done(forest, REFUSED_UNEXPECTED);
         break;
@@ -276,6 +345,7 @@ void forest_apply(struct forest *forest, const struct command *command, struct e
     forest->effects = effects;
     forest->moves = LIMIT_MOVES;
     dispatch(forest, command);
+    sweep_go_on(forest);
     roster_assign(forest);
     forest->token = 0;
     forest->effects = NULL;
@@ -283,14 +353,17 @@ void forest_apply(struct forest *forest, const struct command *command, struct e
 
 /* ---- time */
 
+bool forest_has_more(const struct forest *forest)
+{
+    return !TAILQ_EMPTY(&forest->leaving) || !RB_EMPTY(&forest->runnable) ||
+           !TAILQ_EMPTY(&forest->sweeps);
+}
+
 uint64_t forest_due_ms(const struct forest *forest)
 {
     const uint64_t due_ms = timers_due_ms(&forest->timers);
     const uint64_t fades_ms = timers_due_ms(&forest->fading);
 
-    if (!TAILQ_EMPTY(&forest->leaving) || !RB_EMPTY(&forest->runnable)) {
-        return forest->now_ms; /* the last command left work over */
-    }
     return due_ms < fades_ms ? due_ms : fades_ms;
 }
 
@@ -355,9 +428,9 @@ void forest_destroy(struct forest *forest)
     memory_clear(forest);
     timers_clear(&forest->timers);
     trust_clear(&forest->trust);
-    struct table *tables[] = {&forest->by_id,      &forest->by_request, &forest->by_name,
-                              &forest->queues,     &forest->lanes,      &forest->by_boot,
-                              &forest->by_instance};
+    struct table *tables[] = {&forest->by_id,       &forest->by_request, &forest->by_name,
+                              &forest->queues,      &forest->lanes,      &forest->by_boot,
+                              &forest->by_instance, &forest->by_join};
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         table_clear(tables[i]);
     }

@@ -39,8 +39,10 @@ void forest_outstanding(const struct forest *forest, uint64_t session, struct ef
  * the forest). */
 const char *forest_check(struct forest *forest);
 
-/* When Expire is next worth proposing, ledger ms; UINT64_MAX: nothing is due. It is forest_now_ms,
- * or before, when the last command left work over that another has to go on with. */
+/* Whether the last command left work over that a Sweep has to go on with. */
+bool forest_has_more(const struct forest *forest);
+
+/* When Expire is next worth proposing, ledger ms; UINT64_MAX: nothing is due. */
 uint64_t forest_due_ms(const struct forest *forest);
 
 /* Whether a Forget is worth proposing now: retention is over for some tree, at this ledger time, or
@@ -85,6 +87,8 @@ struct task_view {
     bool is_begun;        /* its tree has begun to run */
     bool is_resumable;    /* WAITING, but for nothing more than a slot of its worker */
     uint64_t child_count; /* direct children */
+    struct id join;       /* the first that it is an input of; zero: none */
+    uint32_t join_position;
 };
 
 /* False when there is no such task. */
@@ -101,6 +105,42 @@ size_t forest_tree(const struct forest *forest, const struct id *root, struct id
 
 /* Roots, newest first, paged in the same way. */
 size_t forest_roots(const struct forest *forest, struct id *cursor, struct id *ids, size_t most);
+
+struct join_view {
+    struct id id, parent;
+    bool is_outside; /* its parent is a grove.join root */
+    enum join_kind kind;
+    enum join_state state;
+    uint32_t limit; /* of a map */
+    uint32_t stop;  /* failures that stop it, or winners that end it; 0: none */
+    bool closed;
+    uint32_t accepted;          /* inputs taken */
+    uint32_t room;              /* that it takes now */
+    uint32_t succeeded, failed; /* have ended, well or not */
+    uint32_t running;           /* attempts held of its inputs */
+    const uint32_t *winners;    /* positions, in the order of the ledger */
+    size_t winner_count;
+};
+
+/* False when there is no such join. */
+bool forest_join(const struct forest *forest, const struct id *id, struct join_view *view);
+
+/* Whether the input at a position was taken and has ended. */
+bool forest_join_has_ended(const struct forest *forest, const struct id *id, uint32_t position);
+
+/* The tasks of inputs from `offset` on, as long as they have ended without a gap, `most` at most;
+ * returns how many. */
+size_t forest_join_page(const struct forest *forest, const struct id *id, uint32_t offset,
+                        struct id *ids, size_t most);
+
+/* Open joins from outside, one after the other, from the root `after` on (zero: first); false at
+ * the end, and when that one is not open any more. */
+bool forest_outside_join(const struct forest *forest, const struct id *after, struct id *root,
+                         struct key *signer);
+
+/* What became of a task that was cancelled and of all below it; false when it was not cancelled, or
+ * that is not over yet. */
+bool forest_cancelled(const struct forest *forest, const struct id *id, struct cancelled *counts);
 
 struct session_view {
     uint64_t session;
@@ -133,6 +173,7 @@ struct forest_counters {
     uint64_t submitted, succeeded, failed, cancelled; /* ever */
     uint64_t attempts, losses, retries;
     uint64_t roots, open_roots, sessions;
+    uint64_t open_joins[JOIN_MAP + 1];                 /* by enum join_kind */
     uint64_t body_size, settled_size, remembered_size; /* bytes */
     uint64_t seal_size; /* bytes of seals and of what is left of their trees */
     uint64_t refused[REFUSED_COUNT];

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "core/id.h"
+#include "core/join.h"
+#include "core/join_check.h"
 #include "core/kept.h"
 #include "core/memory.h"
 #include "core/pool.h"
@@ -42,7 +44,8 @@ static bool may_be_taken_from(const struct task *task, enum place place)
 {
     switch (place) {
     case PLACE_NONE:
-        return task->state != TASK_RUNNING && task->state != TASK_WAITING;
+        return (task->flags & TASK_JOIN) ||
+               (task->state != TASK_RUNNING && task->state != TASK_WAITING);
     case PLACE_CHILDREN:
         return task->depth > 0 && task->state == TASK_RUNNING;
     case PLACE_ROOTS:
@@ -78,6 +81,8 @@ static void check_work(struct census *census, const struct task *task)
     holds(census, work->losses <= LIMIT_LOSSES && (!is_open || work->losses < LIMIT_LOSSES),
           "is open, and was lost too often");
     holds(census, is_open || !work->checkpoint, "has ended, and keeps a checkpoint");
+    holds(census, !(task->flags & TASK_JOIN) || (!work->session && task->depth == 0),
+          "is a join from outside, and is run");
     holds(census, !work->record || (!is_open && work->code < CODE_CANCELLED),
           "has a result it may not have");
     census->held += work->session != NULL;
@@ -186,7 +191,7 @@ static uint64_t count_children(const struct task *task)
 static void check_tree(struct census *census, const struct tree *tree)
 {
     struct tree count = {.size = sizeof(*tree)};
-    const bool has_rest = tree->open == 0 && tree->held == 0;
+    const bool has_rest = tree_is_at_rest(tree);
 
     for (const struct task *task = tree->root; task; task = next_below(task)) {
         check_task(census, task);
@@ -194,7 +199,7 @@ static void check_tree(struct census *census, const struct tree *tree)
         count.tasks++;
         count.open += task_state_is_open(task->state);
         count.held += task->work && task->work->session;
-        count.size += tree_size_of(task);
+        count.size += tree_size_of(task) + join_check_size(task);
     }
     census->task = tree->root;
     holds(census,
@@ -222,7 +227,7 @@ static void check_trees(struct census *census)
 
     TAILQ_FOREACH(root, &forest->roots, sibling) {
         check_tree(census, root->tree);
-        rested += root->tree->open == 0 && root->tree->held == 0;
+        rested += tree_is_at_rest(root->tree);
     }
     TAILQ_FOREACH(root, &forest->retained, retained) {
         retained++;
@@ -457,5 +462,7 @@ const char *forest_check(struct forest *forest)
     check_records(&census);
     const char *trust = trust_check(&forest->trust);
     holds(&census, !trust, trust);
+    const char *joins = join_check(forest);
+    holds(&census, !joins, joins);
     return forest->fault[0] ? forest->fault : NULL;
 }

@@ -24,6 +24,8 @@ struct lane;
 struct queue;
 struct pool;
 struct session;
+struct join;
+struct member;
 
 /* Bytes that are kept: a text, a checkpoint, a result. NULL stands for none. */
 struct blob {
@@ -66,8 +68,19 @@ struct request {
 
 enum task_flag {
     TASK_AT_MOST_ONCE = 1,
-    TASK_INDEXED = 2, /* in forest->by_request: the latest of its equal requests */
-    TASK_KEYED = 4,   /* named by its caller */
+    TASK_INDEXED = 2,   /* in forest->by_request: the latest of its equal requests */
+    TASK_KEYED = 4,     /* named by its caller */
+    TASK_JOIN = 8,      /* a grove.join root: no worker runs it */
+    TASK_WINDOWED = 16, /* input of a map, whose window it needs a place in */
+    TASK_MARKED = 32,   /* cancelled, with all below that is open still */
+    TASK_COUNTED = 64,  /* ... and counted before the sweep has come by */
+};
+
+/* How a task begins, when it has no delay. */
+enum planted {
+    PLANT_FREE,     /* READY */
+    PLANT_WINDOWED, /* an input of a map: HELD */
+    PLANT_JOIN      /* a grove.join root: WAITING, as if in its first attempt */
 };
 
 /* A task. Its signed item follows it in the same allocation. */
@@ -82,8 +95,9 @@ struct task {
     struct lane *lane;         /* derived: where it is READY, else NULL */
     TAILQ_ENTRY(task) sibling; /* in its parent's children, or in forest->roots; oldest first */
     TAILQ_HEAD(task_list, task) children;
+    struct member *members; /* joins that it is an input of; the oldest first */
     union {
-        RB_ENTRY(task) ready;       /* derived: in lane->tasks */
+        RB_ENTRY(task) ready;       /* derived: in lane->tasks, or HELD in the held of its join */
         TAILQ_ENTRY(task) retained; /* a root: in forest->retained */
     };
     uint64_t sequence; /* order of acceptance, from 1; unique */
@@ -117,6 +131,7 @@ struct tree {
     uint32_t tasks, open; /* derived */
     uint32_t held;        /* derived: attempts that sessions hold, those told to stop as well */
     bool forgetting;      /* being freed: it answers no more */
+    uint16_t sweeps;      /* derived: under way in this tree */
 };
 
 /* Where a session holds an attempt. An attempt told to stop stays where it is until it is given
@@ -157,7 +172,10 @@ struct work {
     uint32_t percent;
     struct blob *progress;
     struct blob *checkpoint;
-    struct blob *failure; /* text of the last own failure, or of its refusals */
+    struct blob *failure;              /* text of the last own failure, or of its refusals */
+    TAILQ_HEAD(join_list, join) joins; /* of its own; the open ones first, oldest last */
+    uint32_t open_joins;               /* derived */
+    struct sweep *sweep;               /* of what is below it, since it was cancelled; else NULL */
     /* the end */
     uint64_t ended_ms;
     uint32_t code;         /* enum outcome_code */
@@ -169,6 +187,62 @@ struct work {
 
 TAILQ_HEAD(work_list, work);
 RB_HEAD(task_tree, task);
+
+/* ---- joins (core/join.h) */
+
+/* One input of a join. */
+struct member {
+    struct task *task;
+    struct join *join;
+    struct member *next; /* of the same task */
+    uint32_t position;
+};
+
+/* Inputs stay where they are, so they come in blocks. */
+#define JOIN_BLOCK 32u
+
+/* The end of what is open below a task that was cancelled, or in the inputs of a join that is over:
+ * at most LIMIT_MOVES tasks a command. */
+struct sweep {
+    TAILQ_ENTRY(sweep) next; /* forest->sweeps */
+    struct task *head;       /* who was cancelled; NULL: of a join */
+    struct join *join;       /* NULL: of a task */
+    uint32_t position;       /* of a join: the next input to look at */
+    struct task *top;        /* the subtree that it is in; NULL: between two */
+    struct task *at;         /* the next task there */
+    bool is_under_way;
+    struct cancelled counts; /* of a task: what became of it and of all below */
+};
+TAILQ_HEAD(sweep_list, sweep);
+
+struct join {
+    struct table_link by_id;
+    struct id id;
+    TAILQ_ENTRY(join) of_parent; /* parent->work->joins */
+    TAILQ_ENTRY(join) eager;     /* forest->eager */
+    TAILQ_ENTRY(join) outside;   /* forest->outside: open, and its parent a TASK_JOIN */
+    struct task *parent;
+    struct function *function; /* of a map, else NULL */
+    uint32_t limit, stop;
+    uint8_t kind;  /* enum join_kind */
+    uint8_t state; /* enum join_state */
+    bool first_settled;
+    bool closed;
+    bool is_eager;         /* scratch of one command: its window may have a place */
+    struct member **block; /* of JOIN_BLOCK each, by position */
+    uint32_t count;
+    uint32_t succeeded, failed; /* derived: inputs that have ended, well or not */
+    uint32_t unstarted;         /* derived: open inputs of which no attempt was assigned yet */
+    uint32_t held;              /* derived: attempts that sessions hold of its inputs */
+    uint32_t window;            /* derived, of a map: places taken, at most limit */
+    struct task_tree waiting;   /* derived, of a map: HELD inputs, oldest first */
+    uint32_t awaited;           /* equals the wait of its parent's work: its parent waits for it */
+    uint32_t until, room;       /* ... as struct awaited_join says */
+    uint32_t winner_count;
+    uint32_t *winners; /* positions, in the order of the ledger; LIMIT_WINNERS at most */
+    struct sweep sweep;
+    uint64_t told; /* scratch: forest->applied when it last had news */
+};
 
 /* ---- what runs next (core/ready.h); all of it derived */
 
@@ -219,7 +293,7 @@ struct queue {
 RB_HEAD(queue_tree, queue);
 
 enum queue_need {
-    NEED_SLOT = 1, /* at most once: never assigned ahead */
+    NEED_SLOT = 1, /* at most once, or an input of a map: never assigned ahead */
     NEED_CALM = 2, /* it has a loss: never beside another such task */
 };
 
@@ -301,9 +375,13 @@ struct forest {
     uint64_t sequence;             /* of the last task accepted */
     uint64_t served;               /* attempts assigned */
 
-    struct table by_id;      /* tasks; derived */
-    struct table by_request; /* children; derived */
-    struct task_list roots;  /* oldest first, those being forgotten as well */
+    struct table by_id;       /* tasks; derived */
+    struct table by_request;  /* children; derived */
+    struct table by_join;     /* joins; derived */
+    struct join_list eager;   /* scratch of one command */
+    struct join_list outside; /* derived; oldest first */
+    struct sweep_list sweeps; /* under way; the first is gone on with */
+    struct task_list roots;   /* oldest first, those being forgotten as well */
     struct task_list
         retained;         /* settled roots, longest settled first, those being forgotten as well */
     struct timers timers; /* a task's delay, backoff or deadline; derived */

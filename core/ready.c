@@ -59,7 +59,7 @@ static struct queue_key key_of(const struct task *task)
 {
     struct queue_key key = {.function = task->request.function, .depth = task->depth};
 
-    if (task->flags & TASK_AT_MOST_ONCE) {
+    if (task->flags & (TASK_AT_MOST_ONCE | TASK_WINDOWED)) {
         key.needs |= NEED_SLOT;
     }
     if (task->work && task->work->losses > 0) {

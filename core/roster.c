@@ -6,9 +6,11 @@
 #include <stdlib.h>
 
 #include "core/emit.h"
+#include "core/join.h"
 #include "core/kept.h"
 #include "core/pool.h"
 #include "core/ready.h"
+#include "core/sweep.h"
 #include "core/tree.h"
 
 static int by_index(const struct session *a, const struct session *b)
@@ -180,6 +182,7 @@ void roster_put(struct work *work, struct session *session, enum place place)
 {
     work->session = session;
     enter(work, place);
+    join_hold(work->task, 1);
     work->task->tree->held++;
     session->stopping += work->stopping;
     session->lost += work->losses > 0;
@@ -204,13 +207,16 @@ void roster_release(struct forest *forest, struct work *work)
 {
     struct session *session = work->session;
     struct tree *tree = work->task->tree;
+    const bool was_inside = join_is_inside(work->task);
 
     quit(work);
+    join_hold(work->task, -1);
     session->stopping -= work->stopping;
     session->lost -= work->losses > 0;
     work->stopping = false;
     work->resumed = false;
     work->session = NULL;
+    join_turn(forest, work->task, was_inside);
     make_hungry(forest, session);
     tree->held--;
     tree_rest(forest, tree);
@@ -261,6 +267,9 @@ static void fill_slots(struct forest *forest, struct session *session)
             i++;
             continue;
         }
+        if (sweep_heed(forest, work->task) && line[i] == PLACE_RESUMABLE) {
+            continue;
+        }
         quit(work);
         enter(work, PLACE_SLOT);
         if (line[i] == PLACE_RESUMABLE) {
@@ -282,7 +291,9 @@ static void take(struct forest *forest, struct session *session, struct task *ta
     }
     tree_move(forest, task, TASK_RUNNING);
     task->tree->served = ++forest->served;
-    task->attempts++;
+    if (++task->attempts == 1) {
+        join_start(forest, task);
+    }
     work->started_ms = forest->now_ms;
     roster_put(work, session, place);
     pool_place(session);
@@ -290,10 +301,10 @@ static void take(struct forest *forest, struct session *session, struct task *ta
     emit_attempt(forest, EFFECT_ASSIGN, work);
 }
 
-void roster_assign(struct forest *forest)
+/* Sessions that got room fill their slots, and what was blocked for want of it may go on. */
+static void feed_hungry(struct forest *forest)
 {
     struct session *session = NULL;
-    struct queue *queue = NULL;
 
     while ((session = TAILQ_FIRST(&forest->hungry))) {
         TAILQ_REMOVE(&forest->hungry, session, hungry);
@@ -304,13 +315,40 @@ void roster_assign(struct forest *forest)
             ready_unblock(forest, session->functions[i]);
         }
     }
-    for (uint32_t moves = LIMIT_MOVES; moves > 0 && (queue = ready_next(forest));) {
-        session = pool_choose(queue);
-        if (session) {
-            take(forest, session, ready_first(queue));
-            moves--;
-        } else {
-            ready_block(forest, queue);
-        }
+}
+
+/* Assigns the first task of a queue, or blocks the queue.
+ *
+ *   returns   whether a task was moved */
+static bool assign_next(struct forest *forest, struct queue *queue)
+{
+    struct task *task = ready_first(queue);
+    struct session *session = NULL;
+
+    if (sweep_heed(forest, task)) {
+        return true;
     }
+    session = pool_choose(queue);
+    if (session) {
+        take(forest, session, task);
+    } else {
+        ready_block(forest, queue);
+    }
+    return session != NULL;
+}
+
+/* A task that turns out to be cancelled may wake its parent, or make room in the window of a map.
+ */
+void roster_assign(struct forest *forest)
+{
+    uint32_t moves = LIMIT_MOVES;
+    struct queue *queue = NULL;
+
+    do {
+        join_admit(forest);
+        feed_hungry(forest);
+        while (moves > 0 && (queue = ready_next(forest))) {
+            moves -= assign_next(forest, queue);
+        }
+    } while (!TAILQ_EMPTY(&forest->hungry) || !TAILQ_EMPTY(&forest->eager));
 }

@@ -117,6 +117,12 @@ static void write_work(struct stream_writer *out, const struct work *work, uint3
     write_blob(out, work->verdict);
     write_record(out, work->record, work->result_index, numbers);
     write_blob(out, work->result);
+    stream_write_bool(out, work->sweep);
+    if (work->sweep) {
+        stream_write_uint(out, work->sweep->counts.never_started);
+        stream_write_uint(out, work->sweep->counts.stopped);
+        stream_write_uint(out, work->sweep->counts.already_done);
+    }
 }
 
 static void write_tree(struct stream_writer *out, const struct tree *tree)
@@ -296,6 +302,8 @@ bool forest_snapshot(const struct forest *forest, snapshot_sink *sink, void *con
     write_trust(&out, &forest->trust);
     write_functions(&out, forest);
     write_tasks(&out, forest);
+    snapshot_write_joins(&out, forest);
+    snapshot_write_sweeps(&out, forest);
     write_retained(&out, forest);
     write_sessions(&out, forest);
     write_memories(&out, &forest->fading);

@@ -10,6 +10,8 @@
  *   functions   in byte order, with what they counted
  *   tasks       tree by tree, parents before their children, siblings oldest first: the place of a
  *               task and its depth say whose child it is
+ *   joins       of each task, in the order of the tasks; with the ids of their inputs
+ *   sweeps      under way, the first first
  *   retained    ids of settled roots, longest settled first
  *   sessions    by index, then those that are leaving; with the attempts that they hold
  *   memories    as they lie in their heap */
@@ -20,7 +22,7 @@
 #include "core/stream.h"
 
 #define SNAPSHOT_MAGIC "grove.snapshot" /* with its NUL */
-#define SNAPSHOT_VERSION 1u
+#define SNAPSHOT_VERSION 2u
 
 /* How a task or a result names the seal of its batch.  A seal with one user follows it, a seal with
  * more follows the first of them, and the others name it by its number. */
@@ -42,6 +44,15 @@ struct snapshot_reader {
 /* Reads the section of tasks: all of them are linked and found by their ids, and none is counted,
  * timed or queued yet.  Fails the stream for what no forest could have written. */
 void snapshot_read_tasks(struct snapshot_reader *reader);
+
+/* Joins, and sweeps, whose tasks are there. */
+void snapshot_write_joins(struct stream_writer *out, const struct forest *forest);
+void snapshot_write_sweeps(struct stream_writer *out, const struct forest *forest);
+void snapshot_read_joins(struct snapshot_reader *reader);
+void snapshot_read_sweeps(struct snapshot_reader *reader);
+
+/* Counts the windows of maps, and queues what is held, when all is read. */
+void snapshot_set_windows(struct forest *forest);
 
 /* The task after this one, in the order in which they are written; NULL at the end. */
 struct task *snapshot_next_task(const struct task *task);

@@ -302,6 +302,9 @@ static bool holding_makes_sense(const struct task *task)
     if (!work) {
         return true; /* task_makes_sense has seen its state */
     }
+    if (task->flags & TASK_JOIN) {
+        return !work->session; /* no worker runs it */
+    }
     if (task->state == TASK_RUNNING || task->state == TASK_WAITING || work->stopping) {
         return work->session != NULL;
     }
@@ -326,7 +329,7 @@ static void count_task(struct forest *forest, struct task *task)
 static void count_tree(struct snapshot_reader *reader, const struct tree *tree)
 {
     struct forest_counters *counters = &reader->forest->counters;
-    const bool settled = tree->open == 0 && tree->held == 0;
+    const bool settled = tree_is_at_rest(tree);
 
     if (settled != is_retained(tree->root) || (tree->forgetting && !settled)) {
         stream_fail(&reader->in);
@@ -391,6 +394,8 @@ static enum grove_status read_all(struct snapshot_reader *reader)
     read_trust(reader);
     read_functions(reader);
     snapshot_read_tasks(reader);
+    snapshot_read_joins(reader);
+    snapshot_read_sweeps(reader);
     read_retained(reader);
     read_sessions(reader);
     read_memories(reader);
@@ -402,6 +407,7 @@ static enum grove_status read_all(struct snapshot_reader *reader)
     if (in->failed) {
         return GROVE_MALFORMED;
     }
+    snapshot_set_windows(reader->forest);
     set_going(reader->forest);
     return forest_check(reader->forest) ? GROVE_MALFORMED : GROVE_OK;
 }

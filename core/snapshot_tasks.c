@@ -161,6 +161,13 @@ static void read_work(struct snapshot_reader *reader, struct task *task)
     work->verdict = read_blob(in, LIMIT_TEXT_LENGTH);
     work->record = read_record(reader, SEAL_RESULT, &work->result_index);
     work->result = read_blob(in, LIMIT_ITEM_SIZE);
+    if (stream_read_bool(in)) {
+        work->sweep = kept_allocate(sizeof(*work->sweep));
+        work->sweep->head = task;
+        work->sweep->counts.never_started = stream_read_uint(in, UINT64_MAX);
+        work->sweep->counts.stopped = stream_read_uint(in, UINT64_MAX);
+        work->sweep->counts.already_done = stream_read_uint(in, UINT64_MAX);
+    }
     if (!outcome_makes_sense(task)) {
         stream_fail(in);
     }
@@ -283,7 +290,7 @@ static bool task_makes_sense(const struct task *task)
     if (state == TASK_RUNNING || state == TASK_WAITING || !task_state_is_open(state)) {
         return task->work != NULL;
     }
-    return state != TASK_HELD && !(task->work && task->work->stopping);
+    return !(task->work && task->work->stopping);
 }
 
 static void index_request(struct snapshot_reader *reader, struct task *task)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/emit.h"
+#include "core/join.h"
 #include "core/kept.h"
 #include "core/memory.h"
 #include "core/ready.h"
@@ -126,6 +127,23 @@ static void attach(struct forest *forest, struct task *task)
     table_insert(&forest->by_id, task);
 }
 
+static enum task_state first_state(const struct forest *forest, struct task *task, enum planted as)
+{
+    if (as == PLANT_JOIN) {
+        task->flags |= TASK_JOIN;
+        task->attempts = 1;
+        (void)tree_work(task);
+        return TASK_WAITING;
+    }
+    if (as == PLANT_WINDOWED) {
+        task->flags |= TASK_WINDOWED;
+    }
+    if (task->due_ms > forest->now_ms) {
+        return TASK_DELAYED;
+    }
+    return as == PLANT_WINDOWED ? TASK_HELD : TASK_READY;
+}
+
 struct task *tree_plant(struct forest *forest, const struct planting *planting)
 {
     const struct task_item *item = planting->item;
@@ -143,7 +161,7 @@ struct task *tree_plant(struct forest *forest, const struct planting *planting)
     if (!planting->parent) {
         task->tree->expires_ms = item->expires_ms;
     }
-    task->state = task->due_ms > forest->now_ms ? TASK_DELAYED : TASK_READY;
+    task->state = (uint8_t)first_state(forest, task, planting->as);
     attach(forest, task);
     forest->counters.submitted++;
     forest->counters.body_size += task->item_size;
@@ -159,10 +177,13 @@ struct task *tree_plant(struct forest *forest, const struct planting *planting)
 void tree_move(struct forest *forest, struct task *task, enum task_state state)
 {
     struct function *function = task->request.function;
+    const bool was_inside = join_is_inside(task);
 
     assert(task_may_move(task->state, state));
     if (task->lane) {
         ready_remove(forest, task);
+    } else if (task->state == TASK_HELD) {
+        join_unqueue(task);
     }
     forest->counters.state[task->state]--;
     function->state[task->state]--;
@@ -172,7 +193,10 @@ void tree_move(struct forest *forest, struct task *task, enum task_state state)
     timers_set(&forest->timers, task);
     if (state == TASK_READY) {
         ready_add(forest, task);
+    } else if (state == TASK_HELD) {
+        join_queue(forest, task);
     }
+    join_turn(forest, task, was_inside);
 }
 
 struct work *tree_work(struct task *task)
@@ -180,6 +204,7 @@ struct work *tree_work(struct task *task)
     if (!task->work) {
         task->work = kept_allocate(sizeof(*task->work));
         task->work->task = task;
+        TAILQ_INIT(&task->work->joins);
     }
     return task->work;
 }
@@ -240,7 +265,8 @@ static void settle(struct forest *forest, struct task *task, enum task_state sta
     }
     emit_settled(forest, task);
     wake_parent(forest, task);
-    tree_rest(forest, tree);
+    tree_rest(forest, tree); /* before a join ends the root: a tree comes to rest once */
+    join_settle(forest, task);
 }
 
 void tree_settle_result(struct forest *forest, struct task *task, const struct result_item *result,
@@ -268,13 +294,42 @@ void tree_settle_verdict(struct forest *forest, struct task *task, enum outcome_
                                   : TASK_FAILED);
 }
 
+bool tree_is_at_rest(const struct tree *tree)
+{
+    return tree->open == 0 && tree->held == 0 && tree->sweeps == 0;
+}
+
 void tree_rest(struct forest *forest, struct tree *tree)
 {
-    if (tree->open == 0 && tree->held == 0) {
+    if (tree_is_at_rest(tree)) {
         tree->settled_ms = forest->now_ms;
         TAILQ_INSERT_TAIL(&forest->retained, tree->root, retained);
         forest->counters.settled_size += tree->size;
     }
+}
+
+void tree_stir(struct forest *forest, struct tree *tree)
+{
+    if (tree_is_at_rest(tree)) {
+        tree->settled_ms = 0;
+        TAILQ_REMOVE(&forest->retained, tree->root, retained);
+        forest->counters.settled_size -= tree->size;
+    }
+}
+
+static void free_work(struct forest *forest, struct work *work)
+{
+    while (!TAILQ_EMPTY(&work->joins)) {
+        join_free(forest, TAILQ_FIRST(&work->joins));
+    }
+    record_drop(forest, work->record);
+    free(work->sweep);
+    free(work->progress);
+    free(work->checkpoint);
+    free(work->failure);
+    free(work->verdict);
+    free(work->result);
+    free(work);
 }
 
 void tree_free_task(struct forest *forest, struct task *task)
@@ -297,13 +352,7 @@ void tree_free_task(struct forest *forest, struct task *task)
     function_drop(forest, task->request.function);
     record_drop(forest, task->record);
     if (work) {
-        record_drop(forest, work->record);
-        free(work->progress);
-        free(work->checkpoint);
-        free(work->failure);
-        free(work->verdict);
-        free(work->result);
-        free(work);
+        free_work(forest, work);
     }
     free(parent ? (void *)task : (void *)task->tree);
 }

@@ -17,9 +17,10 @@ struct planting {
     struct task *parent;   /* NULL: a root */
     struct record *record; /* takes one use */
     uint8_t seal_index;
+    enum planted as;
 };
 
-/* Adds a task, DELAYED or READY. */
+/* Adds a task, DELAYED, or as it is planted. */
 struct task *tree_plant(struct forest *forest, const struct planting *planting);
 
 /* A child's request as it is looked up; its function must be known. */
@@ -44,7 +45,13 @@ void tree_settle_result(struct forest *forest, struct task *task, const struct r
 void tree_settle_verdict(struct forest *forest, struct task *task, enum outcome_code code,
                          struct bytes text);
 
-/* Retains a tree when its last task has ended and no session holds an attempt of it. */
+/* Whether the last task of a tree has ended, no session holds an attempt and nothing is swept. */
+bool tree_is_at_rest(const struct tree *tree);
+
+/* Takes a tree that is at rest back from those that are retained, for a sweep. */
+void tree_stir(struct forest *forest, struct tree *tree);
+
+/* Retains a tree that has come to rest. */
 void tree_rest(struct forest *forest, struct tree *tree);
 
 /* Frees settled trees that are past their retention, at most forest->moves tasks. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Reading a forest, for egress and for people. */
+#include "core/join.h"
 #include "core/kept.h"
 #include "core/memory.h"
 #include "core/pool.h"
@@ -63,6 +64,10 @@ bool forest_task(const struct forest *forest, const struct id *id, struct task_v
     }
     if (task->work) {
         view_work(task->work, view);
+    }
+    if (task->members) {
+        view->join = task->members->join->id;
+        view->join_position = task->members->position;
     }
     return true;
 }

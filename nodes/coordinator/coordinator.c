@@ -45,6 +45,7 @@ static void give_back(struct coordinator *coordinator)
     while ((job = proposals_land(&coordinator->proposals)) != NULL) {
         jobs_give_back(&coordinator->jobs, job);
     }
+    coordinator->sweep_pending = false;
     coordinator->expire_pending = false;
     coordinator->forget_pending = false;
 }
@@ -102,9 +103,14 @@ static void propose_what_is_due(struct coordinator *coordinator)
 {
     static const struct command expire = {.kind = COMMAND_EXPIRE};
     static const struct command forget = {.kind = COMMAND_FORGET};
+    static const struct command sweep = {.kind = COMMAND_SWEEP};
     const struct forest *forest = coordinator->machine.forest;
     const uint64_t stamp_ms = coordinator->egress.stamp_ms;
 
+    if (!coordinator->sweep_pending && forest_has_more(forest)) {
+        proposals_add_own(&coordinator->proposals, &sweep);
+        coordinator->sweep_pending = true;
+    }
     if (!coordinator->expire_pending && forest_due_ms(forest) <= stamp_ms) {
         proposals_add_own(&coordinator->proposals, &expire);
         coordinator->expire_pending = true;

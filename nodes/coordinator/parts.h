@@ -31,7 +31,8 @@ struct coordinator {
     struct stats stats;
     struct buffer stats_frame;
     struct stamp stamp;
-    bool expire_pending; /* proposed, and not applied yet */
+    bool sweep_pending; /* proposed, and not applied yet; as are those below */
+    bool expire_pending;
     bool forget_pending;
 };
 

@@ -741,3 +741,185 @@ int fixture_teardown(void **state)
     free(f);
     return 0;
 }
+
+/* ---- joins */
+
+static struct join_terms terms_asked(const struct joining *how)
+{
+    const char *function = how->function ? how->function : "step";
+
+    return (struct join_terms){
+        .kind = how->kind,
+        .function = bytes_of_text(how->kind == JOIN_MAP ? (how->terms_of ? how->terms_of : function)
+                                                        : NULL),
+        .limit = how->limit,
+        .stop = how->stop,
+        .first_settled = how->first_settled,
+        .first = digest_of(bytes_of_text(how->name ? how->name : "j")),
+        .revision = how->revision,
+    };
+}
+
+static void name_id(struct fixture *f, const char *name, const struct id *id)
+{
+    struct fixture_task *task = &f->tasks[f->task_count++];
+
+    assert_true(f->task_count <= FIXTURE_TASKS);
+    (void)snprintf(task->name, sizeof(task->name), "%s", name);
+    task->id = *id;
+}
+
+/* Items whose lineage says that they are these inputs. */
+static void add_inputs(struct fixture *f, struct made *made, const char *inputs,
+                       const struct joining *how, struct lineage lineage, const struct key *signer)
+{
+    const struct asked asked = {.function = how->function,
+                                .payload = how->payload,
+                                .max_attempts = how->max_attempts,
+                                .delay_ms = how->delay_ms};
+    char name[32];
+
+    lineage.join_kind = (uint32_t)how->kind + JOIN_REVISION * how->revision;
+    for (uint32_t i = 0; next_word(&inputs, name); i++) {
+        lineage.join_position = how->position ? how->position - 1 : how->offset + i;
+        add_item(f, made, name, &asked, &lineage, signer);
+    }
+}
+
+static struct bytes put_join(struct fixture *f, struct wire_writer *writer,
+                             const struct append *append, const struct id *join,
+                             const struct joining *how)
+{
+    const struct waits waits = {.task = append->parent, .attempt = append->attempt};
+    const struct awaited_join awaited = {*join, how->until, how->room};
+
+    open_frame(f, writer, MESSAGE_EXPAND);
+    wire_put_append(writer, EXPAND_APPENDS, append);
+    if (how->wait) {
+        const size_t opened = wire_open_waits(writer, &waits);
+        wire_put_awaited_join(writer->out, &awaited);
+        wire_close_waits(writer, opened);
+    }
+    return close_frame(f, writer);
+}
+
+static size_t ids_named(const struct fixture *f, const char *names, struct id *ids)
+{
+    size_t count = 0;
+    char name[32];
+
+    while (next_word(&names, name)) {
+        ids[count++] = id_of(f, name);
+    }
+    return count;
+}
+
+void fixture_join(struct fixture *f, const char *worker, const char *parent, const char *inputs,
+                  const struct joining *how)
+{
+    struct made *made = calloc(1, sizeof(*made));
+    const struct signer signer = worker ? signer_named(worker) : f->client;
+    const struct join_terms terms = terms_asked(how);
+    struct lineage lineage = lineage_of(f, parent, &(struct asked){.function = NULL});
+    struct buffer encoded = {0};
+    struct id adopted[64];
+    struct wire_writer writer;
+    struct expand message;
+    struct id id = lineage.parent;
+
+    assert_non_null(made);
+    if (worker) {
+        id = id_of_join(&lineage.parent, lineage.generation, &terms, &lineage.occurrence);
+        name_id(f, how->name ? how->name : "j", &id);
+        wire_terms_encode(&encoded, &terms);
+    }
+    add_inputs(f, made, inputs, how, lineage, &signer.public_key);
+    const struct append append = {
+        .parent = lineage.parent,
+        .attempt = lineage.attempt,
+        .generation = lineage.generation,
+        .terms = buffer_bytes(&encoded),
+        .offset = how->offset,
+        .count = made->count,
+        .adopted = bytes_of(adopted, ids_named(f, how->adopted, adopted) * sizeof(adopted[0])),
+        .close = !how->is_open,
+    };
+    const struct bytes body = put_join(f, &writer, &append, &id, how);
+    assert_int_equal(wire_expand_decode(body, &message), GROVE_OK);
+    made->command.kind = COMMAND_EXPAND;
+    made->command.expand.session = worker ? worker_named(f, worker)->session : 0;
+    made->command.expand.identity = signer.public_key;
+    made->command.expand.has_batch = made->count > 0;
+    if (made->count > 0) {
+        close_batch(made, &made->command.expand.batch, &signer, SEAL_TASK);
+    }
+    made->command.expand.waits = message.waits;
+    made->command.expand.appends = message.appends;
+    made->command.expand.joins = &id;
+    apply(f, &made->command);
+    buffer_clear(&encoded);
+    buffer_clear(&made->items);
+    free(made);
+}
+
+void fixture_submit_join(struct fixture *f, const char *root, const struct joining *how)
+{
+    struct made *made = calloc(1, sizeof(*made));
+    const struct join_terms terms = terms_asked(how);
+    const struct lineage lineage = {0};
+    struct buffer encoded = {0};
+
+    assert_non_null(made);
+    wire_terms_encode(&encoded, &terms);
+    add_item(f, made, root, &(struct asked){.function = "grove.join"}, &lineage,
+             &f->client.public_key);
+    /* The item again, with the terms for a payload. */
+    struct fixture_task *task = &f->tasks[f->task_count - 1];
+    task->item.payload = buffer_bytes(&encoded);
+    buffer_reset(&made->items);
+    wire_task_encode(&made->items, &task->item);
+    made->ends[0] = made->items.size;
+    made->digests[0] = digest_of(task->item.payload);
+    made->command.kind = COMMAND_SUBMIT;
+    close_batch(made, &made->command.submit.batch, &f->client, SEAL_TASK);
+    apply(f, &made->command);
+    buffer_clear(&encoded);
+    buffer_clear(&made->items);
+    free(made);
+}
+
+void cancel_by(struct fixture *f, const char *who, const char *by, const char *task)
+{
+    struct command command = {.kind = COMMAND_CANCEL};
+
+    command.cancel.identity = signer_named(who).public_key;
+    command.cancel.task = id_of(f, task);
+    command.cancel.code = CODE_CANCELLED;
+    if (by) {
+        command.cancel.session = worker_named(f, who)->session;
+        command.cancel.by = id_of(f, by);
+        command.cancel.attempt = view_of(f, by).attempt;
+    }
+    apply(f, &command);
+}
+
+void cancel(struct fixture *f, const char *task)
+{
+    cancel_by(f, "client", NULL, task);
+}
+
+void sweep(struct fixture *f)
+{
+    struct command command = {.kind = COMMAND_SWEEP};
+
+    apply(f, &command);
+}
+
+struct join_view join_of(const struct fixture *f, const char *join)
+{
+    const struct id id = id_of(f, join);
+    struct join_view view;
+
+    assert_true(forest_join(f->forest, &id, &view));
+    return view;
+}

@@ -102,6 +102,42 @@ void expire(struct fixture *f, uint64_t after_ms); /* time passes, then Expire *
 void forget(struct fixture *f, uint64_t after_ms);
 void restart(struct fixture *f); /* goes on from a snapshot */
 
+/* How a join is given inputs. */
+struct joining {
+    const char *name; /* of the join; NULL: "j" */
+    enum join_kind kind;
+    uint32_t limit, stop;
+    bool first_settled;
+    const char *function; /* of the inputs; NULL: "step" */
+    uint32_t offset, revision;
+    const char *adopted;   /* "a b": children submitted before, instead of inputs */
+    const char *payload;   /* of every input; NULL: their names */
+    const char *terms_of;  /* function of a map; NULL: that of the inputs */
+    uint32_t position;     /* said by the inputs, when not their own: plus one */
+    uint32_t max_attempts; /* of the inputs */
+    uint64_t delay_ms;
+    bool is_open; /* more follow */
+    bool wait;    /* for it, or as below */
+    uint32_t until, room;
+};
+
+/* Inputs "a b c" for a join of `parent`, whose attempt `worker` holds; NULL: a grove.join root of
+ * the client's. */
+#define join_with(f, worker, parent, inputs, ...)                                                  \
+    fixture_join(f, worker, parent, inputs, &(struct joining){__VA_ARGS__})
+void fixture_join(struct fixture *f, const char *worker, const char *parent, const char *inputs,
+                  const struct joining *how);
+
+/* A grove.join root by the client, whose join has the same name. */
+#define submit_join(f, root, ...) fixture_submit_join(f, root, &(struct joining){__VA_ARGS__})
+void fixture_submit_join(struct fixture *f, const char *root, const struct joining *how);
+
+void cancel(struct fixture *f, const char *task); /* by the client */
+/* ... by the attempt of a task, or, without one, by whoever has this name. */
+void cancel_by(struct fixture *f, const char *who, const char *by, const char *task);
+void sweep(struct fixture *f);
+struct join_view join_of(const struct fixture *f, const char *join);
+
 /* A result as this worker would sign it for the attempt in force; change it, then report it. */
 struct result_item result_of(struct fixture *f, const char *worker, const char *name,
                              enum outcome_code code);
