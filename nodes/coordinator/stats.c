@@ -135,17 +135,21 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-/* Who leads, how far it is, and how old that may be: this replica's own state, on its leader. */
-static void put_head(struct stats *stats, json_t *answer, const char *schema)
+/* The schema first; and last who leads, how far it is, and how old that may be: this replica's own
+ * state, on its leader. */
+static json_t *frame(struct stats *stats, json_t *answer, const char *schema)
 {
     const bool is_leader = replica_is_leader(stats->replica);
     json_t *leader =
         is_leader ? json_string(stats->egress->credential->certificate.name) : json_null();
+    json_t *framed = json_pack("{s:s}", "schema", schema);
 
-    json_object_set_new(answer, "schema", json_string(schema));
-    json_object_set_new(answer, "leader", leader);
-    json_object_set_new(answer, "applied", json_integer((json_int_t)stats->machine->index));
-    json_object_set_new(answer, "stale_ms", is_leader ? json_integer(0) : json_null());
+    json_object_update(framed, answer);
+    json_decref(answer);
+    json_object_set_new(framed, "leader", leader);
+    json_object_set_new(framed, "applied", json_integer((json_int_t)stats->machine->index));
+    json_object_set_new(framed, "stale_ms", is_leader ? json_integer(0) : json_null());
+    return framed;
 }
 
 static void append_json(struct buffer *out, json_t *answer)
@@ -198,6 +202,5 @@ void stats_answer(struct stats *stats, struct bytes request, struct buffer *out)
     if (answer == NULL) {
         answer = json_pack("{s:s}", "error", error);
     }
-    put_head(stats, answer, schema);
-    append_json(out, answer);
+    append_json(out, frame(stats, answer, schema));
 }

@@ -7,9 +7,6 @@
 #include "core/id.h"
 
 #define PAGE_TASKS 256u
-
-/* A worker with more functions than we have room for still shows its first ones in an answer; the
- * name that is looked up is at most this long. */
 #define NAME_SIZE (LIMIT_FUNCTION_LENGTH + 1)
 
 /* Whether a worker offers this function now. Functions are in byte order: the search starts at the
@@ -34,14 +31,34 @@ static bool is_offered(const struct forest *forest, struct bytes function)
            strcmp(view.function, name) == 0 && view.sessions > 0;
 }
 
-static json_t *worker_of(const struct forest *forest, uint64_t session)
+/* The session that holds the task, or that made its result; 0: none did. */
+static uint64_t session_of(const struct task_view *view)
 {
-    struct session_view view;
+    struct result_item item;
 
-    if (session == 0 || !forest_session(forest, session - 1, &view) || view.session != session) {
+    if (view->session != 0 || !view->has_result ||
+        wire_result_decode(view->result, &item) != GROVE_OK) {
+        return view->session;
+    }
+    return item.session;
+}
+
+/* The instance; of a result whose worker has left, the name that signed it. */
+static json_t *worker_of(const struct forest *forest, const struct task_view *view)
+{
+    const uint64_t session = session_of(view);
+    const struct certificate *certificate;
+    struct session_view holder;
+
+    if (session == 0) {
         return json_null();
     }
-    return json_string(view.instance);
+    if (forest_session(forest, session - 1, &holder) && holder.session == session) {
+        return json_string(holder.instance);
+    }
+    certificate =
+        view->has_result ? forest_certificate(forest, &view->result_seal->signer, NULL) : NULL;
+    return certificate != NULL ? json_string(certificate->name) : json_null();
 }
 
 /* The fresher of what a command carried and what was streamed since. */
@@ -92,7 +109,7 @@ static json_t *task_of(const struct stats *stats, const struct task_view *view)
         stats_id(&view->id), "parent_id", view->is_root ? json_null() : stats_id(&view->parent),
         "root_id", stats_id(&view->root), "depth", (int)view->depth, "function",
         stats_text(view->function), "state", task_state_name(view->state), "attempts",
-        (int)view->attempts_started, "worker", worker_of(stats->egress->forest, view->session),
+        (int)view->attempts_started, "worker", worker_of(stats->egress->forest, view),
         "submitted_ms", time_of(view->submitted_ms), "started_ms", time_of(view->started_ms),
         "ended_ms", time_of(view->ended_ms), "progress", progress_of(stats, view), "error",
         error_of(view));

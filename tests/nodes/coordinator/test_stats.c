@@ -141,6 +141,36 @@ static void a_task_says_what_it_waits_for_and_no_payload(void **state)
     buffer_clear(&out);
 }
 
+static void expect_worker(struct harness *h, const struct id *id, const char *worker)
+{
+    char request[64] = "task ";
+    json_t *answer;
+
+    id_format(id, request + 5);
+    answer = ask(h, request);
+    assert_string_equal(json_string_value(json_object_get(answer, "worker")), worker);
+    json_decref(answer);
+}
+
+static void a_task_says_who_runs_it_and_who_ran_it(void **state)
+{
+    struct harness *h = *state;
+    struct command command = {.kind = COMMAND_RETIRE, .retire = {.reason = RETIRE_GOODBYE}};
+    uint64_t session;
+    struct id id;
+
+    greet(h, 1, &h->party.client);
+    session = enlist(h, 2, 1);
+    submit(h, 1, 0, 1, &id);
+    expect_worker(h, &id, "host-1");
+    report(h, 2, session, &id, 1);
+    expect_worker(h, &id, "host-1");
+    command.retire.session = session;
+    proposals_add_own(&h->proposals, &command);
+    assert_true(commit(h));
+    expect_worker(h, &id, h->party.worker.certificate.name);
+}
+
 /* Submits roots until there are so many, in batches. */
 static void fill(struct harness *h, unsigned count)
 {
@@ -265,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(workers_are_listed_with_what_they_offer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_task_says_what_it_waits_for_and_no_payload, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_task_says_who_runs_it_and_who_ran_it, setup, teardown),
         cmocka_unit_test_setup_teardown(counting_does_not_walk_the_forest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_large_tree_comes_in_pages, setup, teardown),
     };
