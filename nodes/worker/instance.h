@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0
- * The name of a worker among those of its identity: host name and a counter. The counter is a lock
- * on this host, so whoever holds it knows that the one before is gone. */
+ * The name of a worker among those of its identity: host name, and the counter and token of a lock
+ * file on this host. Whoever holds the lock knows that the one before is gone. */
 #ifndef GROVE_NODES_WORKER_INSTANCE_H
 #define GROVE_NODES_WORKER_INSTANCE_H
+
+#include <limits.h>
 
 #include "core/bytes.h"
 #include "core/limits.h"
 
 struct instance {
     char name[LIMIT_NAME_LENGTH + 1];
-    int lock;             /* held while the worker lives; -1: none */
-    bool previous_exited; /* no other process has this name now */
+    char path[PATH_MAX + 64]; /* of the lock file, which goes with the worker */
+    int lock;                 /* held while the worker lives; -1: none */
+    bool previous_exited;     /* no other process has this name now */
 };
 
 /* Takes the first free counter for this identity; without a place for locks, the process id. */

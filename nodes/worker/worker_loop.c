@@ -35,7 +35,9 @@ static void enlist(struct grove_worker *worker)
     wire_put_uint(&writer, ENLIST_WINDOW, worker->window);
     wire_put_uint(&writer, ENLIST_MAX_WAITING, worker->max_waiting);
     held_put(worker, &writer, ENLIST_HELD);
-    wire_put_uint(&writer, ENLIST_PREVIOUS_EXITED, worker->instance.previous_exited);
+    /* Said once: what has taken our place since is no earlier process. */
+    wire_put_uint(&writer, ENLIST_PREVIOUS_EXITED,
+                  worker->instance.previous_exited && worker->index == 0);
     wire_close(&writer);
     /* Lost, it is sent again by the tick. */
     (void)!session_send(&worker->session, buffer_bytes(&frame));
