@@ -18,6 +18,17 @@
 
 /* ---- the ledger */
 
+/* A ledger begins with its coordinator's certificate, so one that taught the forest none was made
+ * under another mesh key: all that it holds would be refused, and nobody would be told. */
+static bool is_of_this_mesh(const struct forest *forest)
+{
+    const struct certificate *certificate;
+    struct bytes signed_form;
+
+    return forest_applied(forest) == 0 ||
+           forest_certificate_at(forest, 0, &certificate, &signed_form);
+}
+
 static enum grove_status open_ledger(struct coordinator *coordinator, char *error)
 {
     const struct coordinator_options *options = &coordinator->options;
@@ -30,8 +41,13 @@ static enum grove_status open_ledger(struct coordinator *coordinator, char *erro
     };
     const struct replica_machine face = machine_face(&coordinator->machine);
     struct fault fault = {.text = ""};
-    const enum grove_status status = replica_open(&replica, &face, &coordinator->replica, &fault);
+    enum grove_status status = replica_open(&replica, &face, &coordinator->replica, &fault);
 
+    if (status == GROVE_OK && !is_of_this_mesh(coordinator->machine.forest)) {
+        snprintf(fault.text, sizeof(fault.text), "%s: the ledger of another mesh",
+                 options->directory);
+        status = GROVE_WRONG_MESH;
+    }
     if (status != GROVE_OK) {
         snprintf(error, COORDINATOR_ERROR_SIZE, "%s",
                  fault.text[0] != '\0' ? fault.text : grove_status_text(status));

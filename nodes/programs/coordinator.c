@@ -53,13 +53,6 @@ static enum exit_code load_admitted(const struct arguments *arguments, struct ad
     return EXIT_DONE;
 }
 
-/* Data of another mesh, ledger or version must not be used either. */
-static enum exit_code exit_of_opening(enum grove_status status)
-{
-    return status == GROVE_VERSION || status == GROVE_WRONG_MESH ? EXIT_REFUSED_DATA
-                                                                 : exit_of_status(status);
-}
-
 static void print_ready(const struct arguments *arguments, const struct coordinator *coordinator)
 {
     const char *listen = argument_value(arguments, "listen");

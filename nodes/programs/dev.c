@@ -99,7 +99,7 @@ static enum exit_code open_coordinator(struct dev *dev)
 
     if (status != GROVE_OK) {
         complain("dev: %s", error);
-        return exit_of_status(status);
+        return exit_of_opening(status);
     }
     const int host = (int)(strrchr(listen, ':') - listen);
 

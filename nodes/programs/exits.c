@@ -47,3 +47,10 @@ enum exit_code exit_of_status(enum grove_status status)
     }
     return EXIT_SYSTEM;
 }
+
+enum exit_code exit_of_opening(enum grove_status status)
+{
+    return status == GROVE_VERSION || status == GROVE_WRONG_MESH || status == GROVE_MALFORMED
+               ? EXIT_REFUSED_DATA
+               : exit_of_status(status);
+}

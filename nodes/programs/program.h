@@ -76,8 +76,8 @@ const char *nearest_word(const char *word, const char *const *words, size_t coun
 /* The whole help of one subcommand, on stdout. */
 void print_help(const struct subcommand *command);
 
-/* Takes `argv` apart, and gathers its words at its front. On a mistake says so on stderr, with the nearest option's name, and returns
- * false. */
+/* Takes `argv` apart, and gathers its words at its front. On a mistake says so on stderr, with the
+ * nearest option's name, and returns false. */
 bool arguments_parse(const struct subcommand *command, int argc, char **argv,
                      struct arguments *arguments);
 
@@ -108,5 +108,9 @@ void print_text(FILE *out, const char *text);
 
 /* The exit code that stands for a status. */
 enum exit_code exit_of_status(enum grove_status status);
+
+/* ... when a coordinator could not be opened: data of another mesh, ledger or version must not be
+ * used, nor what cannot be read. */
+enum exit_code exit_of_opening(enum grove_status status);
 
 #endif

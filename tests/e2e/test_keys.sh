@@ -32,6 +32,10 @@ leader=$server
 expect 74 "$grove" coordinator --data "$scratch/other" --listen "$listen" \
     --credential "$keys/c1.credential" --bootstrap
 complains "$listen"
+expect 0 "$grove" keys init "$scratch/third" --coordinator "c1=$listen" --passphrase-file "$scratch/passphrase"
+expect 78 "$grove" coordinator --data "$scratch/other" --listen "$listen" \
+    --credential "$scratch/third/c1.credential"
+complains "$scratch/other: the ledger of another mesh"
 expect 0 "$grove" keys admit early.credential --credential "$operator"
 expect 0 "$grove" keys admit early.credential --credential "$operator"
 

@@ -592,6 +592,26 @@ static void an_operator_admits_and_asks_for_a_snapshot(void **state)
     credential_clear(&other);
 }
 
+/* It would pass over all that the ledger holds, and be empty. */
+static void the_ledger_of_another_mesh_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct coordinator *coordinator = NULL;
+    struct coordinator_options options = f->options;
+    char error[COORDINATOR_ERROR_SIZE] = "";
+    struct party other;
+
+    party_make(&other);
+    stop(f);
+    options.credential = &other.coordinator;
+    assert_int_equal(coordinator_open(&options, &coordinator, error), GROVE_WRONG_MESH);
+    assert_non_null(strstr(error, f->scratch.path));
+    assert_null(coordinator);
+    start(f);
+    enlist(f);
+    party_clear(&other);
+}
+
 static void an_empty_directory_is_refused_without_bootstrap(void **state)
 {
     struct fixture *f = *state;
@@ -624,6 +644,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_revoked_observer_learns_nothing_more, setup, teardown),
         cmocka_unit_test_setup_teardown(an_operator_admits_and_asks_for_a_snapshot, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_ledger_of_another_mesh_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_directory_is_refused_without_bootstrap, setup,
                                         teardown),
     };
