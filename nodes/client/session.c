@@ -231,6 +231,9 @@ static void begin_hurry(struct session *session)
 
 void session_tick(struct session *session, uint64_t now_ms)
 {
+    if (bus_handshake(session->socket) == BUS_REFUSED) {
+        session->refusal = GROVE_DENIED;
+    }
     if (session->is_welcome && now_ms - session->heard_ms > session->silence_ms) {
         log_event(LOG_WARNING, "coordinator silent", "ms=%llu",
                   (unsigned long long)(now_ms - session->heard_ms));
@@ -301,18 +304,45 @@ void session_close(struct session *session)
     memset(session, 0, sizeof(*session));
 }
 
+enum grove_status session_why(enum bus_handshake handshake, const char *endpoint, const char *path,
+                              char *error)
+{
+    switch (handshake) {
+    case BUS_UNANSWERED:
+        break;
+    case BUS_UNDECIDED:
+    case BUS_CONNECTED:
+        snprintf(error, SESSION_ERROR_SIZE,
+                 "%s takes the connection of %.300s and does not answer; it may not know this key: "
+                 "grove keys admit %.300s",
+                 endpoint, path, path);
+        return GROVE_NO_LEADER;
+    case BUS_SHUT_OUT:
+        snprintf(error, SESSION_ERROR_SIZE,
+                 "%s shuts out %.300s: it does not know this key (grove keys admit %.300s), or it "
+                 "is another coordinator than the one named there",
+                 endpoint, path, path);
+        return GROVE_UNKNOWN_KEY;
+    case BUS_REFUSED:
+        snprintf(error, SESSION_ERROR_SIZE,
+                 "%s refuses the credential %.600s: it is revoked, out of its dates, or not for "
+                 "this door",
+                 endpoint, path);
+        return GROVE_DENIED;
+    }
+    snprintf(error, SESSION_ERROR_SIZE, "nobody answers at %s, which %.600s names", endpoint, path);
+    return GROVE_NO_LEADER;
+}
+
 enum grove_status session_complaint(const struct session *session, const char *path, char *error)
 {
     const char *endpoint = session->credential->coordinator[session->coordinator].endpoint;
+    const enum bus_handshake handshake = bus_handshake(session->socket);
 
-    if (session->refusal != GROVE_OK) {
+    if (session->refusal != GROVE_OK && handshake != BUS_REFUSED) {
         snprintf(error, SESSION_ERROR_SIZE, "%s refuses the credential %.600s: %s", endpoint, path,
                  session->refusal_text);
         return session->refusal;
     }
-    snprintf(error, SESSION_ERROR_SIZE,
-             "nobody answers at %s, which %.300s names; if a coordinator runs there, it may not "
-             "know this key: grove keys admit %.300s",
-             endpoint, path, path);
-    return GROVE_NO_LEADER;
+    return session_why(handshake, endpoint, path, error);
 }

@@ -85,6 +85,10 @@ void session_set_stamp(struct session *session, uint64_t stamp_ms);
 /* Admits certificates that came beside what they signed; drops those that do not verify. */
 void session_learn(struct session *session, struct wire_list certificates);
 
+/* Why nobody answers, by how the connection stands; as session_complaint. */
+enum grove_status session_why(enum bus_handshake handshake, const char *endpoint, const char *path,
+                              char *error);
+
 /* Why there is no Welcome, for people, with what to do about it; returns the status to report.
  *
  *   path      of the credential file

@@ -88,6 +88,17 @@ enum grove_status bus_connect(struct bus *bus, const char *endpoint, const struc
                               const struct link_pair *link, bus_receive *receive, void *context,
                               struct bus_socket **socket) GROVE_CHECKED;
 
+/* How the connection of a DEALER stands. */
+enum bus_handshake {
+    BUS_UNANSWERED, /* nobody takes it */
+    BUS_UNDECIDED,  /* taken, and the handshake is not over */
+    BUS_SHUT_OUT,   /* ended in the handshake, without a word */
+    BUS_REFUSED,    /* known there, and not let in */
+    BUS_CONNECTED
+};
+
+enum bus_handshake bus_handshake(struct bus_socket *socket);
+
 /* Drops what was not sent yet. A receive function may close its own socket; NULL is fine. */
 void bus_close(struct bus *bus, struct bus_socket *socket);
 

@@ -23,18 +23,20 @@ static const struct option common[] = {
     {ZMQ_HEARTBEAT_IVL, 2000},     /* off by default; finds a dead host before TCP does */
     {ZMQ_HEARTBEAT_TIMEOUT, 6000}, /* as LIMIT_SESSION_MS */
     {ZMQ_HEARTBEAT_TTL, 10000},    /* from 65,000 on the receiver's 16-bit product wraps */
-    {ZMQ_HANDSHAKE_IVL, 5000},     /* 30 s by default, which helps half-open attackers */
     {ZMQ_TCP_MAXRT, 15000},        /* dead routes */
     {ZMQ_MECHANISM, ZMQ_CURVE},    /* follows from the keys; only read */
 };
 
 static const struct option of_router[] = {
-    {ZMQ_BACKLOG, 1024},         /* connection floods */
-    {ZMQ_CURVE_SERVER, 1},       /* no other mechanism is spoken */
+    {ZMQ_BACKLOG, 1024},       /* connection floods */
+    {ZMQ_HANDSHAKE_IVL, 4000}, /* 30 s by default helps half-open attackers; before clients, who */
+                               /* wait 5 s, give up: so they learn that they are shut out */
+    {ZMQ_CURVE_SERVER, 1},     /* no other mechanism is spoken */
     {BUS_ZAP_ENFORCE_DOMAIN, 1}, /* else no handler means everybody is let in */
 };
 
 static const struct option of_dealer[] = {
+    {ZMQ_HANDSHAKE_IVL, 10000},   /* the server's own is shorter */
     {ZMQ_IMMEDIATE, 1},           /* nothing queues for a server that is not there */
     {ZMQ_RECONNECT_IVL, 20},      /* ms; doubles ... */
     {ZMQ_RECONNECT_IVL_MAX, 500}, /* ... up to here, so that a restart is noticed soon */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "nodes/host/bus_handshake.h"
 #include "nodes/host/bus_loop.h"
 #include "nodes/host/bus_options.h"
 #include "nodes/host/zap.h"
@@ -20,6 +21,7 @@ struct bus_socket {
     bool is_router;
     bool draining, closed; /* closed while draining: freed after it */
     uint16_t port;
+    struct handshake handshake; /* of a DEALER */
     bus_receive *receive;
     void *context;
 };
@@ -169,6 +171,7 @@ static bool receive_one(struct bus_socket *socket)
 
 static void socket_destroy(struct bus_socket *socket)
 {
+    handshake_end(&socket->handshake, socket->zmq);
     zmq_close(socket->zmq);
     free(socket);
 }
@@ -367,6 +370,7 @@ enum grove_status bus_connect(struct bus *bus, const char *endpoint, const struc
     enum grove_status status = bus_options_dealer(made->zmq, link, server);
     if (status == GROVE_OK) {
         allow_ipv6(made, endpoint);
+        handshake_watch(&made->handshake, bus_context(bus), made->zmq);
         status = zmq_connect(made->zmq, endpoint) == 0 ? GROVE_OK : GROVE_INVALID;
     }
     if (status != GROVE_OK) {
@@ -376,6 +380,11 @@ enum grove_status bus_connect(struct bus *bus, const char *endpoint, const struc
     serve(made);
     *socket = made;
     return GROVE_OK;
+}
+
+enum bus_handshake bus_handshake(struct bus_socket *socket)
+{
+    return handshake_look(&socket->handshake);
 }
 
 void bus_close(struct bus *bus, struct bus_socket *socket)

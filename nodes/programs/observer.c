@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/client/session.h"
 #include "nodes/host/clock.h"
 #include "nodes/host/credential.h"
 
@@ -57,7 +58,7 @@ static void tick(void *context)
     struct observer *observer = context;
     const uint64_t now_ms = clock_monotonic_ms();
 
-    if (now_ms >= observer->until_ms) {
+    if (now_ms >= observer->until_ms || bus_handshake(observer->socket) == BUS_REFUSED) {
         bus_stop(observer->bus);
         return;
     }
@@ -146,6 +147,17 @@ static enum exit_code judge(const json_t *answer, const char *error)
     return EXIT_USAGE;
 }
 
+static enum exit_code nobody_answered(struct observer *observer)
+{
+    char error[SESSION_ERROR_SIZE];
+    const enum grove_status status =
+        session_why(bus_handshake(observer->socket), observer->endpoint, observer->path, error);
+
+    complain("%s", error);
+    reconnect(observer);
+    return exit_of_status(status);
+}
+
 enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer)
 {
     observer->request = request;
@@ -155,9 +167,7 @@ enum exit_code observer_ask(struct observer *observer, const char *request, json
     bus_run(observer->bus);
     observer->request = NULL;
     if (observer->answer == NULL) {
-        reconnect(observer);
-        complain("nobody answers at %s (from %s)", observer->endpoint, observer->path);
-        return EXIT_NO_LEADER;
+        return nobody_answered(observer);
     }
     const char *error = json_string_value(json_object_get(observer->answer, "error"));
 

@@ -18,8 +18,8 @@ void observer_close(struct observer *observer); /* NULL is fine */
 /* Asks, and asks again until somebody answers.
  *
  *   answer    out, of EXIT_DONE: the caller's
- *   returns   EXIT_NO_LEADER after CONNECT_PATIENCE_MS; EXIT_NOT_FOUND, EXIT_USAGE: the answer was
- *             an error. The reason is on stderr */
+ *   returns   EXIT_NO_LEADER after CONNECT_PATIENCE_MS; EXIT_REFUSED: we are not let in;
+ *             EXIT_NOT_FOUND, EXIT_USAGE: the answer was an error. The reason is on stderr */
 enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer);
 
 /* The tree that task `id` is in, all its pages in one. */

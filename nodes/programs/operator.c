@@ -91,7 +91,8 @@ static void tick(void *context)
     char error[SESSION_ERROR_SIZE];
 
     session_tick(&exchange->session, now_ms);
-    if (!exchange->session.is_welcome && now_ms >= exchange->welcome_by_ms) {
+    if (!exchange->session.is_welcome &&
+        (now_ms >= exchange->welcome_by_ms || exchange->session.refusal != GROVE_OK)) {
         const enum grove_status status =
             session_complaint(&exchange->session, exchange->path, error);
 

@@ -367,6 +367,10 @@ static void watch_silence(struct grove_worker *worker, uint64_t now_ms)
     const struct session *session = &worker->session;
     uint32_t timeout_ms = worker->connect_timeout_ms;
 
+    if (session->refusal != GROVE_OK) {
+        fail(worker, session_complaint(session, worker->path, worker->error));
+        return;
+    }
     if (worker->index != 0 && now_ms - session->heard_ms > AT_MOST_ONCE_MS) {
         stop_at_most_once(worker); /* before the session is given up, at either end */
     }

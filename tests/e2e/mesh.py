@@ -355,6 +355,15 @@ class Mesh:
             check(answer.kind == DONE, "admitted", answer.refusal())
         return Peer(self, node)
 
+    def revoke(self, name):
+        """Withdraws an identity while the mesh runs."""
+        body = encode({1: self.public, 2: self.nodes[name].key, 4: "test",
+                       5: int(time.time() * 1000)})
+        signature = self.key.sign(b"grove.v1.revoke\0" + body).signature
+        with self.peer("operator") as operator:
+            answer = operator.ask(ADMIT, {1: encode({3: body, 4: signature})})
+            check(answer.kind == DONE, "revoked", answer.refusal())
+
     def refused(self, name):
         return self.stats()["refusals"].get(name, 0)
 

@@ -340,6 +340,65 @@ static void a_dealer_of_ours_gets_its_answer(void **state)
     assert_int_equal(client.count, 1);
 }
 
+/* Stops the bus once the connection stands as it should. */
+struct standing {
+    struct fixture *f;
+    struct bus_socket *dealer;
+    enum bus_handshake wanted;
+};
+
+static void look_how_it_stands(void *context)
+{
+    struct standing *standing = context;
+
+    if (bus_handshake(standing->dealer) == standing->wanted) {
+        bus_stop(standing->f->bus);
+    }
+}
+
+static void expect_standing(struct standing *standing, const char *endpoint,
+                            const struct key *server, enum bus_handshake wanted)
+{
+    struct fixture *f = standing->f;
+
+    standing->wanted = wanted;
+    assert_int_equal(
+        bus_connect(f->bus, endpoint, server, &f->client, client_receive, NULL, &standing->dealer),
+        GROVE_OK);
+    bus_run(f->bus);
+    bus_close(f->bus, standing->dealer);
+}
+
+static void a_dealer_knows_how_its_connection_stands(void **state)
+{
+    struct fixture *f = *state;
+    static struct standing standing; /* the timer outlives this function */
+    struct zap_entry entry = {.link = f->client.public_key,
+                              .identity = f->identity,
+                              .roles = ROLE_CLIENT,
+                              .not_after_ms = UINT64_MAX};
+
+    standing = (struct standing){.f = f};
+    assert_int_equal(bus_every(f->bus, 2, look_how_it_stands, &standing), GROVE_OK);
+    expect_standing(&standing, f->endpoint, &f->server.public_key, BUS_CONNECTED);
+    expect_standing(&standing, f->endpoint, &f->client.public_key, BUS_SHUT_OUT);
+    entry.revoked = true;
+    zap_publish(f->zap, &entry, 1);
+    expect_standing(&standing, f->endpoint, &f->server.public_key, BUS_REFUSED);
+    expect_standing(&standing, "tcp://127.0.0.1:1", &f->server.public_key, BUS_UNANSWERED);
+}
+
+static void a_dealer_is_not_left_undecided(void **state)
+{
+    struct fixture *f = *state;
+    static struct standing standing;
+
+    standing = (struct standing){.f = f};
+    assert_int_equal(bus_every(f->bus, 2, look_how_it_stands, &standing), GROVE_OK);
+    zap_publish(f->zap, NULL, 0);
+    expect_standing(&standing, f->endpoint, &f->server.public_key, BUS_SHUT_OUT);
+}
+
 static void a_route_that_is_gone_is_not_found(void **state)
 {
     struct fixture *f = *state;
@@ -609,6 +668,8 @@ int main(void)
         BUS_TEST(a_frame_over_the_limit_never_arrives),
         BUS_TEST(a_frame_may_be_released_by_another_thread),
         BUS_TEST(a_dealer_of_ours_gets_its_answer),
+        BUS_TEST(a_dealer_knows_how_its_connection_stands),
+        BUS_TEST(a_dealer_is_not_left_undecided),
         BUS_TEST(a_route_that_is_gone_is_not_found),
         BUS_TEST(a_peer_that_does_not_read_makes_its_pipe_busy),
         BUS_TEST(a_busy_port_is_in_use),

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * How a DEALER's connection comes about, as libzmq tells it by its events. */
+#ifndef GROVE_NODES_HOST_BUS_HANDSHAKE_H
+#define GROVE_NODES_HOST_BUS_HANDSHAKE_H
+
+#include "nodes/host/bus.h"
+
+struct handshake {
+    void *events; /* a PAIR that hears of the socket; NULL: not watched */
+    enum bus_handshake state;
+};
+
+/* Before the socket connects. Zeroed until then. */
+void handshake_watch(struct handshake *handshake, void *context, void *socket);
+
+/* Before the socket is closed. Accepts a zeroed one. */
+void handshake_end(struct handshake *handshake, void *socket);
+
+/* Takes in what happened since it was asked last. */
+enum bus_handshake handshake_look(struct handshake *handshake);
+
+#endif
