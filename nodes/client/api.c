@@ -19,6 +19,21 @@ static struct caller caller_of(struct grove_client *client)
     return (struct caller){client, context_attempt()};
 }
 
+/* A client that is closed meanwhile lasts until its callers are out. */
+static void begin(const struct caller *caller)
+{
+    if (!caller->attempt) {
+        client_enter(caller->client);
+    }
+}
+
+static void end(const struct caller *caller)
+{
+    if (!caller->attempt) {
+        client_leave(caller->client);
+    }
+}
+
 static void post(const struct caller *caller, struct call *call)
 {
     call->is_posted = call->left > 0;
@@ -125,6 +140,7 @@ enum grove_status grove_submit_many(struct grove_client *client, const struct gr
     if (is_nobody(&caller)) {
         return misused(NOBODY, failures);
     }
+    begin(&caller);
     for (size_t from = 0; from < count || before; from += SUBMIT_PART) {
         struct call *call = NULL;
 
@@ -141,6 +157,7 @@ enum grove_status grove_submit_many(struct grove_client *client, const struct gr
         }
         before = call;
     }
+    end(&caller);
     return first;
 }
 
@@ -156,6 +173,7 @@ enum grove_status grove_wait_many(struct grove_client *client, const struct grov
 {
     struct caller caller = caller_of(client);
     struct wanted wanted = {.result = results, .failure = failures};
+    enum grove_status status;
 
     if (count == 0) {
         return GROVE_OK;
@@ -164,7 +182,10 @@ enum grove_status grove_wait_many(struct grove_client *client, const struct grov
     if (is_nobody(&caller)) {
         return misused(NOBODY, failures);
     }
-    return finish(&caller, start_tasks(&caller, CALL_RUN, tasks, count, &wanted));
+    begin(&caller);
+    status = finish(&caller, start_tasks(&caller, CALL_RUN, tasks, count, &wanted));
+    end(&caller);
+    return status;
 }
 
 enum grove_status grove_wait(struct grove_client *client, const struct grove_task *task,
@@ -178,6 +199,7 @@ enum grove_status grove_result_many(struct grove_client *client, const struct gr
                                     struct grove_failure *failures)
 {
     struct caller caller = caller_of(client);
+    enum grove_status status;
     struct call *call;
 
     if (count == 0) {
@@ -190,6 +212,7 @@ enum grove_status grove_result_many(struct grove_client *client, const struct gr
     if (caller.attempt && (timeout_ms != GROVE_FOREVER || count > LIMIT_AWAITED)) {
         return misused("a handler awaits its children for ever, and 10,000 at most", failures);
     }
+    begin(&caller);
     call = call_create(CALL_AWAIT, count, caller.attempt);
     call_set_timeout(call, timeout_ms);
     for (size_t i = 0; i < count; i++) {
@@ -200,7 +223,9 @@ enum grove_status grove_result_many(struct grove_client *client, const struct gr
         call_add_id(call, &id, &wanted);
     }
     post(&caller, call);
-    return finish(&caller, call);
+    status = finish(&caller, call);
+    end(&caller);
+    return status;
 }
 
 enum grove_status grove_result(struct grove_client *client, const struct grove_id *id,

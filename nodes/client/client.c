@@ -25,6 +25,23 @@ uint32_t client_spin_us(const struct grove_client *client)
     return client->spin_us;
 }
 
+void client_enter(struct grove_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    client->callers++;
+    pthread_mutex_unlock(&client->lock);
+}
+
+void client_leave(struct grove_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    client->callers--;
+    if (client->callers == 0 && client->is_closing) {
+        pthread_cond_signal(&client->gone);
+    }
+    pthread_mutex_unlock(&client->lock);
+}
+
 void client_post(struct grove_client *client, struct call *call)
 {
     bool is_closing;
@@ -120,6 +137,7 @@ static struct grove_client *client_create(const struct grove_client_options *giv
         options.connect_timeout_ms ? options.connect_timeout_ms : CONNECT_TIMEOUT_MS;
     client->is_opening = true;
     pthread_mutex_init(&client->lock, NULL);
+    pthread_cond_init(&client->gone, NULL);
     sem_init(&client->opened, 0, 0);
     STAILQ_INIT(&client->inbox);
     STAILQ_INIT(&client->submit);
@@ -145,6 +163,7 @@ static void client_destroy(struct grove_client *client)
     buffer_clear(&client->ask);
     credential_clear(&client->credential);
     sem_destroy(&client->opened);
+    pthread_cond_destroy(&client->gone);
     pthread_mutex_destroy(&client->lock);
     free(client);
 }
@@ -220,5 +239,10 @@ void grove_client_close(struct grove_client *client)
     pthread_mutex_unlock(&client->lock);
     bus_signal_raise(client->signal);
     pthread_join(client->thread, NULL);
+    pthread_mutex_lock(&client->lock);
+    while (client->callers > 0) {
+        pthread_cond_wait(&client->gone, &client->lock);
+    }
+    pthread_mutex_unlock(&client->lock);
     client_destroy(client);
 }

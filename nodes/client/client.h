@@ -5,6 +5,10 @@
 
 #include "nodes/client/call.h"
 
+/* What follows is for threads that have entered: closing the client waits until they have left. */
+void client_enter(struct grove_client *client);
+void client_leave(struct grove_client *client);
+
 /* Who seals what this client submits. */
 const struct key *client_signer(const struct grove_client *client);
 

@@ -21,6 +21,8 @@ struct grove_client {
     pthread_mutex_t lock;
     struct call_queue inbox; /* under lock */
     bool is_closing;         /* under lock */
+    unsigned callers;        /* under lock: threads in a call */
+    pthread_cond_t gone;     /* ... the last of them has left */
 
     /* Of the I/O thread. */
     struct session session;

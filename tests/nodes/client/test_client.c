@@ -13,6 +13,7 @@
 
 #include "core/id.h"
 #include "core/refusal.h"
+#include "nodes/client/client.h"
 #include "nodes/grove.h"
 #include "nodes/host/zap.h"
 #include "tests/support/party.h"
@@ -367,19 +368,56 @@ static void *call_from_elsewhere(void *context)
     return NULL;
 }
 
-/* The call is under way when its Submit has been seen; it can never end by itself. */
+/* A call is under way when its Submit has been seen; it can never end by itself. */
 static void closing_ends_the_calls_of_others(void **state)
 {
-    static const enum act acts[] = {ACT_SEEN, ACT_NOTHING, ACT_NOTHING};
+    enum { CALLERS = 32 };
     struct fixture *f = *state;
-    struct caller caller = {.client = open_client(f, acts)};
+    enum act acts[CALLERS];
+    struct caller callers[CALLERS];
+    pthread_t threads[CALLERS];
+    struct grove_client *client;
+
+    for (unsigned i = 0; i < CALLERS; i++) {
+        acts[i] = ACT_SEEN;
+    }
+    client = open_client(f, acts);
+    for (unsigned i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.client = client};
+        assert_int_equal(pthread_create(&threads[i], NULL, call_from_elsewhere, &callers[i]), 0);
+        sem_wait(&f->seen);
+    }
+    close_client(f, client);
+    for (unsigned i = 0; i < CALLERS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(callers[i].status, GROVE_CLOSED);
+    }
+}
+
+static void *close_elsewhere(void *client)
+{
+    grove_client_close(client);
+    return NULL;
+}
+
+/* Whoever is in a call may still look at the client, however late it wakes. */
+static void a_closed_client_lasts_until_its_callers_are_out(void **state)
+{
+    static const enum act acts[] = {ACT_NOTHING};
+    struct fixture *f = *state;
+    struct grove_client *client = open_client(f, acts);
     pthread_t thread;
 
-    assert_int_equal(pthread_create(&thread, NULL, call_from_elsewhere, &caller), 0);
-    sem_wait(&f->seen);
-    close_client(f, caller.client);
+    client_enter(client);
+    assert_int_equal(pthread_create(&thread, NULL, close_elsewhere, client), 0);
+    assert_int_equal(run(client, 0, NULL), GROVE_CLOSED);
+    for (int i = 0; i < 20000; i++) {
+        assert_int_equal(run(client, 0, NULL), GROVE_CLOSED);
+    }
+    client_leave(client);
     pthread_join(thread, NULL);
-    assert_int_equal(caller.status, GROVE_CLOSED);
+    bus_stop(f->bus);
+    pthread_join(f->thread, NULL);
 }
 
 int main(void)
@@ -392,6 +430,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_forgotten_session_is_begun_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(a_submit_past_its_time_is_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(closing_ends_the_calls_of_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_closed_client_lasts_until_its_callers_are_out, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
