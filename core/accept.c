@@ -105,6 +105,8 @@ void accept_submit(struct forest *forest, const struct batch *batch)
     struct record *record = NULL;
     struct entry entry = {.forest = forest, .batch = batch, .record = &record};
 
+    table_expect(&forest->by_id, batch->ids, batch->sealed.item_count);
+    table_expect(&forest->memories, batch->ids, batch->sealed.item_count);
     for (uint16_t i = 0; i < batch->sealed.item_count; i++) {
         if (entry_open(&entry, i)) {
             submit_item(&entry);

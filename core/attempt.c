@@ -128,6 +128,7 @@ void attempt_report(struct forest *forest, struct session *session, const struct
 {
     struct record *record = NULL;
 
+    table_expect(&forest->by_id, batch->ids, batch->sealed.item_count);
     for (uint16_t i = 0; i < batch->sealed.item_count; i++) {
         report_item(forest, session, batch, i, &record);
     }

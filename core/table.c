@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define SIZE_MIN 16u
+#define STEPS_AHEAD 8u /* a link is asked for this many buckets before it is moved */
+#define EXPECTED 64u   /* keys whose buckets are asked for before their first links are */
 
 static struct table_link *link_of(const struct table *table, void *entry)
 {
@@ -92,6 +94,9 @@ static void step(struct table *table)
     struct table_link **from = &table->old[table->moving];
     struct table_link *link = *from;
 
+    if (table->moving + STEPS_AHEAD < table->old_size) {
+        __builtin_prefetch(from[STEPS_AHEAD]);
+    }
     if (link) {
         struct table_link **to = &table->buckets[hash(table, key_of(table, link)) % table->size];
         *from = link->next;
@@ -165,6 +170,38 @@ void table_clear(struct table *table)
     table->old = NULL;
     table->size = 0;
     table->count = 0;
+}
+
+/* Where the search for a key begins. */
+static struct table_link **begins_at(const struct table *table, const void *key)
+{
+    const size_t h = hash(table, key);
+
+    return table->old && h % table->old_size >= table->moving ? &table->old[h % table->old_size]
+                                                              : &table->buckets[h % table->size];
+}
+
+static void expect_some(const struct table *table, const uint8_t *keys, size_t count)
+{
+    struct table_link **heads[EXPECTED];
+
+    for (size_t i = 0; i < count; i++) {
+        heads[i] = begins_at(table, keys + i * table->key_size);
+        __builtin_prefetch(heads[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(*heads[i]);
+    }
+}
+
+void table_expect(const struct table *table, const void *keys, size_t count)
+{
+    const uint8_t *first = keys;
+
+    for (size_t at = 0; at < count && table->size > 0; at += EXPECTED) {
+        const size_t left = count - at;
+        expect_some(table, first + at * table->key_size, left < EXPECTED ? left : EXPECTED);
+    }
 }
 
 void *table_find(const struct table *table, const void *key)

@@ -41,6 +41,12 @@ void table_clear(struct table *table);
  *   key   key_size bytes */
 void *table_find(const struct table *table, const void *key);
 
+/* Has what the search for each of these keys will read first fetched into the cache, side by side:
+ * one look-up after another would wait for each.
+ *
+ *   keys   `count` of key_size bytes, without a gap */
+void table_expect(const struct table *table, const void *keys, size_t count);
+
 /* Links an entry; moves at most TABLE_STEPS others.  Its key is not in the table, and stays as it
  * is until it is removed.  Out of memory aborts. */
 void table_insert(struct table *table, void *entry);

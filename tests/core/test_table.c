@@ -195,6 +195,28 @@ static void keys_may_be_as_long_as_a_public_key(void **state)
     table_clear(&table);
 }
 
+/* At every stage of every move, of keys that are there and of others, from the empty table on. */
+static void expecting_keys_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t keys[200][sizeof(f->entries[0].key)];
+
+    for (uint32_t i = 0; i < ENTRIES; i++) {
+        for (uint32_t k = 0; k < 200; k++) {
+            memcpy(keys[k], f->entries[(i + 7 * k) % ENTRIES].key, sizeof(keys[k]));
+        }
+        const struct table before = f->table;
+        const size_t to_move = links_to_move(&f->table);
+        table_expect(&f->table, keys, i % 201);
+        assert_memory_equal(&f->table, &before, sizeof(before));
+        assert_int_equal(links_to_move(&f->table), to_move);
+        toggle(f, &f->entries[i]);
+    }
+    for (uint32_t i = 0; i < ENTRIES; i++) {
+        assert_ptr_equal(table_find(&f->table, f->entries[i].key), &f->entries[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +229,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(it_grows_to_hold_what_it_gets_and_shrinks_again, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(expecting_keys_changes_nothing, set_up, tear_down),
         cmocka_unit_test(keys_may_be_as_long_as_a_public_key),
     };
 
