@@ -183,6 +183,18 @@ static bool is_of_another_map(const struct appending *appending, const struct ta
     return kind_of(appending) == JOIN_MAP && task_state_is_open(task->state);
 }
 
+/* Settling a task costs one look at each join that it is an input of. */
+static bool is_in_too_many(const struct task *task)
+{
+    uint32_t count = 0;
+
+    for (const struct member *member = task->members; member && count < LIMIT_MEMBERSHIPS;
+         member = member->next) {
+        count++;
+    }
+    return count == LIMIT_MEMBERSHIPS;
+}
+
 static enum refusal judge_new(struct appending *appending, uint32_t i)
 {
     struct entry *entry = &appending->expansion->entry;
@@ -193,6 +205,9 @@ static enum refusal judge_new(struct appending *appending, uint32_t i)
         !bytes_equal(entry->item.function, map_function(appending))) {
         refusal = REFUSED_JOIN;
     }
+    if (refusal == REFUSED_NOT && kind_of(appending) == JOIN_MAP && entry->item.key.size > 0) {
+        refusal = REFUSED_OPTION; /* two inputs by one key would be one task */
+    }
     if (refusal == REFUSED_NOT) {
         refusal = entry_judge_child(entry, &appending->expansion->asker, appending->parent);
     }
@@ -202,6 +217,9 @@ static enum refusal judge_new(struct appending *appending, uint32_t i)
     if (refusal == REFUSED_NOT && (known = find_child(appending)) &&
         (!entry_is_of(entry, known) || is_of_another_map(appending, known))) {
         refusal = REFUSED_CONFLICT;
+    }
+    if (refusal == REFUSED_NOT && known && is_in_too_many(known)) {
+        refusal = REFUSED_QUOTA;
     }
     return refusal;
 }
@@ -240,6 +258,8 @@ static enum refusal judge_adopted(const struct appending *appending)
         const struct task *task = tree_find(appending->expansion->forest, &id);
         if (!task || task->request.parent != appending->parent) {
             refusal = REFUSED_AWAITED;
+        } else if (is_in_too_many(task)) {
+            refusal = REFUSED_QUOTA;
         } else if (i < appending->kept) {
             refusal = judge_kept(appending, i);
         }

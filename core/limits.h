@@ -50,6 +50,7 @@
 #define LIMIT_JOIN_CREDIT 256u          /* unstarted inputs of a map, or twice its limit */
 #define LIMIT_JOIN_REVISIONS 1000u      /* times a handler may take another path */
 #define LIMIT_OPEN_JOINS 1000u          /* open joins of one task */
+#define LIMIT_MEMBERSHIPS 16u           /* joins that one task is an input of */
 #define LIMIT_WINNERS 256u              /* of a race */
 #define LIMIT_PAGE 4096u                /* outcomes of a join in one answer */
 #define LIMIT_AWAITED 10000u            /* children one attempt may await at a time */

@@ -127,11 +127,13 @@ static void attach(struct forest *forest, struct task *task)
     table_insert(&forest->by_id, task);
 }
 
-static enum task_state first_state(const struct forest *forest, struct task *task, enum planted as)
+/* The tree of a join has begun: it has children, and no root that could be assigned. */
+static enum task_state first_state(struct forest *forest, struct task *task, enum planted as)
 {
     if (as == PLANT_JOIN) {
         task->flags |= TASK_JOIN;
         task->attempts = 1;
+        task->tree->served = ++forest->served;
         (void)tree_work(task);
         return TASK_WAITING;
     }

@@ -403,6 +403,32 @@ static void inputs_that_do_not_fit_are_refused_whole(void **state)
     assert_int_equal(view_of(f, "p").child_count, 1);
 }
 
+/* It would be one task with two places in the window. */
+static void an_input_of_a_map_has_no_key(void **state)
+{
+    struct fixture *f = flow(state, 4, 1);
+
+    f->token = 1;
+    join_with(f, "w1", "p", "a", .kind = JOIN_MAP, .limit = 1, .key = "k");
+    expect_effects(f, "answer 0 a option\nappended 0 option\ndone ok\n");
+}
+
+static void a_child_is_an_input_of_so_many_joins(void **state)
+{
+    struct fixture *f = flow(state, 4, 1);
+    char name[8];
+
+    f->token = 1;
+    expand(f, "w1", "p", "a");
+    for (unsigned i = 0; i < LIMIT_MEMBERSHIPS; i++) {
+        (void)snprintf(name, sizeof(name), "j%u", i);
+        join_with(f, "w1", "p", "", .name = name, .kind = JOIN_GATHER, .adopted = "a");
+    }
+    skip_effects(f);
+    join_with(f, "w1", "p", "", .kind = JOIN_GATHER, .adopted = "a");
+    expect_effects(f, "appended 0 quota\ndone ok\n");
+}
+
 static void a_worker_appends_only_to_what_it_holds(void **state)
 {
     struct fixture *f = flow(state, 4, 1);
@@ -584,6 +610,8 @@ int main(void)
         TEST(inputs_sent_again_are_harmless),
         TEST(other_inputs_end_the_join_and_those_that_succeeded_answer_in_the_next),
         TEST(inputs_that_do_not_fit_are_refused_whole),
+        TEST(an_input_of_a_map_has_no_key),
+        TEST(a_child_is_an_input_of_so_many_joins),
         TEST(a_worker_appends_only_to_what_it_holds),
         TEST(a_map_survives_its_parents_worker),
         TEST(a_join_ends_with_its_parents_failure),

@@ -59,9 +59,9 @@ struct run {
 
 /* What all seeds together have reached, so that the swarm cannot rust. */
 struct reached {
-    uint64_t effects[EFFECT_TRUSTED + 1];
+    uint64_t effects[EFFECT_RECALL + 1];
     uint64_t refusals[REFUSED_COUNT];
-    uint64_t codes[CODE_ABANDONED + 1];
+    uint64_t codes[CODE_JOIN_FAILED + 1];
     uint64_t succeeded, failed, cancelled, losses, retries;
     uint64_t restored, commands;
     size_t most_tasks, largest_snapshot;
@@ -82,7 +82,8 @@ static void print_effects(const char *title, const struct effects *effects)
 /* Only whoever proposed a command hears its answers. */
 static bool is_for_all(const struct effect *effect)
 {
-    return effect->kind != EFFECT_ANSWER && effect->kind != EFFECT_DONE;
+    return effect->kind != EFFECT_ANSWER && effect->kind != EFFECT_DONE &&
+           effect->kind != EFFECT_APPENDED;
 }
 
 static bool effect_equal(const struct effect *a, const struct effect *b)
@@ -314,9 +315,11 @@ static void hear_wait(struct run *run, const struct waits *waits, const struct e
     struct listed *listed = find_listed(run, &waits->task);
 
     if (find_effect(effects, EFFECT_REFUSE, &waits->task, 0)) {
-        if (listed) {
-            listed->is_due = true; /* in doubt: of two waits, the other may have been good */
+        if (!listed) {
+            listed = &run->listed[run->listed_next++ % LISTED_MOST];
+            *listed = (struct listed){.task = waits->task, .attempt = waits->attempt};
         }
+        listed->is_due = true; /* in doubt: of two waits, the other may have been good */
         return;
     }
     const bool due = listed && (listed->attempt == waits->attempt || listed->is_due) &&
@@ -324,7 +327,8 @@ static void hear_wait(struct run *run, const struct waits *waits, const struct e
     if (!listed) {
         listed = &run->listed[run->listed_next++ % LISTED_MOST];
     }
-    *listed = (struct listed){.task = waits->task, .attempt = waits->attempt, .is_due = due};
+    *listed = (struct listed){
+        .task = waits->task, .attempt = waits->attempt, .is_due = due || waits->joins.count > 0};
     listed->count = waits->awaited.size / sizeof(struct id);
     assert_true(listed->count < 16);
     if (listed->count > 0) {
@@ -494,11 +498,11 @@ static void print_reached(const struct reached *reached)
                   (unsigned long long)reached->losses, (unsigned long long)reached->retries,
                   (unsigned long long)reached->restored, reached->most_tasks,
                   reached->largest_snapshot);
-    for (size_t i = 0; i <= EFFECT_TRUSTED; i++) {
+    for (size_t i = 0; i <= EFFECT_SWEPT; i++) {
         print_message("effect %zu: %llu  ", i, (unsigned long long)reached->effects[i]);
     }
     print_message("\n");
-    for (size_t i = 0; i <= CODE_ABANDONED; i++) {
+    for (size_t i = 0; i <= CODE_JOIN_FAILED; i++) {
         print_message("code %zu: %llu  ", i, (unsigned long long)reached->codes[i]);
     }
     print_message("\n");
@@ -514,16 +518,18 @@ static void print_reached(const struct reached *reached)
 /* A swarm that meets only refusals would prove nothing. */
 static void expect_every_corner(const struct reached *reached)
 {
-    for (size_t i = 0; i <= EFFECT_TRUSTED; i++) {
+    for (size_t i = 0; i <= EFFECT_SWEPT; i++) {
         assert_true(reached->effects[i] > 0);
     }
-    static const enum outcome_code codes[] = {CODE_SUCCEEDED, CODE_FAILED, CODE_PERMANENT,
-                                              CODE_TIMEOUT,   CODE_POISON, CODE_DEADLINE,
-                                              CODE_REFUSED,   CODE_LOST};
+    static const enum outcome_code codes[] = {
+        CODE_SUCCEEDED, CODE_FAILED, CODE_PERMANENT, CODE_TIMEOUT,   CODE_POISON, CODE_DEADLINE,
+        CODE_REFUSED,   CODE_LOST,   CODE_CANCELLED, CODE_ABANDONED, CODE_JOINED, CODE_JOIN_FAILED};
 
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         assert_true(reached->codes[codes[i]] > 0);
     }
+    assert_true(reached->refusals[REFUSED_JOIN] > 0 && reached->refusals[REFUSED_DIFFERS] > 0 &&
+                reached->refusals[REFUSED_OVER] > 0);
     assert_true(reached->refusals[REFUSED_FORGOTTEN] > 0);
     assert_true(reached->losses > 0 && reached->retries > 0 && reached->restored > 0);
 }

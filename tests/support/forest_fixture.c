@@ -775,6 +775,7 @@ static void add_inputs(struct fixture *f, struct made *made, const char *inputs,
 {
     const struct asked asked = {.function = how->function,
                                 .payload = how->payload,
+                                .key = how->key,
                                 .max_attempts = how->max_attempts,
                                 .delay_ms = how->delay_ms};
     char name[32];

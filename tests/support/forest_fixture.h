@@ -111,6 +111,7 @@ struct joining {
     const char *function; /* of the inputs; NULL: "step" */
     uint32_t offset, revision;
     const char *adopted;   /* "a b": children submitted before, instead of inputs */
+    const char *key;       /* of every input */
     const char *payload;   /* of every input; NULL: their names */
     const char *terms_of;  /* function of a map; NULL: that of the inputs */
     uint32_t position;     /* said by the inputs, when not their own: plus one */

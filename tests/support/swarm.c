@@ -38,6 +38,18 @@ struct session {
     struct key identity;
 };
 
+/* A join that was opened, by all that its messages said. */
+#define INPUTS_MOST 48
+struct swarm_join {
+    struct id id, parent;
+    bool is_outside;
+    struct join_terms terms;
+    char function[16];
+    uint32_t count;
+    size_t inputs[INPUTS_MOST]; /* in swarm->known */
+};
+#define JOINS_MOST 128
+
 struct swarm {
     uint64_t random;
     uint64_t seed;
@@ -51,6 +63,8 @@ struct swarm {
     size_t known_count;
     struct swarm_attempt *attempts;
     size_t attempt_count;
+    struct swarm_join *joins;
+    size_t join_count;
     struct session sessions[SESSIONS_MOST];
     size_t session_count;
     uint64_t applied;
@@ -335,6 +349,61 @@ static struct known *draw_known_of(struct swarm *swarm, const struct id *parent)
     return known;
 }
 
+static struct join_terms draw_terms(struct swarm *swarm)
+{
+    struct join_terms terms = {.kind = 1 + swarm_draw(swarm, 3), .first = {{1}}};
+
+    terms.first.byte[1] = (uint8_t)swarm_draw(swarm, 200);
+    if (terms.kind == JOIN_MAP) {
+        terms.function = bytes_of_text(functions[swarm_draw(swarm, 4)]);
+        terms.limit = 1 + swarm_draw(swarm, chance(swarm, 80) ? 3 : 200);
+    }
+    terms.first_settled = terms.kind == JOIN_RACE && chance(swarm, 20);
+    terms.stop = chance(swarm, 40) ? 1 + swarm_draw(swarm, 3) : 0;
+    return terms;
+}
+
+static struct swarm_join *note_join(struct swarm *swarm, const struct id *id,
+                                    const struct id *parent, const struct join_terms *terms)
+{
+    struct swarm_join *join =
+        &swarm->joins[swarm->join_count < JOINS_MOST ? swarm->join_count++
+                                                     : swarm_draw(swarm, JOINS_MOST)];
+
+    memset(join, 0, sizeof(*join));
+    join->id = *id;
+    join->parent = *parent;
+    join->terms = *terms;
+    if (terms->function.size > 0) {
+        memcpy(join->function, terms->function.data, terms->function.size);
+    }
+    join->terms.function = bytes_of_text(join->function);
+    return join;
+}
+
+/* Makes of a known root one that is a join. */
+static void draw_outside(struct swarm *swarm, struct known *known)
+{
+    const struct join_terms terms = draw_terms(swarm);
+    struct buffer encoded = {0};
+
+    wire_terms_encode(&encoded, &terms);
+    assert(encoded.size <= sizeof(known->payload));
+    memcpy(known->payload, encoded.data, encoded.size);
+    known->item.payload.size = encoded.size;
+    memcpy(known->function, "grove.join", sizeof("grove.join"));
+    if (chance(swarm, 90)) {
+        known->item.delay_ms = 0;
+        known->item.max_attempts = 0;
+        known->item.at_most_once = false;
+    }
+    point_into(known);
+    const struct digest digest = digest_of(known->item.payload);
+    const struct id id = id_of_task(&known->item, &known->signer, &digest);
+    note_join(swarm, &id, &id, &terms)->is_outside = true;
+    buffer_clear(&encoded);
+}
+
 static void draw_submit(struct swarm *swarm)
 {
     static const struct id none = {{0}};
@@ -355,6 +424,9 @@ static void draw_submit(struct swarm *swarm)
         }
         if (again && chance(swarm, 30)) {
             known->payload[0] ^= 1;
+        }
+        if (!again && chance(swarm, 8)) {
+            draw_outside(swarm, known);
         }
         if (chance(swarm, 1)) {
             known->item.lineage = (struct lineage){.present = true, .parent = draw_id(swarm)};
@@ -476,6 +548,170 @@ static void put_waits(struct swarm *swarm, struct wire_writer *writer, unsigned 
     wire_put_waits(writer, EXPAND_WAITS, &waits);
 }
 
+/* ---- joins */
+
+/* A join of this parent that is known, or a new one; of a grove.join root the one it has. */
+static struct swarm_join *draw_join(struct swarm *swarm, const struct id *parent,
+                                    uint32_t generation)
+{
+    for (uint32_t i = 0; i < swarm->join_count && chance(swarm, 98); i++) {
+        struct swarm_join *join = &swarm->joins[swarm_draw(swarm, (uint32_t)swarm->join_count)];
+        if (id_equal(&join->parent, parent) && chance(swarm, 70)) {
+            return join;
+        }
+    }
+    const struct join_terms terms = draw_terms(swarm);
+    uint32_t tag;
+    const struct id id = id_of_join(parent, generation, &terms, &tag);
+    return note_join(swarm, &id, parent, &terms);
+}
+
+/* The input at a place, as it was, or a new one. */
+static struct known *draw_input(struct swarm *swarm, struct swarm_join *join, uint32_t position)
+{
+    if (position < join->count && chance(swarm, 97)) {
+        return &swarm->known[join->inputs[position]];
+    }
+    struct known *known = new_known(swarm);
+    if (join->terms.kind == JOIN_MAP && chance(swarm, 99)) {
+        memset(known->function, 0, sizeof(known->function));
+        memcpy(known->function, join->function, strlen(join->function));
+    }
+    if (chance(swarm, 90)) {
+        known->key[0] = '\0';
+    }
+    if (position == join->count && position < INPUTS_MOST) {
+        join->inputs[join->count++] = (size_t)(known - swarm->known);
+    }
+    return known;
+}
+
+static void put_awaited_join(struct swarm *swarm, struct wire_writer *writer,
+                             const struct append *append, const struct id *id)
+{
+    const struct waits waits = {.task = append->parent, .attempt = append->attempt};
+    const struct awaited_join awaited = {.join = chance(swarm, 98) ? *id : draw_id(swarm),
+                                         .until = swarm_draw(swarm, 4),
+                                         .room = swarm_draw(swarm, 2) * 250};
+    const size_t opened = wire_open_waits(writer, &waits);
+
+    wire_put_awaited_join(writer->out, &awaited);
+    wire_close_waits(writer, opened);
+}
+
+static void add_inputs(struct swarm *swarm, struct draft *draft, struct swarm_join *join,
+                       struct append *append, const struct lineage *lineage,
+                       const struct key *signer)
+{
+    const uint32_t most = BATCH_MOST - draft->count;
+
+    append->offset = chance(swarm, 70) ? join->count : swarm_draw(swarm, join->count + 1);
+    append->first = draft->count;
+    append->count = most > 0 ? swarm_draw(swarm, most < 5 ? most + 1 : 5) : 0;
+    for (uint32_t i = 0; i < append->count; i++) {
+        struct known *known = draw_input(swarm, join, append->offset + i);
+        known->signer = *signer;
+        known->item.lineage = *lineage;
+        known->item.lineage.join_position = append->offset + i + (chance(swarm, 1) ? 1 : 0);
+        add_task(swarm, draft, known);
+    }
+    if (chance(swarm, 1)) {
+        append->count += 3;
+    }
+}
+
+/* An Append for a join of an attempt, or of a grove.join root, with its inputs in the batch. */
+static void put_append(struct swarm *swarm, struct wire_writer *writer, struct draft *draft,
+                       const struct forest *forest, struct swarm_join *join,
+                       const struct swarm_attempt *attempt, const struct key *signer)
+{
+    struct task_view view = {0};
+    struct buffer encoded = {0};
+    struct append append = {.parent = attempt->task, .attempt = attempt->attempt};
+    uint32_t tag = 0;
+
+    (void)forest_task(forest, &attempt->task, &view);
+    join->terms.revision += chance(swarm, 3);
+    append.generation = view.generation;
+    append.close = chance(swarm, 40);
+    struct lineage lineage = {.present = true,
+                              .parent = attempt->task,
+                              .root = view.root,
+                              .attempt = attempt->attempt,
+                              .generation = view.generation,
+                              .join_kind = join->terms.kind + JOIN_REVISION * join->terms.revision};
+    if (!join->is_outside) {
+        join->id = id_of_join(&attempt->task, view.generation, &join->terms, &tag);
+        wire_terms_encode(&encoded, &join->terms);
+        append.terms = keep(swarm, buffer_bytes(&encoded));
+    }
+    lineage.occurrence = tag;
+    struct id *ids = (struct id *)(void *)take(swarm, sizeof(struct id));
+    *ids = join->id;
+    swarm->command.expand.joins = ids;
+    if (join->terms.kind == JOIN_GATHER && chance(swarm, 20)) {
+        const struct known *known = draw_known_of(swarm, &attempt->task);
+        append.adopted = keep(swarm, bytes_of(&known->id, sizeof(known->id)));
+        append.offset = join->count;
+    } else {
+        add_inputs(swarm, draft, join, &append, &lineage, signer);
+    }
+    wire_put_append(writer, EXPAND_APPENDS, &append);
+    if (chance(swarm, 60)) {
+        put_awaited_join(swarm, writer, &append, ids);
+    }
+    buffer_clear(&encoded);
+}
+
+static void end_expand(struct swarm *swarm, struct wire_writer *writer, struct draft *draft)
+{
+    struct expand expand;
+    const enum grove_status status = wire_expand_decode(frame_body(swarm, writer), &expand);
+
+    assert(status == GROVE_OK);
+    swarm->command.expand.has_batch = draft->count > 0;
+    if (draft->count > 0) {
+        swarm->command.expand.batch = draft_end(swarm, draft);
+    }
+    swarm->command.expand.waits = expand.waits;
+    swarm->command.expand.progress = expand.progress;
+    swarm->command.expand.appends = expand.appends;
+}
+
+/* A client's inputs for a join of its own, or now and then of another's. */
+static void draw_outside_append(struct swarm *swarm, const struct forest *forest)
+{
+    struct swarm_join *join = &swarm->joins[swarm_draw(swarm, (uint32_t)swarm->join_count)];
+    const struct key *signer = &swarm->identities[swarm_draw(swarm, CLIENTS)].public_key;
+    const struct swarm_attempt attempt = {.task = join->parent, .attempt = 1};
+    struct draft draft = draft_begin(swarm, SEAL_TASK, signer);
+    struct wire_writer writer;
+
+    wire_open(&writer, &swarm->frame, MESSAGE_EXPAND, 0);
+    put_append(swarm, &writer, &draft, forest, join, &attempt, signer);
+    swarm->command.expand.identity = *signer;
+    end_expand(swarm, &writer, &draft);
+}
+
+static void draw_cancel(struct swarm *swarm)
+{
+    const struct known *known = draw_known(swarm);
+    const struct swarm_attempt by = draw_attempt(swarm);
+
+    swarm->command.cancel.task = known->id;
+    swarm->command.cancel.identity = chance(swarm, 70) ? known->signer
+                                     : chance(swarm, 50)
+                                         ? swarm->identities[OPERATOR].public_key
+                                         : swarm->identities[swarm_draw(swarm, STEADY)].public_key;
+    if (chance(swarm, 40)) {
+        swarm->command.cancel.session = by.session;
+        swarm->command.cancel.by = by.task;
+        swarm->command.cancel.attempt = by.attempt;
+        swarm->command.cancel.task = draw_known_of(swarm, &by.task)->id;
+    }
+    swarm->command.cancel.code = chance(swarm, 80) ? CODE_CANCELLED : CODE_ABANDONED;
+}
+
 static void draw_expand(struct swarm *swarm, const struct forest *forest)
 {
     const struct swarm_attempt attempt = draw_attempt(swarm);
@@ -483,7 +719,6 @@ static void draw_expand(struct swarm *swarm, const struct forest *forest)
     struct draft draft = draft_begin(swarm, SEAL_TASK, signer);
     const uint32_t count = swarm_draw(swarm, chance(swarm, 80) ? 4 : BATCH_MOST);
     struct wire_writer writer;
-    struct expand expand;
 
     for (uint32_t i = 0; i < count; i++) {
         const struct swarm_attempt other = draw_attempt_of(swarm, attempt.session);
@@ -498,15 +733,14 @@ static void draw_expand(struct swarm *swarm, const struct forest *forest)
         put_waits(swarm, &writer, count, &other);
     }
     put_progress(swarm, &writer, EXPAND_PROGRESS, &attempt);
-    const enum grove_status status = wire_expand_decode(frame_body(swarm, &writer), &expand);
-    assert(status == GROVE_OK);
-    swarm->command.expand.session = attempt.session;
-    swarm->command.expand.has_batch = count > 0;
-    if (count > 0) {
-        swarm->command.expand.batch = draft_end(swarm, &draft);
+    if (chance(swarm, 40)) {
+        struct task_view view = {0};
+        (void)forest_task(forest, &attempt.task, &view);
+        put_append(swarm, &writer, &draft, forest, draw_join(swarm, &attempt.task, view.generation),
+                   &attempt, signer);
     }
-    swarm->command.expand.waits = expand.waits;
-    swarm->command.expand.progress = expand.progress;
+    swarm->command.expand.session = attempt.session;
+    end_expand(swarm, &writer, &draft);
 }
 
 static void add_result(struct swarm *swarm, struct draft *draft, const struct forest *forest,
@@ -687,9 +921,9 @@ static enum command_kind draw_kind(struct swarm *swarm)
         enum command_kind kind;
         uint32_t weight;
     } table[] = {
-        {COMMAND_SUBMIT, 22}, {COMMAND_EXPAND, 24},    {COMMAND_REPORT, 26}, {COMMAND_RETURN, 6},
+        {COMMAND_SUBMIT, 20}, {COMMAND_EXPAND, 24},    {COMMAND_REPORT, 24}, {COMMAND_RETURN, 6},
         {COMMAND_EXPIRE, 8},  {COMMAND_CHECKPOINT, 2}, {COMMAND_ENLIST, 6},  {COMMAND_RETIRE, 3},
-        {COMMAND_FORGET, 2},  {COMMAND_TRUST, 1},
+        {COMMAND_FORGET, 2},  {COMMAND_TRUST, 1},      {COMMAND_CANCEL, 3},  {COMMAND_SWEEP, 1},
     };
     uint32_t at = swarm_draw(swarm, 100);
     size_t i = 0;
@@ -753,7 +987,11 @@ const struct command *swarm_next(struct swarm *swarm, const struct forest *fores
         draw_submit(swarm);
         break;
     case COMMAND_EXPAND:
-        draw_expand(swarm, forest);
+        if (swarm->join_count > 0 && chance(swarm, 15)) {
+            draw_outside_append(swarm, forest);
+        } else {
+            draw_expand(swarm, forest);
+        }
         break;
     case COMMAND_REPORT:
         draw_report(swarm, forest);
@@ -775,9 +1013,11 @@ const struct command *swarm_next(struct swarm *swarm, const struct forest *fores
         break;
     case COMMAND_EXPIRE:
     case COMMAND_FORGET:
-    case COMMAND_CANCEL:
     case COMMAND_SWEEP:
     case COMMAND_LIMIT:
+        break;
+    case COMMAND_CANCEL:
+        draw_cancel(swarm);
         break;
     }
     swarm->applied++;
@@ -845,6 +1085,16 @@ static bool report_running(struct swarm *swarm, const struct forest *forest,
     return true;
 }
 
+/* Nobody closes the joins from outside any more. */
+static bool cancel_outside(struct swarm *swarm, const struct forest *forest)
+{
+    const struct id first = {{0}};
+    struct key signer;
+
+    swarm->command.cancel.code = CODE_ABANDONED;
+    return forest_outside_join(forest, &first, &swarm->command.cancel.task, &signer);
+}
+
 const struct command *swarm_calm(struct swarm *swarm, const struct forest *forest)
 {
     struct session_view view = {0};
@@ -860,6 +1110,10 @@ const struct command *swarm_calm(struct swarm *swarm, const struct forest *fores
         swarm->command.retire.reason = RETIRE_SILENT;
     } else if (!enlisted) {
         enlist_steady(swarm);
+    } else if (forest_has_more(forest)) {
+        swarm->command.kind = COMMAND_SWEEP;
+    } else if (cancel_outside(swarm, forest)) {
+        swarm->command.kind = COMMAND_CANCEL;
     } else if (swarm->applied % 4 == 0 || !report_running(swarm, forest, &view)) {
         swarm->now_ms += 60000;
         swarm->command.kind = COMMAND_EXPIRE;
@@ -928,9 +1182,9 @@ const struct swarm_attempt *swarm_attempt(const struct swarm *swarm, size_t i)
 
 const char *swarm_describe(struct swarm *swarm)
 {
-    static const char *const names[] = {"?",      "submit",     "expand", "report",
-                                        "return", "checkpoint", "enlist", "retire",
-                                        "expire", "trust",      "forget"};
+    static const char *const names[] = {"?",          "submit", "expand", "report", "return",
+                                        "checkpoint", "enlist", "retire", "expire", "trust",
+                                        "forget",     "cancel", "sweep",  "limit"};
 
     snprintf(swarm->text, sizeof(swarm->text), "seed %llu, command %llu, %s",
              (unsigned long long)swarm->seed, (unsigned long long)swarm->applied,
@@ -955,7 +1209,8 @@ struct swarm *swarm_create(uint64_t seed)
     swarm->known = calloc(KNOWN_MOST, sizeof(*swarm->known));
     swarm->attempts = calloc(ATTEMPTS_MOST, sizeof(*swarm->attempts));
     swarm->arena = malloc(ARENA_SIZE);
-    assert(swarm->known && swarm->attempts && swarm->arena);
+    swarm->joins = calloc(JOINS_MOST, sizeof(*swarm->joins));
+    assert(swarm->joins && swarm->known && swarm->attempts && swarm->arena);
     issue_all(swarm);
     return swarm;
 }
@@ -967,6 +1222,7 @@ void swarm_destroy(struct swarm *swarm)
     }
     buffer_clear(&swarm->frame);
     buffer_clear(&swarm->scratch);
+    free(swarm->joins);
     free(swarm->known);
     free(swarm->attempts);
     free(swarm->arena);
