@@ -357,12 +357,12 @@ void join_add(struct forest *forest, struct join *join, struct task *task)
 {
     struct member *member = link_input(join, task);
 
+    join->held += task->work && task->work->session; /* also one that was told to stop */
     if (!task_state_is_open(task->state)) {
         count_ended(forest, member);
         return;
     }
     join->unstarted += task->attempts == 0;
-    join->held += task->work && task->work->session;
     if (join->state != JOIN_OPEN && !join->sweep.is_under_way) {
         sweep_join(forest, join); /* it was over before all of an Append was taken */
     }

@@ -42,9 +42,6 @@ static const char *check_input(const struct join *join, const struct member *mem
     if (is_open && join->state != JOIN_OPEN && !sweep_is_doomed(task)) {
         return "an input is left open by a join that is over";
     }
-    if ((task->flags & TASK_WINDOWED) && join->kind != JOIN_MAP) {
-        return "an input needs a window, and its join is no map";
-    }
     return NULL;
 }
 
@@ -81,7 +78,7 @@ static const char *check_inputs(const struct join *join)
         count.failed += !is_open && task->state != TASK_SUCCEEDED;
         count.unstarted += is_open && task->attempts == 0;
         count.held += task->work && task->work->session;
-        count.window += join_is_inside(task);
+        count.window += join_is_inside(task) && join_window(task) == join;
     }
     return fault ? fault : check_counts(join, &count);
 }

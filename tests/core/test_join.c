@@ -88,7 +88,7 @@ static void a_gather_stops_at_its_first_failure(void **state)
     join_with(f, "w1", "p", "a b c", .kind = JOIN_GATHER, .stop = 1, .wait = true);
     skip_effects(f);
     report(f, "w2", "a", CODE_FAILED);
-    expect_effects(f, "settled a\njoin j\nsettled b\nstop b w2\nsettled c\nresume p w1\n");
+    expect_effects(f, "settled a\njoin j\nresume p w1\nsettled b\nstop b w2\nsettled c\n");
     expect_join(f, "j", JOIN_FAILED, 0, 3);
     report(f, "w2", "b", CODE_SUCCEEDED);
     expect_effects(f, "refuse b w2 stale\n");
@@ -127,7 +127,7 @@ static void a_race_is_settled_by_its_first_success(void **state)
     join_with(f, "w1", "p", "a b c", .kind = JOIN_RACE, .wait = true);
     expect_effects(f, "join j\nassign a w2\nassign b w2\n");
     report(f, "w2", "b", CODE_SUCCEEDED);
-    expect_effects(f, "settled b\njoin j\nsettled a\nstop a w2\nsettled c\nresume p w1\n");
+    expect_effects(f, "settled b\njoin j\nresume p w1\nsettled a\nstop a w2\nsettled c\n");
     expect_join(f, "j", JOIN_WON, 1, 2);
     assert_int_equal(join_of(f, "j").winners[0], 1);
 }
@@ -208,8 +208,8 @@ static void losers_go_with_their_descendants(void **state)
     fixture_expand(f, "w2", "b", "x y", FIXTURE_WAIT, &(struct asked){.function = "deep"});
     skip_effects(f);
     report(f, "w2", "a", CODE_SUCCEEDED);
-    expect_effects(f, "settled a\njoin j\nsettled b\nstop b w2\nsettled x\nstop x w3\n"
-                      "settled y\nstop y w3\nresume p w1\n");
+    expect_effects(f, "settled a\njoin j\nresume p w1\nsettled b\nstop b w2\nsettled x\nstop x "
+                      "w3\nsettled y\nstop y w3\n");
     report(f, "w3", "x", CODE_SUCCEEDED);
     expect_effects(f, "refuse x w3 stale\n");
     expand_with(f, "w3", "y", "z", .function = "deep");
@@ -297,8 +297,9 @@ static void nothing_starts_after_a_map_has_stopped(void **state)
     join_with(f, "w1", "p", "a b c d e", .kind = JOIN_MAP, .limit = 2, .stop = 1, .wait = true);
     skip_effects(f);
     report(f, "w2", "a", CODE_FAILED);
-    expect_effects(f, "settled a\njoin j\nsettled b\nstop b w2\nsettled c\nsettled d\nsettled e\n"
-                      "resume p w1\n");
+    expect_effects(
+        f,
+        "settled a\njoin j\nresume p w1\nsettled b\nstop b w2\nsettled c\nsettled d\nsettled e\n");
     expect_join(f, "j", JOIN_FAILED, 0, 5);
     return_attempt(f, "w2", "b", RETURN_STOPPED, "");
     expect_effects(f, "");
