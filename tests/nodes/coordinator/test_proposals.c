@@ -156,7 +156,7 @@ static void the_coordinators_own_are_bounded_too(void **state)
     (void)state;
     proposals_init(&proposals);
     proposals_add(&proposals, job_of(9, 1, 10));
-    for (size_t i = 0; i < 2 * LIMIT_GROUP_COMMANDS; i++) {
+    for (size_t i = 0; i < (size_t)2 * LIMIT_GROUP_COMMANDS; i++) {
         proposals_add_own(&proposals, &own);
     }
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
