@@ -33,6 +33,9 @@
 #define LIMIT_CERTIFICATES 16384u      /* identities a mesh knows, about 3 KiB each */
 #define LIMIT_REVOCATIONS 65536u       /* revoked identities and serials */
 
+/* Who is connected. */
+#define LIMIT_CONNECTIONS 4096u /* sessions of one identity */
+
 /* The ledger. */
 #define LIMIT_GROUP_COMMANDS 1024u              /* commands in one entry; a command is a batch */
 #define LIMIT_GROUP_SIZE (256 * LIMIT_KIB)      /* bytes of one entry, but at least one command */

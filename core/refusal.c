@@ -34,6 +34,8 @@ static const struct meaning meanings[REFUSED_COUNT] = {
                           GROVE_BUSY},
     [REFUSED_BUSY] = {"busy", "no room now", LATER, GROVE_BUSY},
     [REFUSED_NO_LEADER] = {"no-leader", "this coordinator does not lead", LATER, GROVE_NO_LEADER},
+    [REFUSED_CONNECTIONS] = {"connections", "this identity has as many sessions as it may", LATER,
+                             GROVE_BUSY},
     [REFUSED_EXPIRED] = {"expired", "past its expiry, or further ahead than can be remembered",
                          NEVER, GROVE_EXPIRED},
     [REFUSED_CONFLICT] = {"conflict", "the same id is known with another function or payload",

@@ -23,6 +23,7 @@ enum refusal {
     REFUSED_HELD_OFF = 10,     /* too many bad signatures; retry after ten minutes */
     REFUSED_BUSY = 11,         /* no room now: retry */
     REFUSED_NO_LEADER = 12,    /* this coordinator does not lead: retry elsewhere */
+    REFUSED_CONNECTIONS = 13,  /* the identity has as many sessions as it may: retry */
     /* by the forest, item by item */
     REFUSED_EXPIRED = 20,       /* past its `expires`, or too far ahead of what can be remembered */
     REFUSED_CONFLICT = 21,      /* the same id with another function or payload */

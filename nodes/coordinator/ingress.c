@@ -5,7 +5,7 @@
 #include "core/message.h"
 #include "nodes/coordinator/owed.h"
 
-/* Routes that said Hello; ZAP bounds the connections of each identity. */
+/* Routes that said Hello. */
 #define SESSIONS_MOST 65536u
 
 /* A message that passed so far. */
@@ -137,6 +137,15 @@ static enum refusal judge_hello(const struct ingress *ingress, const struct inco
     return ingress->is_leader ? REFUSED_NOT : REFUSED_NO_LEADER;
 }
 
+/* For one more session; ZAP cannot count connections, for it never hears that one has ended. */
+static enum refusal judge_room(const struct sessions *sessions, const struct key *identity)
+{
+    if (sessions->count >= SESSIONS_MOST) {
+        return REFUSED_BUSY;
+    }
+    return sessions_of(sessions, identity) >= LIMIT_CONNECTIONS ? REFUSED_CONNECTIONS : REFUSED_NOT;
+}
+
 /* A first Hello, or one of a process that took up the route of an earlier one. */
 static void on_hello(struct ingress *ingress, struct incoming *incoming)
 {
@@ -149,8 +158,8 @@ static void on_hello(struct ingress *ingress, struct incoming *incoming)
     if (refusal == REFUSED_NOT) {
         refusal = judge_identity(ingress, &incoming->from->user, &roles);
     }
-    if (refusal == REFUSED_NOT && session == NULL && egress->sessions->count >= SESSIONS_MOST) {
-        refusal = REFUSED_BUSY;
+    if (refusal == REFUSED_NOT && session == NULL) {
+        refusal = judge_room(egress->sessions, &incoming->from->user);
     }
     if (refusal != REFUSED_NOT) {
         refuse(ingress, incoming, refusal);

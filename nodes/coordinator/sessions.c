@@ -21,6 +21,8 @@ void sessions_init(struct sessions *sessions, const uint8_t hash_key[16])
     memcpy(sessions->hash_key, hash_key, sizeof(sessions->hash_key));
     table_init(&sessions->by_route, hash_key, offsetof(struct session, link),
                offsetof(struct session, route), sizeof(struct route));
+    table_init(&sessions->crowds, hash_key, offsetof(struct crowd, link),
+               offsetof(struct crowd, identity), sizeof(struct key));
 }
 
 static void destroy(struct session *session)
@@ -43,6 +45,7 @@ void sessions_clear(struct sessions *sessions)
         sessions_close(sessions, session);
     }
     table_clear(&sessions->by_route);
+    table_clear(&sessions->crowds);
 }
 
 struct session *sessions_find(const struct sessions *sessions, const struct route *route)
@@ -50,6 +53,37 @@ struct session *sessions_find(const struct sessions *sessions, const struct rout
     const struct route key = key_of(route);
 
     return table_find(&sessions->by_route, &key);
+}
+
+uint32_t sessions_of(const struct sessions *sessions, const struct key *identity)
+{
+    const struct crowd *crowd = table_find(&sessions->crowds, identity);
+
+    return crowd != NULL ? crowd->count : 0;
+}
+
+static void join_crowd(struct sessions *sessions, struct session *session)
+{
+    session->crowd = table_find(&sessions->crowds, &session->identity);
+    if (session->crowd == NULL) {
+        session->crowd = calloc(1, sizeof(*session->crowd));
+        if (session->crowd == NULL) {
+            abort();
+        }
+        session->crowd->identity = session->identity;
+        table_insert(&sessions->crowds, session->crowd);
+    }
+    session->crowd->count++;
+}
+
+static void leave_crowd(struct sessions *sessions, struct session *session)
+{
+    session->crowd->count--;
+    if (session->crowd->count == 0) {
+        table_remove(&sessions->crowds, session->crowd);
+        free(session->crowd);
+    }
+    session->crowd = NULL;
 }
 
 struct session *sessions_open(struct sessions *sessions, const struct route *route,
@@ -67,6 +101,7 @@ struct session *sessions_open(struct sessions *sessions, const struct route *rou
     LIST_INIT(&session->waits);
     shown_init(&session->shown, sessions->hash_key);
     table_insert(&sessions->by_route, session);
+    join_crowd(sessions, session);
     TAILQ_INSERT_TAIL(&sessions->oldest_first, session, order);
     sessions->count++;
     return session;
@@ -83,6 +118,7 @@ void sessions_close(struct sessions *sessions, struct session *session)
 {
     assert(session->is_open && session->seat == NULL && LIST_EMPTY(&session->waits));
     table_remove(&sessions->by_route, session);
+    leave_crowd(sessions, session);
     TAILQ_REMOVE(&sessions->oldest_first, session, order);
     sessions->count--;
     session->is_open = false;

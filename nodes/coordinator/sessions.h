@@ -22,12 +22,20 @@ struct errand {
     uint32_t reason; /* of a stop: enum refusal */
 };
 
+/* How many sessions an identity has. */
+struct crowd {
+    struct table_link link;
+    struct key identity;
+    uint32_t count;
+};
+
 struct session {
     struct table_link link;
     TAILQ_ENTRY(session) order; /* least recently heard first */
     struct route route;         /* zero beyond its size: the key of the table */
     struct envelope envelope;   /* repeated around what nobody asked for */
     struct key identity;
+    struct crowd *crowd; /* that it is one of; NULL once it is closed */
     struct id boot;
     uint32_t roles;
     uint64_t heard_ms; /* monotonic */
@@ -51,6 +59,7 @@ TAILQ_HEAD(session_list, session);
 
 struct sessions {
     struct table by_route;
+    struct table crowds; /* by identity */
     struct session_list oldest_first;
     size_t count;
     uint8_t hash_key[16];
@@ -63,6 +72,9 @@ void sessions_clear(struct sessions *sessions);
 
 /* NULL when this route has said no Hello. */
 struct session *sessions_find(const struct sessions *sessions, const struct route *route);
+
+/* How many this identity has. */
+uint32_t sessions_of(const struct sessions *sessions, const struct key *identity);
 
 struct session *sessions_open(struct sessions *sessions, const struct route *route,
                               const struct key *identity, uint64_t now_ms);

@@ -275,11 +275,61 @@ static void snapshots_are_the_operators(void **state)
     assert_int_equal(h->snapshots, 1);
 }
 
+/* Says Hello on a route of its own. */
+static void knock(struct harness *h, unsigned number, const struct credential *from)
+{
+    struct bus_frame *frame;
+    struct bus_message message = {
+        .route = {.size = 5, .byte = {1, (uint8_t)number, (uint8_t)(number >> 8)}},
+        .has_user = true,
+        .user = from->signer.public_key,
+        .status = GROVE_OK};
+
+    put_hello(h, 1);
+    frame = malloc(sizeof(*frame) + h->frame.size);
+    assert_non_null(frame);
+    *frame = (struct bus_frame){.holders = 1, .bytes = bytes_of(frame + 1, h->frame.size)};
+    memcpy(frame + 1, h->frame.data, h->frame.size);
+    buffer_reset(&h->frame);
+    message.frame = frame;
+    ingress_receive(&h->ingress, &message);
+    bus_frame_release(frame);
+    forget_sent();
+}
+
+static void an_identity_has_so_many_sessions_and_no_more(void **state)
+{
+    struct harness *h = *state;
+    const struct key *client = &h->party.client.signer.public_key;
+
+    for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++) {
+        knock(h, i, &h->party.client);
+    }
+    assert_int_equal(sessions_of(&h->sessions, client), LIMIT_CONNECTIONS);
+    assert_int_equal(counted(h, REFUSED_CONNECTIONS), 0);
+    put_hello(h, 1);
+    receive(h, 1, &h->party.client);
+    assert_true(expect_refused(1, REFUSED_CONNECTIONS).retryable);
+    assert_int_equal(counted(h, REFUSED_CONNECTIONS), 1);
+    knock(h, 7, &h->party.client); /* one of those it has */
+    greet(h, 2, &h->party.operator);
+    assert_int_equal(h->sessions.count, LIMIT_CONNECTIONS + 1);
+    expect_no_entry(h);
+
+    egress_end(&h->egress, sessions_oldest(&h->sessions));
+    greet(h, 1, &h->party.client);
+    pass(h, LIMIT_SESSION_MS);
+    ingress_tick(&h->ingress);
+    assert_int_equal(sessions_of(&h->sessions, client), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(garbage_is_malformed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_message_of_many_parts_is_malformed, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_identity_has_so_many_sessions_and_no_more, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(hello_comes_first_and_is_small, setup, teardown),
         cmocka_unit_test_setup_teardown(another_mesh_or_ledger_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stranger_is_refused, setup, teardown),
