@@ -13,7 +13,7 @@ void batch_seal(struct wire_writer *writer, uint32_t field, const struct credent
     struct digest leaves[LIMIT_BATCH_ITEMS];
 
     seal_leaves(items, count, leaves);
-    seal_make(&credential->signer, &credential->mesh, kind, leaves, count, &sealed.seal);
+    seal_make(credential->signer, &credential->mesh, kind, leaves, count, &sealed.seal);
     for (unsigned i = 0; i < count; i++) {
         sealed.index[i] = (uint8_t)i;
         sealed.item[i] = items[i];

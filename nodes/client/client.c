@@ -12,7 +12,7 @@
 
 const struct key *client_signer(const struct grove_client *client)
 {
-    return &client->credential.signer.public_key;
+    return &client->credential.signer->public_key;
 }
 
 uint64_t client_ledger_ms(const struct grove_client *client)

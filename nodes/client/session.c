@@ -159,7 +159,7 @@ static enum grove_status connect_to(struct session *session, unsigned coordinato
     struct bus_socket *socket;
     enum grove_status status =
         bus_connect(session->bus, address->endpoint, &address->certificate.link_key,
-                    &session->credential->link, receive, session, &socket);
+                    session->credential->link, receive, session, &socket);
 
     if (status == GROVE_OK) {
         session->socket = socket;

@@ -65,7 +65,7 @@ static void seal_verdicts(struct egress *egress)
         collect(egress, &session->settled);
     }
     collect(egress, &egress->asked_ids);
-    verdicts_seal(&egress->verdicts, &egress->credential->signer, &egress->credential->mesh);
+    verdicts_seal(&egress->verdicts, egress->credential->signer, &egress->credential->mesh);
 }
 
 static bool outcome_piece(struct egress *egress, const struct task_view *view, struct piece *piece)

@@ -104,7 +104,7 @@ static enum grove_status admit_all(struct coordinator *coordinator, char *error)
     const struct credential *credential = options->credential;
     struct bytes known = {.size = 0};
 
-    if (forest_certificate(coordinator->machine.forest, &credential->signer.public_key, &known) ==
+    if (forest_certificate(coordinator->machine.forest, &credential->signer->public_key, &known) ==
             NULL ||
         !bytes_equal(known, buffer_bytes(&credential->certificate_bytes))) {
         admit(coordinator, buffer_bytes(&credential->certificate_bytes));
@@ -147,7 +147,7 @@ static enum grove_status bind_one(struct coordinator *coordinator, const char *a
         .address = address,
         .zap_domain = domain,
         .zap = coordinator->zap,
-        .link = &coordinator->options.credential->link,
+        .link = coordinator->options.credential->link,
     };
 
     return bus_bind(coordinator->bus, &options, receive, coordinator, socket);

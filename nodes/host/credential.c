@@ -20,24 +20,38 @@
 #include <unistd.h>
 
 #include "nodes/host/key_text.h"
+#include "nodes/host/secret.h"
 #include "nodes/host/secret_file.h"
 
 #define SEED_SIZE 32u
+
+static void make_keys(struct credential *credential)
+{
+    credential->signer = secret_create(sizeof(*credential->signer));
+    credential->link = secret_create(sizeof(*credential->link));
+}
+
+static void freeze_keys(struct credential *credential)
+{
+    secret_freeze(credential->signer);
+    secret_freeze(credential->link);
+}
 
 void credential_make(const struct signer *mesh, const struct certificate *wanted,
                      struct credential *credential)
 {
     struct credential made = {.mesh = mesh->public_key, .certificate = *wanted};
 
-    crypto_sign_keypair(made.signer.public_key.byte, made.signer.secret);
-    crypto_box_keypair(made.link.public_key.byte, made.link.secret);
+    make_keys(&made);
+    crypto_sign_keypair(made.signer->public_key.byte, made.signer->secret);
+    crypto_box_keypair(made.link->public_key.byte, made.link->secret);
+    freeze_keys(&made);
     randombytes_buf(made.certificate.serial.byte, sizeof(made.certificate.serial.byte));
     made.certificate.mesh = mesh->public_key;
-    made.certificate.sign_key = made.signer.public_key;
-    made.certificate.link_key = made.link.public_key;
+    made.certificate.sign_key = made.signer->public_key;
+    made.certificate.link_key = made.link->public_key;
     certificate_issue(&made.certificate_bytes, &made.certificate, mesh);
     *credential = made;
-    sodium_memzero(&made, sizeof(made));
 }
 
 void credential_clear(struct credential *credential)
@@ -49,7 +63,9 @@ void credential_clear(struct credential *credential)
     for (unsigned i = 0; i < CREDENTIAL_COORDINATORS; i++) {
         buffer_clear(&credential->coordinator[i].certificate_bytes);
     }
-    sodium_memzero(credential, sizeof(*credential));
+    secret_destroy(credential->signer);
+    secret_destroy(credential->link);
+    memset(credential, 0, sizeof(*credential));
 }
 
 /* ---- loading */
@@ -57,7 +73,7 @@ void credential_clear(struct credential *credential)
 /* A file while it is read: the certificates are gathered as text, then opened. */
 struct draft {
     struct credential made;
-    uint8_t seed[SEED_SIZE];
+    uint8_t *seed; /* secret memory */
     bool has_version, has_mesh, has_sign, has_link;
     struct buffer text; /* base64 of made.certificate */
     struct buffer coordinator_text[CREDENTIAL_COORDINATORS];
@@ -74,10 +90,11 @@ static const char *take_own(struct draft *draft, const char *name, const char *v
         return key_text_hex(value, made->mesh.byte, sizeof(made->mesh.byte), &draft->has_mesh);
     }
     if (strcmp(name, "sign") == 0) {
-        return key_text_hex(value, draft->seed, sizeof(draft->seed), &draft->has_sign);
+        return key_text_hex(value, draft->seed, SEED_SIZE, &draft->has_sign);
     }
     if (strcmp(name, "link") == 0) {
-        return key_text_hex(value, made->link.secret, sizeof(made->link.secret), &draft->has_link);
+        return key_text_hex(value, made->link->secret, sizeof(made->link->secret),
+                            &draft->has_link);
     }
     if (strcmp(name, "certificate") == 0) {
         buffer_append(&draft->text, value, strlen(value));
@@ -160,10 +177,11 @@ static enum grove_status check_own(const char *path, struct draft *draft, char *
         return secret_file_refuse(error, status, "%s: certificate: %s", path,
                                   grove_status_text(status));
     }
-    crypto_sign_seed_keypair(made->signer.public_key.byte, made->signer.secret, draft->seed);
-    crypto_scalarmult_base(made->link.public_key.byte, made->link.secret);
-    if (!key_equal(&made->signer.public_key, &made->certificate.sign_key) ||
-        !key_equal(&made->link.public_key, &made->certificate.link_key)) {
+    crypto_sign_seed_keypair(made->signer->public_key.byte, made->signer->secret, draft->seed);
+    crypto_scalarmult_base(made->link->public_key.byte, made->link->secret);
+    freeze_keys(made);
+    if (!key_equal(&made->signer->public_key, &made->certificate.sign_key) ||
+        !key_equal(&made->link->public_key, &made->certificate.link_key)) {
         return secret_file_refuse(error, GROVE_MALFORMED,
                                   "%s: the certificate is not that of these keys", path);
     }
@@ -195,7 +213,7 @@ static void draft_destroy(struct draft *draft)
     for (unsigned i = 0; i < CREDENTIAL_COORDINATORS; i++) {
         buffer_clear(&draft->coordinator_text[i]);
     }
-    sodium_memzero(draft, sizeof(*draft));
+    secret_destroy(draft->seed);
     free(draft);
 }
 
@@ -207,6 +225,8 @@ enum grove_status credential_load(const char *path, struct credential *credentia
     if (draft == NULL) {
         abort();
     }
+    draft->seed = secret_create(SEED_SIZE);
+    make_keys(&draft->made);
     enum grove_status status = secret_file_read(path, &contents, error);
     if (status == GROVE_OK) {
         status = key_text_read(path, buffer_bytes(&contents), take_entry, draft, error);
@@ -219,7 +239,7 @@ enum grove_status credential_load(const char *path, struct credential *credentia
     }
     if (status == GROVE_OK) {
         *credential = draft->made;
-        sodium_memzero(&draft->made, sizeof(draft->made));
+        memset(&draft->made, 0, sizeof(draft->made));
     }
     secret_buffer_clear(&contents);
     draft_destroy(draft);
@@ -238,8 +258,8 @@ enum grove_status credential_save(const char *path, const struct credential *cre
                  "only.\n[credential]\nversion = 1\n",
                  credential->certificate.name);
     key_text_put_hex(&text, "mesh", credential->mesh.byte, sizeof(credential->mesh.byte));
-    key_text_put_hex(&text, "sign", credential->signer.secret, SEED_SIZE); /* seed, public key */
-    key_text_put_hex(&text, "link", credential->link.secret, sizeof(credential->link.secret));
+    key_text_put_hex(&text, "sign", credential->signer->secret, SEED_SIZE); /* seed, public key */
+    key_text_put_hex(&text, "link", credential->link->secret, sizeof(credential->link->secret));
     key_text_put_base64(&text, "certificate", buffer_bytes(&credential->certificate_bytes));
     for (unsigned i = 0; i < credential->coordinator_count; i++) {
         const struct coordinator_address *address = &credential->coordinator[i];

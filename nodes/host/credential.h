@@ -22,8 +22,8 @@ struct coordinator_address {
 
 struct credential {
     struct key mesh;
-    struct signer signer; /* Ed25519 */
-    struct link_pair link;
+    struct signer *signer; /* Ed25519; secret memory, only to be read */
+    struct link_pair *link;
     struct certificate certificate;
     struct buffer certificate_bytes; /* signed form */
     unsigned coordinator_count;
@@ -51,8 +51,9 @@ enum grove_status credential_save(const char *path, const struct credential *cre
 
 void credential_clear(struct credential *credential); /* wipes the secrets */
 
-/* The operator's mesh key: sealed with a passphrase (Argon2id, secretbox; takes a second and
- * 256 MiB), or plain when passphrase is NULL. Never written over another file.
+/* The operator's mesh key, in the caller's secret memory: sealed with a passphrase (Argon2id,
+ * secretbox; takes a second and 256 MiB), or plain when passphrase is NULL. Never written over
+ * another file.
  *
  *   errors    as secret_file_write, with GROVE_CONFLICT; as secret_file_read; GROVE_MALFORMED;
  *             GROVE_DENIED: another passphrase, or none where one is needed */

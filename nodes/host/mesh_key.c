@@ -10,6 +10,7 @@
 
 #include "nodes/host/credential.h"
 #include "nodes/host/key_text.h"
+#include "nodes/host/secret.h"
 #include "nodes/host/secret_file.h"
 
 #define SEED_SIZE 32u
@@ -87,58 +88,64 @@ static bool stretch(const char *passphrase, const uint8_t *salt,
 static enum grove_status unseal(const char *path, struct draft *draft, const char *passphrase,
                                 char *error)
 {
-    uint8_t key[crypto_secretbox_KEYBYTES];
+    enum grove_status status = GROVE_OK;
+    uint8_t *key;
 
     if (passphrase == NULL) {
         return secret_file_refuse(error, GROVE_DENIED, "%s: sealed with a passphrase", path);
     }
+    key = secret_create(crypto_secretbox_KEYBYTES);
     if (!stretch(passphrase, draft->salt, key)) {
-        return secret_file_refuse(error, GROVE_IO, "%s: no memory to derive its key", path);
+        status = secret_file_refuse(error, GROVE_IO, "%s: no memory to derive its key", path);
+    } else if (crypto_secretbox_open_easy(draft->seed, draft->sealed, sizeof(draft->sealed),
+                                          draft->nonce, key) != 0) {
+        status = secret_file_refuse(error, GROVE_DENIED,
+                                    "%s: another passphrase, or a damaged file", path);
     }
-    const int rc = crypto_secretbox_open_easy(draft->seed, draft->sealed, sizeof(draft->sealed),
-                                              draft->nonce, key);
-    sodium_memzero(key, sizeof(key));
-    return rc == 0 ? GROVE_OK
-                   : secret_file_refuse(error, GROVE_DENIED,
-                                        "%s: another passphrase, or a damaged file", path);
+    secret_destroy(key);
+    return status;
 }
 
 enum grove_status mesh_key_load(const char *path, const char *passphrase, struct signer *mesh,
                                 char *error)
 {
-    struct draft draft = {0};
-    struct signer loaded;
-    enum grove_status status = read_draft(path, &draft, error);
+    struct draft *draft = secret_create(sizeof(*draft));
+    struct signer *loaded = secret_create(sizeof(*loaded));
+    enum grove_status status = read_draft(path, draft, error);
 
-    if (status == GROVE_OK && draft.has_sealed) {
-        status = unseal(path, &draft, passphrase, error);
+    if (status == GROVE_OK && draft->has_sealed) {
+        status = unseal(path, draft, passphrase, error);
     }
     if (status == GROVE_OK) {
-        crypto_sign_seed_keypair(loaded.public_key.byte, loaded.secret, draft.seed);
-        if (key_equal(&loaded.public_key, &draft.public_key)) {
-            *mesh = loaded;
+        crypto_sign_seed_keypair(loaded->public_key.byte, loaded->secret, draft->seed);
+        if (key_equal(&loaded->public_key, &draft->public_key)) {
+            *mesh = *loaded;
         } else {
             status =
                 secret_file_refuse(error, GROVE_MALFORMED, "%s: its public key is another's", path);
         }
-        sodium_memzero(&loaded, sizeof(loaded));
     }
-    sodium_memzero(&draft, sizeof(draft));
+    secret_destroy(loaded);
+    secret_destroy(draft);
     return status;
 }
 
 static bool put_sealed(struct buffer *text, const struct signer *mesh, const char *passphrase)
 {
-    struct draft draft;
-    uint8_t key[crypto_secretbox_KEYBYTES];
+    struct draft draft; /* only what may be seen */
+    uint8_t *key = secret_create(crypto_secretbox_KEYBYTES);
+    bool is_stretched;
 
     randombytes_buf(draft.salt, sizeof(draft.salt));
     randombytes_buf(draft.nonce, sizeof(draft.nonce));
-    if (!stretch(passphrase, draft.salt, key)) {
+    is_stretched = stretch(passphrase, draft.salt, key);
+    if (is_stretched) {
+        crypto_secretbox_easy(draft.sealed, mesh->secret, SEED_SIZE, draft.nonce, key);
+    }
+    secret_destroy(key);
+    if (!is_stretched) {
         return false;
     }
-    crypto_secretbox_easy(draft.sealed, mesh->secret, SEED_SIZE, draft.nonce, key);
-    sodium_memzero(key, sizeof(key));
     key_text_put_hex(text, "salt", draft.salt, sizeof(draft.salt));
     key_text_put_hex(text, "nonce", draft.nonce, sizeof(draft.nonce));
     key_text_put_hex(text, "sealed", draft.sealed, sizeof(draft.sealed));
@@ -149,36 +156,36 @@ enum grove_status mesh_key_create(const char *path, const char *passphrase, stru
                                   char *error)
 {
     enum grove_status status = GROVE_OK;
-    struct signer made;
+    struct signer *made = secret_create(sizeof(*made));
     struct buffer text;
 
-    crypto_sign_keypair(made.public_key.byte, made.secret);
+    crypto_sign_keypair(made->public_key.byte, made->secret);
     secret_buffer_init(&text, SECRET_FILE_SIZE);
     key_text_put(&text, "# The key of a grove mesh: whoever has it can admit anybody.\n"
                         "[mesh-key]\nversion = 1\n");
-    key_text_put_hex(&text, "public", made.public_key.byte, sizeof(made.public_key.byte));
+    key_text_put_hex(&text, "public", made->public_key.byte, sizeof(made->public_key.byte));
     if (passphrase == NULL) {
-        key_text_put_hex(&text, "seed", made.secret, SEED_SIZE); /* seed, public key */
-    } else if (!put_sealed(&text, &made, passphrase)) {
+        key_text_put_hex(&text, "seed", made->secret, SEED_SIZE); /* seed, public key */
+    } else if (!put_sealed(&text, made, passphrase)) {
         status = secret_file_refuse(error, GROVE_IO, "%s: no memory to derive its key", path);
     }
     if (status == GROVE_OK) {
         status = secret_file_write(path, SECRET_FILE_NEW, buffer_bytes(&text), error);
     }
     if (status == GROVE_OK) {
-        *mesh = made;
+        *mesh = *made;
     }
     secret_buffer_clear(&text);
-    sodium_memzero(&made, sizeof(made));
+    secret_destroy(made);
     return status;
 }
 
 bool mesh_key_is_sealed(const char *path)
 {
-    struct draft draft = {0};
+    struct draft *draft = secret_create(sizeof(*draft));
     char error[CREDENTIAL_ERROR_SIZE];
-    const bool is_sealed = read_draft(path, &draft, error) == GROVE_OK && draft.has_sealed;
+    const bool is_sealed = read_draft(path, draft, error) == GROVE_OK && draft->has_sealed;
 
-    sodium_memzero(&draft, sizeof(draft));
+    secret_destroy(draft);
     return is_sealed;
 }

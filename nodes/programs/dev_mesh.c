@@ -10,9 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "nodes/host/clock.h"
+#include "nodes/host/secret.h"
 
 #define GOOD_FOR_MS (UINT64_C(10) * 365 * 24 * 3600 * 1000)
 
@@ -85,22 +84,22 @@ static void make_part(const struct signer *key, enum dev_part part, struct crede
 static enum exit_code make_parts(struct dev_mesh *mesh)
 {
     char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
-    struct signer key;
+    struct signer *key = secret_create(sizeof(*key));
     enum grove_status status;
 
     dev_mesh_path(mesh, "mesh.key", path);
-    status = access(path, F_OK) == 0 ? mesh_key_load(path, NULL, &key, error)
-                                     : mesh_key_create(path, NULL, &key, error);
+    status = access(path, F_OK) == 0 ? mesh_key_load(path, NULL, key, error)
+                                     : mesh_key_create(path, NULL, key, error);
     if (status != GROVE_OK) {
         complain("dev: %s", error);
-        return exit_of_status(status);
+    } else {
+        for (unsigned i = 0; i < DEV_PARTS; i++) {
+            make_part(key, (enum dev_part)i, &mesh->part[i]);
+        }
+        mesh->is_new = true;
     }
-    for (unsigned i = 0; i < DEV_PARTS; i++) {
-        make_part(&key, (enum dev_part)i, &mesh->part[i]);
-    }
-    sodium_memzero(&key, sizeof(key));
-    mesh->is_new = true;
-    return EXIT_DONE;
+    secret_destroy(key);
+    return exit_of_status(status);
 }
 
 static enum exit_code load_parts(struct dev_mesh *mesh)
@@ -199,7 +198,7 @@ static void unpublish(const struct dev_mesh *mesh)
     if (mesh->published[0] == '\0' || credential_load(mesh->published, &there, error) != GROVE_OK) {
         return;
     }
-    if (key_equal(&there.signer.public_key, &mesh->part[DEV_USER].signer.public_key)) {
+    if (key_equal(&there.signer->public_key, &mesh->part[DEV_USER].signer->public_key)) {
         unlink(mesh->published);
     }
     credential_clear(&there);

@@ -52,6 +52,9 @@ bool passphrase_read(const struct arguments *arguments, char passphrase[PASSPHRA
     const char *path = argument_value(arguments, "passphrase-file");
     FILE *file = fopen(path, "re");
 
+    if (file != NULL) {
+        setvbuf(file, NULL, _IONBF, 0); /* no copy of it in a buffer */
+    }
     if (file == NULL || fgets(passphrase, PASSPHRASE_SIZE, file) == NULL) {
         complain("keys: cannot read a passphrase from %s", path);
         if (file != NULL) {

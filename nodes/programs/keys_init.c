@@ -10,10 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "nodes/host/clock.h"
 #include "nodes/host/credential.h"
+#include "nodes/host/secret.h"
 
 #define YEAR_MS (UINT64_C(365) * 24 * 3600 * 1000)
 
@@ -109,11 +108,29 @@ done:
     return code;
 }
 
+static enum exit_code make_mesh(const struct arguments *arguments, const char *path,
+                                const char *passphrase)
+{
+    struct signer *mesh = secret_create(sizeof(*mesh));
+    char error[CREDENTIAL_ERROR_SIZE];
+    enum exit_code code = EXIT_SYSTEM;
+
+    if (mesh_key_create(path, passphrase, mesh, error) != GROVE_OK) {
+        complain("keys init: %s", error);
+    } else {
+        print_file(arguments, path);
+        code = make_credentials(arguments, mesh);
+    }
+    secret_destroy(mesh);
+    return code;
+}
+
 enum exit_code keys_init(const struct arguments *arguments)
 {
-    struct signer mesh;
-    char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE], passphrase[PASSPHRASE_SIZE];
+    char path[PATH_MAX];
     const bool is_sealed = argument_given(arguments, "passphrase-file");
+    char *passphrase;
+    enum exit_code code = EXIT_USAGE;
 
     if (arguments->word_count != 2 ||
         snprintf(path, sizeof(path), "%s/mesh.key", arguments->word[1]) >= (int)sizeof(path)) {
@@ -124,25 +141,18 @@ enum exit_code keys_init(const struct arguments *arguments)
         complain("keys init: a mesh key is sealed: give --passphrase-file FILE");
         return EXIT_USAGE;
     }
+    passphrase = secret_create(PASSPHRASE_SIZE);
     if (!passphrase_read(arguments, passphrase)) {
-        return EXIT_USAGE;
-    }
-    if (mkdir(arguments->word[1], 0700) != 0 && errno != EEXIST) {
+        code = EXIT_USAGE;
+    } else if (mkdir(arguments->word[1], 0700) != 0 && errno != EEXIST) {
         complain("keys init: %s: %s", arguments->word[1], strerror(errno));
-        return EXIT_SYSTEM;
-    }
-    if (access(path, F_OK) == 0) {
+        code = EXIT_SYSTEM;
+    } else if (access(path, F_OK) == 0) {
         complain("keys init: %s is there already; a mesh has one key", path);
-        return EXIT_REFUSED;
+        code = EXIT_REFUSED;
+    } else {
+        code = make_mesh(arguments, path, passphrase);
     }
-    if (mesh_key_create(path, passphrase, &mesh, error) != GROVE_OK) {
-        complain("keys init: %s", error);
-        return EXIT_SYSTEM;
-    }
-    print_file(arguments, path);
-    const enum exit_code code = make_credentials(arguments, &mesh);
-
-    sodium_memzero(&mesh, sizeof(mesh));
-    sodium_memzero(passphrase, sizeof(passphrase));
+    secret_destroy(passphrase);
     return code;
 }

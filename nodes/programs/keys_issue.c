@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "nodes/host/clock.h"
+#include "nodes/host/secret.h"
 #include "nodes/programs/operator.h"
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
@@ -72,8 +71,8 @@ static bool describe(const struct arguments *arguments, struct certificate *want
 static enum exit_code load_mesh_key(const struct arguments *arguments, const char *credential_path,
                                     struct signer *mesh)
 {
-    char path[PATH_MAX + 16], directory[PATH_MAX], error[CREDENTIAL_ERROR_SIZE],
-        passphrase[PASSPHRASE_SIZE] = "";
+    char path[PATH_MAX + 16], directory[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
+    char *passphrase = NULL;
     const char *given = argument_value(arguments, "mesh-key");
 
     snprintf(directory, sizeof(directory), "%s", credential_path);
@@ -88,13 +87,16 @@ static enum exit_code load_mesh_key(const struct arguments *arguments, const cha
         complain("keys issue: %s is sealed: give --passphrase-file FILE", path);
         return EXIT_USAGE;
     }
-    if (is_sealed && !passphrase_read(arguments, passphrase)) {
-        return EXIT_USAGE;
+    if (is_sealed) {
+        passphrase = secret_create(PASSPHRASE_SIZE);
+        if (!passphrase_read(arguments, passphrase)) {
+            secret_destroy(passphrase);
+            return EXIT_USAGE;
+        }
     }
-    const enum grove_status status =
-        mesh_key_load(path, is_sealed ? passphrase : NULL, mesh, error);
+    const enum grove_status status = mesh_key_load(path, passphrase, mesh, error);
 
-    sodium_memzero(passphrase, sizeof(passphrase));
+    secret_destroy(passphrase);
     if (status != GROVE_OK) {
         complain("keys issue: %s", error);
         return exit_of_status(status);
@@ -143,7 +145,7 @@ enum exit_code keys_issue(const struct arguments *arguments)
 {
     struct certificate wanted = {.roles = 0};
     struct credential ours;
-    struct signer mesh;
+    struct signer *mesh;
     char path[PATH_MAX];
     enum exit_code code;
 
@@ -153,11 +155,12 @@ enum exit_code keys_issue(const struct arguments *arguments)
     if (!operator_credential(arguments, &ours, path, &code)) {
         return code;
     }
-    code = load_mesh_key(arguments, path, &mesh);
+    mesh = secret_create(sizeof(*mesh));
+    code = load_mesh_key(arguments, path, mesh);
     if (code == EXIT_DONE) {
-        code = issue(arguments, &ours, path, &mesh, &wanted);
-        sodium_memzero(&mesh, sizeof(mesh));
+        code = issue(arguments, &ours, path, mesh, &wanted);
     }
+    secret_destroy(mesh);
     credential_clear(&ours);
     return code;
 }

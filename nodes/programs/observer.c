@@ -47,7 +47,7 @@ static void reconnect(struct observer *observer)
     bus_close(observer->bus, observer->socket);
     observer->socket = NULL;
     observer->asked_ms = 0;
-    if (bus_connect(observer->bus, observer->endpoint, server, &credential->link, receive, observer,
+    if (bus_connect(observer->bus, observer->endpoint, server, credential->link, receive, observer,
                     &observer->socket) != GROVE_OK) {
         observer->until_ms = 0;
     }

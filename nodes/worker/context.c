@@ -24,7 +24,7 @@ struct grove_attempt *context_attempt(void)
 
 const struct key *context_signer(const struct grove_attempt *attempt)
 {
-    return &attempt->worker->credential.signer.public_key;
+    return &attempt->worker->credential.signer->public_key;
 }
 
 uint64_t context_ledger_ms(const struct grove_attempt *attempt)

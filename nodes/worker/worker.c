@@ -123,7 +123,7 @@ enum grove_status grove_worker_open(const struct grove_worker_options *options,
     if (copy.instance) {
         instance_name(&created->instance, copy.instance);
     } else {
-        instance_take(&created->instance, &created->credential.signer.public_key);
+        instance_take(&created->instance, &created->credential.signer->public_key);
     }
     prepare(created);
     *worker = created;

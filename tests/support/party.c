@@ -73,7 +73,7 @@ static void seal(const struct credential *signer, enum seal_kind kind, const str
         leaves[i] = seal_leaf(sealed.item[i]);
         at += sizes[i];
     }
-    seal_make(&signer->signer, &signer->mesh, kind, leaves, count, &sealed.seal);
+    seal_make(signer->signer, &signer->mesh, kind, leaves, count, &sealed.seal);
     wire_sealed_encode(out, &sealed);
 }
 
@@ -91,7 +91,7 @@ void party_seal_tasks(const struct credential *signer, const struct task_item *i
         if (ids != NULL) {
             const struct digest payload = digest_of(items[i].payload);
 
-            ids[i] = id_of_task(&items[i], &signer->signer.public_key, &payload);
+            ids[i] = id_of_task(&items[i], &signer->signer->public_key, &payload);
         }
     }
     seal(signer, SEAL_TASK, &encoded, sizes, count, out);

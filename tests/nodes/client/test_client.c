@@ -212,7 +212,7 @@ static int setup(void **state)
     f->bus = bus_create(0);
     assert_int_equal(zap_start(&f->zap), GROVE_OK);
     publish(f);
-    options.link = &f->party.coordinator.link;
+    options.link = f->party.coordinator.link;
     options.zap = f->zap;
     assert_int_equal(bus_bind(f->bus, &options, receive, f, &f->socket), GROVE_OK);
     save(f, &f->party.client);

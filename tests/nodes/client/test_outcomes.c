@@ -49,7 +49,7 @@ static int setup(void **state)
     outcomes_init(&f->outcomes, &f->session);
     f->call = call_create(CALL_RUN, 1, NULL);
     call_add_task(f->call, &task, &wanted, 1000);
-    call_name_tasks(f->call, &f->party.client.signer.public_key);
+    call_name_tasks(f->call, &f->party.client.signer->public_key);
     f->request = &f->call->requests[0];
     f->request->wants_answer = false;
     outcomes_await(&f->outcomes, f->request);
@@ -117,7 +117,7 @@ static void take_verdict(struct fixture *f, const struct credential *signer,
     wire_verdict_encode(&encoded, item);
     sealed.item[0] = buffer_bytes(&encoded);
     leaf = seal_leaf(sealed.item[0]);
-    seal_make(&signer->signer, &signer->mesh, SEAL_VERDICT, &leaf, 1, &sealed.seal);
+    seal_make(signer->signer, &signer->mesh, SEAL_VERDICT, &leaf, 1, &sealed.seal);
     wire_sealed_encode(&out, &sealed);
     take(f, buffer_bytes(&out));
     buffer_clear(&encoded);

@@ -178,7 +178,7 @@ static void receive_bytes(struct harness *h, uint8_t route, const struct key *us
 /* Sends what the test wrote into h->frame. */
 static void receive(struct harness *h, uint8_t route, const struct credential *from)
 {
-    receive_bytes(h, route, &from->signer.public_key, buffer_bytes(&h->frame));
+    receive_bytes(h, route, &from->signer->public_key, buffer_bytes(&h->frame));
     buffer_reset(&h->frame);
 }
 

@@ -88,10 +88,10 @@ static void connect_to(struct fixture *f, struct peer *peer, const struct creden
     char endpoint[64];
 
     *peer = (struct peer){.fixture = f, .credential = credential, .boot = {{(uint8_t)port, 7}}};
-    memcpy(peer->boot.byte + 4, credential->signer.public_key.byte, 8);
+    memcpy(peer->boot.byte + 4, credential->signer->public_key.byte, 8);
     snprintf(endpoint, sizeof(endpoint), "tcp://127.0.0.1:%u", port);
-    assert_int_equal(bus_connect(f->bus, endpoint, &f->party.coordinator.link.public_key,
-                                 &credential->link, receive, peer, &peer->socket),
+    assert_int_equal(bus_connect(f->bus, endpoint, &f->party.coordinator.link->public_key,
+                                 credential->link, receive, peer, &peer->socket),
                      GROVE_OK);
 }
 
@@ -378,7 +378,7 @@ static void a_task_runs_from_end_to_end(void **state)
     assert_int_equal(notify.certificates.count, 1);
     assert_true(wire_next(&notify.outcomes, &element));
     assert_int_equal(wire_sealed_decode(element, &sealed), GROVE_OK);
-    assert_true(key_equal(&sealed.seal.signer, &f->party.worker.signer.public_key));
+    assert_true(key_equal(&sealed.seal.signer, &f->party.worker.signer->public_key));
     assert_int_equal(seal_open(&sealed, &f->party.mesh.public_key, NULL), GROVE_OK);
     assert_int_equal(wire_result_decode(sealed.item[0], &result), GROVE_OK);
     assert_true(bytes_equal(result.bytes, bytes_of_text("hello")));
@@ -547,7 +547,7 @@ static void a_revoked_observer_learns_nothing_more(void **state)
     assert_null(json_object_get(answer, "error"));
     json_decref(answer);
 
-    revocation.sign_key = observer.signer.public_key;
+    revocation.sign_key = observer.signer->public_key;
     revocation_issue(&signed_form, &revocation, &f->party.mesh);
     put_admit(f, buffer_bytes(&signed_form));
     send_frame(f, &f->operator);

@@ -18,7 +18,7 @@ static void expect_no_entry(struct harness *h)
 static void garbage_is_malformed(void **state)
 {
     struct harness *h = *state;
-    const struct key *user = &h->party.client.signer.public_key;
+    const struct key *user = &h->party.client.signer->public_key;
 
     greet(h, 1, &h->party.client);
     receive_bytes(h, 1, user, bytes_of("\xff\xff\xff\xff\xff", 5));
@@ -34,7 +34,7 @@ static void a_message_of_many_parts_is_malformed(void **state)
     struct harness *h = *state;
     const struct bus_message message = {.route = route_of(1),
                                         .has_user = true,
-                                        .user = h->party.client.signer.public_key,
+                                        .user = h->party.client.signer->public_key,
                                         .status = GROVE_MALFORMED};
 
     ingress_receive(&h->ingress, &message);
@@ -54,7 +54,7 @@ static void hello_comes_first_and_is_small(void **state)
 
     big[3] = (uint8_t)((sizeof(big) - 5) & 0x7f) | 0x80;
     big[4] = (uint8_t)((sizeof(big) - 5) >> 7);
-    receive_bytes(h, 1, &h->party.client.signer.public_key, bytes_of(big, sizeof(big)));
+    receive_bytes(h, 1, &h->party.client.signer->public_key, bytes_of(big, sizeof(big)));
     expect_refused(1, REFUSED_TOO_LARGE);
     assert_int_equal(counted(h, REFUSED_NO_SESSION), 1);
     assert_int_equal(h->sessions.count, 0);
@@ -178,7 +178,7 @@ static void no_flipped_bit_comes_through(void **state)
      * signs these. */
     for (size_t i = 20; i < whole.size - 2; i++) {
         whole.data[i] ^= 4;
-        receive_bytes(h, 1, &h->party.client.signer.public_key, buffer_bytes(&whole));
+        receive_bytes(h, 1, &h->party.client.signer->public_key, buffer_bytes(&whole));
         whole.data[i] ^= 4;
         work(h, (unsigned)h->jobs.count);
         assert_int_equal(expect_sent(1, MESSAGE_REFUSED).correlation, 42);
@@ -282,7 +282,7 @@ static void knock(struct harness *h, unsigned number, const struct credential *f
     struct bus_message message = {
         .route = {.size = 5, .byte = {1, (uint8_t)number, (uint8_t)(number >> 8)}},
         .has_user = true,
-        .user = from->signer.public_key,
+        .user = from->signer->public_key,
         .status = GROVE_OK};
 
     put_hello(h, 1);
@@ -300,7 +300,7 @@ static void knock(struct harness *h, unsigned number, const struct credential *f
 static void an_identity_has_so_many_sessions_and_no_more(void **state)
 {
     struct harness *h = *state;
-    const struct key *client = &h->party.client.signer.public_key;
+    const struct key *client = &h->party.client.signer->public_key;
 
     for (unsigned i = 0; i < LIMIT_CONNECTIONS; i++) {
         knock(h, i, &h->party.client);

@@ -141,7 +141,7 @@ static void a_revoked_identity_loses_its_sessions(void **state)
     struct harness *h = *state;
     struct revocation revocation = {.mesh = h->party.mesh.public_key,
                                     .of_identity = true,
-                                    .sign_key = h->party.client.signer.public_key,
+                                    .sign_key = h->party.client.signer->public_key,
                                     .reason = "lost",
                                     .at_ms = h->egress.stamp_ms};
     struct buffer signed_form = {.size = 0};

@@ -3,10 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -114,9 +117,9 @@ static void expect_refused(struct fixture *f, const char *path, enum grove_statu
 static void expect_same_keys(const struct credential *a, const struct credential *b)
 {
     assert_memory_equal(&a->mesh, &b->mesh, sizeof(a->mesh));
-    assert_memory_equal(&a->signer, &b->signer, sizeof(a->signer));
+    assert_memory_equal(a->signer, b->signer, sizeof(*a->signer));
     /* X25519 ignores five bits of a secret, so the public key is what counts. */
-    assert_memory_equal(&a->link.public_key, &b->link.public_key, sizeof(struct key));
+    assert_memory_equal(&a->link->public_key, &b->link->public_key, sizeof(struct key));
     assert_true(
         bytes_equal(buffer_bytes(&a->certificate_bytes), buffer_bytes(&b->certificate_bytes)));
     assert_int_equal(a->coordinator_count, b->coordinator_count);
@@ -174,9 +177,9 @@ static void keys_are_fresh_and_apart(void **state)
     struct credential other;
 
     credential_make(&f->mesh, &f->made.certificate, &other);
-    assert_memory_not_equal(&other.signer, &f->made.signer, sizeof(other.signer));
-    assert_memory_not_equal(&other.link, &f->made.link, sizeof(other.link));
-    assert_memory_not_equal(other.link.secret, other.signer.secret, 32);
+    assert_memory_not_equal(other.signer, f->made.signer, sizeof(*other.signer));
+    assert_memory_not_equal(other.link, f->made.link, sizeof(*other.link));
+    assert_memory_not_equal(other.link->secret, other.signer->secret, 32);
     assert_memory_not_equal(&other.certificate.serial, &f->made.certificate.serial,
                             sizeof(struct id));
     credential_clear(&other);
@@ -326,7 +329,8 @@ static void another_nodes_certificate_is_refused(void **state)
     struct credential other;
 
     credential_make(&f->mesh, &f->made.certificate, &other);
-    const struct signer signer = f->made.signer;
+    struct signer *const signer = f->made.signer;
+    struct link_pair *const link = f->made.link;
     f->made.signer = other.signer;
     save(f);
     expect_refused(f, f->path, GROVE_MALFORMED);
@@ -334,7 +338,93 @@ static void another_nodes_certificate_is_refused(void **state)
     f->made.link = other.link;
     save(f);
     expect_refused(f, f->path, GROVE_MALFORMED);
+    f->made.link = link;
     credential_clear(&other);
+}
+
+/* ---- in memory */
+
+enum act { ACT_READ, ACT_WRITE, ACT_LOOK };
+
+/* What becomes of a child that does this: 0, 1 when it saw more than zeros, or a signal. */
+static int try_in_child(volatile uint8_t *at, size_t size, enum act act)
+{
+    int status = -1;
+    const pid_t child = fork();
+
+    if (child == 0) {
+        bool saw_something = false;
+
+        signal(SIGSEGV, SIG_DFL);
+        for (size_t i = 0; i < size && act != ACT_WRITE; i++) {
+            saw_something |= at[i] != 0;
+        }
+        if (act == ACT_WRITE) {
+            at[0] = 1;
+        }
+        _exit(act == ACT_LOOK && saw_something);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void expect_guarded(void *secret, size_t size)
+{
+    uint8_t *const bytes = secret;
+
+    assert_false(sodium_is_zero(bytes, size));
+    assert_int_equal(try_in_child(bytes, size, ACT_WRITE), SIGSEGV);
+    assert_int_equal(try_in_child(bytes + size, 1, ACT_READ), SIGSEGV);
+    assert_int_equal(try_in_child(bytes, size, ACT_LOOK), 0);
+}
+
+/* KiB of this process that cannot be swapped out. */
+static long locked_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    char line[256];
+    long kib = -1;
+
+    assert_non_null(file);
+    while (kib < 0 && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "VmLck:", 6) == 0) {
+            kib = strtol(line + 6, NULL, 10);
+        }
+    }
+    fclose(file);
+    return kib;
+}
+
+/* Whether this process may lock memory, and does: AddressSanitizer only says so. */
+static bool can_lock(void)
+{
+    const long before = locked_kib();
+    uint8_t *const page = aligned_alloc(4096, 4096);
+    bool is_locked;
+
+    assert_non_null(page);
+    is_locked = mlock(page, 4096) == 0 && locked_kib() > before;
+    munlock(page, 4096);
+    free(page);
+    return is_locked;
+}
+
+/* Only to be read, with nothing beside them, unseen by children, gone when they are cleared. */
+static void secrets_are_guarded(void **state)
+{
+    struct fixture *f = *state;
+    struct credential loaded;
+    const long before = locked_kib();
+
+    save(f);
+    assert_int_equal(credential_load(f->path, &loaded, f->error), GROVE_OK);
+    struct signer *const signer = loaded.signer;
+    expect_guarded(loaded.signer, sizeof(*loaded.signer));
+    expect_guarded(loaded.link, sizeof(*loaded.link));
+    expect_guarded(f->made.signer, sizeof(*f->made.signer));
+    assert_true(!can_lock() || locked_kib() >= before + 8);
+    credential_clear(&loaded);
+    assert_int_equal(try_in_child(signer->secret, sizeof(signer->secret), ACT_READ), SIGSEGV);
 }
 
 static void a_coordinator_must_be_one(void **state)
@@ -548,6 +638,7 @@ int main(void)
         FILE_TEST(a_missing_file_is_not_found),
         FILE_TEST(a_file_that_others_may_touch_is_refused),
         FILE_TEST(a_symbolic_link_is_refused),
+        FILE_TEST(secrets_are_guarded),
         FILE_TEST(a_second_name_is_refused),
         FILE_TEST(what_is_no_regular_file_is_refused),
         FILE_TEST(another_users_file_is_refused),
