@@ -156,6 +156,8 @@ static void take_sealed(struct outcomes *outcomes, struct bytes bytes)
     struct sealed sealed;
     struct outcome outcome;
     enum grove_status sealed_well;
+    struct bytes judged = {0};               /* the function that was judged last, and ... */
+    enum grove_status may = GROVE_MALFORMED; /* ... whether its signer may speak of it */
     enum grove_status status = wire_sealed_decode(bytes, &sealed);
 
     if (status != GROVE_OK) {
@@ -171,11 +173,11 @@ static void take_sealed(struct outcomes *outcomes, struct bytes bytes)
             drop(outcomes, status);
             continue;
         }
-        status = sealed_well;
-        if (status == GROVE_OK) {
-            status = judge_signer(&outcomes->session->trust, &sealed.seal.signer, &outcome);
+        if (judged.data == NULL || !bytes_equal(judged, outcome.function)) {
+            judged = outcome.function;
+            may = judge_signer(&outcomes->session->trust, &sealed.seal.signer, &outcome);
         }
-        end_all(outcomes, &outcome, status);
+        end_all(outcomes, &outcome, sealed_well == GROVE_OK ? may : sealed_well);
     }
 }
 

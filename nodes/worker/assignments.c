@@ -14,6 +14,9 @@ struct opened {
     struct sealed sealed;
     struct digest payload[LIMIT_BATCH_ITEMS]; /* digests */
     struct id id[LIMIT_BATCH_ITEMS];
+    bool is_judged;
+    struct bytes judged;   /* the function that was judged last, and ... */
+    const char *complaint; /* ... what its submitter lacks for it, or NULL */
 };
 
 /* NULL when all is well, else why it is refused, for people. */
@@ -34,6 +37,18 @@ static const char *judge_submitter(const struct grove_worker *worker, const stru
         return "its submitter has no right to it";
     }
     return NULL;
+}
+
+/* Most batches are of one function, and are judged once. */
+static const char *judge_batch(const struct grove_worker *worker, struct opened *batch,
+                               struct bytes function)
+{
+    if (!batch->is_judged || !bytes_equal(batch->judged, function)) {
+        batch->is_judged = true;
+        batch->judged = function;
+        batch->complaint = judge_submitter(worker, &batch->sealed.seal.signer, function);
+    }
+    return batch->complaint;
 }
 
 /* The root's item that came along: remembers who submitted it, if it is what it claims to be. */
@@ -82,7 +97,7 @@ static const char *judge_child(struct grove_worker *worker, const struct assignm
 }
 
 static const char *judge(struct grove_worker *worker, const struct assignment *assignment,
-                         const struct opened *batch, const struct task_item *item)
+                         struct opened *batch, const struct task_item *item)
 {
     const struct key *signer = &batch->sealed.seal.signer;
     const char *complaint;
@@ -93,7 +108,7 @@ static const char *judge(struct grove_worker *worker, const struct assignment *a
     if (item->lineage.present != (assignment->depth > 0)) {
         return "a depth that its lineage contradicts";
     }
-    complaint = judge_submitter(worker, signer, item->function);
+    complaint = judge_batch(worker, batch, item->function);
     if (!complaint && item->lineage.present) {
         complaint = judge_child(worker, assignment, item, signer);
     }
@@ -140,10 +155,9 @@ static void refuse(struct grove_worker *worker, const struct assignment *assignm
 
 /* The same assignment may come twice; the second is known. */
 static void take_one(struct grove_worker *worker, const struct assignment *assignment,
-                     const struct opened *batches, unsigned batch_count)
+                     struct opened *batches, unsigned batch_count)
 {
-    const struct opened *batch =
-        assignment->batch < batch_count ? &batches[assignment->batch] : NULL;
+    struct opened *batch = assignment->batch < batch_count ? &batches[assignment->batch] : NULL;
     const struct function *function;
     struct task_item item;
     const char *complaint;

@@ -182,6 +182,34 @@ static void a_result_for_another_function_is_refused(void **state)
     expect_distrust(f, GROVE_BAD_SIGNATURE);
 }
 
+/* The right to run the function of one result says nothing of the next one's: here the first is of
+ * a task that nobody awaits. */
+static void each_function_of_a_batch_needs_the_right(void **state)
+{
+    struct fixture *f = *state;
+    struct certificate wanted = {
+        .name = "narrow",
+        .roles = ROLE_WORKER,
+        .run_count = 1,
+        .run = {{"other"}},
+        .not_before_ms = f->party.worker.certificate.not_before_ms,
+        .not_after_ms = f->party.worker.certificate.not_after_ms,
+    };
+    struct result_item items[2] = {f->item, f->item};
+    struct credential narrow;
+    struct buffer sealed = {0};
+
+    credential_make(&f->party.mesh, &wanted, &narrow);
+    admit(f, &narrow);
+    items[0].task.byte[0] ^= 1;
+    items[0].function = bytes_of_text("other");
+    party_seal_results(&narrow, items, 2, &sealed);
+    take(f, buffer_bytes(&sealed));
+    expect_distrust(f, GROVE_DENIED);
+    buffer_clear(&sealed);
+    credential_clear(&narrow);
+}
+
 static void a_result_for_another_payload_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -303,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_result_by_no_worker_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_result_by_a_stranger_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_result_for_another_function_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_function_of_a_batch_needs_the_right, setup, teardown),
         cmocka_unit_test_setup_teardown(a_result_for_another_payload_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_result_under_another_root_or_parent_is_refused, setup,
                                         teardown),

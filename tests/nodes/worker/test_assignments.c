@@ -20,6 +20,8 @@ struct fixture {
     struct grove_worker *worker;
     struct task_item item;
     struct assignment assignment;
+    struct assignment more[2]; /* of the same batch */
+    unsigned more_count;
     struct buffer batch, root_batch;
 };
 
@@ -97,6 +99,9 @@ static void assign(struct fixture *f)
     wire_open(&writer, &frame, MESSAGE_ASSIGN, 0);
     wire_put_bytes(&writer, ASSIGN_BATCHES, buffer_bytes(&f->batch));
     wire_put_assignment(&writer, ASSIGN_ASSIGNMENTS, &f->assignment);
+    for (unsigned i = 0; i < f->more_count; i++) {
+        wire_put_assignment(&writer, ASSIGN_ASSIGNMENTS, &f->more[i]);
+    }
     wire_close(&writer);
     assert_int_equal(wire_message_open(buffer_bytes(&frame), &message), GROVE_OK);
     assert_int_equal(wire_assign_decode(message.body, &decoded), GROVE_OK);
@@ -296,6 +301,38 @@ static void a_child_in_a_tree_without_the_right_is_refused(void **state)
     credential_clear(&narrow);
 }
 
+/* The right to the function of one item says nothing of the next one's. */
+static void each_function_of_a_batch_needs_the_right(void **state)
+{
+    struct fixture *f = *state;
+    const struct task_item items[] = {party_root(1, "echo", "a", 1000),
+                                      party_root(2, "other", "b", 1000),
+                                      party_root(3, "echo", "c", 1000)};
+    struct certificate wanted = {
+        .name = "narrow",
+        .roles = ROLE_CLIENT,
+        .submit_count = 1,
+        .submit = {{"echo"}},
+        .not_before_ms = f->party.client.certificate.not_before_ms,
+        .not_after_ms = f->party.client.certificate.not_after_ms,
+    };
+    struct credential narrow;
+    struct id ids[3];
+
+    credential_make(&f->party.mesh, &wanted, &narrow);
+    admit(f, &narrow);
+    assert_int_equal(grove_worker_handle(f->worker, "other", nothing, NULL), GROVE_OK);
+    party_seal_tasks(&narrow, items, 3, ids, &f->batch);
+    f->assignment.task = ids[0];
+    f->more[0] = (struct assignment){.task = ids[1], .attempt = 1, .item = 1};
+    f->more[1] = (struct assignment){.task = ids[2], .attempt = 1, .item = 2};
+    f->more_count = 2;
+    assign(f);
+    assert_int_equal(f->worker->held_count, 2);
+    assert_null(held_find(f->worker, &ids[1], 1));
+    credential_clear(&narrow);
+}
+
 static void another_trees_root_does_not_vouch(void **state)
 {
     struct fixture *f = *state;
@@ -324,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_child_that_a_client_claims_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_in_a_tree_without_the_right_is_refused, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(each_function_of_a_batch_needs_the_right, setup, teardown),
         cmocka_unit_test_setup_teardown(another_trees_root_does_not_vouch, setup, teardown),
     };
 
