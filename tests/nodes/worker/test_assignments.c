@@ -267,6 +267,16 @@ static void a_child_needs_its_root_once(void **state)
     assert_int_equal(f->worker->held_count, 2);
 }
 
+static void a_root_that_is_said_to_be_a_child_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    f->assignment.depth = 1;
+    seal(f, &f->party.client);
+    assign(f);
+    expect_refused(f);
+}
+
 static void a_child_that_a_client_claims_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -358,6 +368,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(positions_beyond_the_batch_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(an_unknown_function_cannot_be_run, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_needs_its_root_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_root_that_is_said_to_be_a_child_is_refused, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_child_that_a_client_claims_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_in_a_tree_without_the_right_is_refused, setup,
                                         teardown),
