@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -206,6 +207,7 @@ void call_wait(struct call *call, uint32_t spin_us)
             if (sem_trywait(&call->done) == 0) {
                 return;
             }
+            sched_yield();
         } while (clock_monotonic_ns() < until);
     }
     do {
