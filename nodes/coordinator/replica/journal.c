@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -146,12 +147,11 @@ static bool take(struct journal *journal, struct write_list *groups, enum task *
     return taken;
 }
 
+/* Whoever else wants this core goes first: the thread whose work we wait for, it may be. */
 static void spin(struct journal *journal, uint64_t until_ns)
 {
     while (!atomic_load(&journal->work) && journal->options.now_ns() < until_ns) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
+        sched_yield();
     }
 }
 
