@@ -38,12 +38,13 @@ static void publish(struct coordinator *coordinator)
     }
 }
 
-static void give_back(struct coordinator *coordinator)
+/* The group is over, and what became of its jobs is known. */
+static void end_group(struct coordinator *coordinator)
 {
     struct job *job;
 
     while ((job = proposals_land(&coordinator->proposals)) != NULL) {
-        jobs_give_back(&coordinator->jobs, job);
+        egress_take(&coordinator->egress, job);
     }
     coordinator->sweep_pending = false;
     coordinator->expire_pending = false;
@@ -60,7 +61,7 @@ void coordinator_land(struct coordinator *coordinator)
     publish(coordinator);
     egress_apply(&coordinator->egress, &machine->effects, machine->index);
     effects_reset(&machine->effects);
-    give_back(coordinator);
+    end_group(coordinator);
     if (coordinator->egress.trust_changed) {
         egress_judge_sessions(&coordinator->egress);
         coordinator->egress.trust_changed = false;
@@ -78,7 +79,7 @@ static void fail(struct coordinator *coordinator, enum grove_status status)
     STAILQ_FOREACH(job, &coordinator->proposals.in_flight, link) {
         egress_refuse_job(&coordinator->egress, job, refusal);
     }
-    give_back(coordinator);
+    end_group(coordinator);
 }
 
 void coordinator_propose(struct coordinator *coordinator)

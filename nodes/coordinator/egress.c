@@ -10,6 +10,7 @@ void egress_init(struct egress *egress, const uint8_t hash_key[16])
 {
     *egress = (struct egress){.session_ms = LIMIT_SESSION_MS};
     TAILQ_INIT(&egress->due);
+    STAILQ_INIT(&egress->answered);
     verdicts_init(&egress->verdicts, hash_key);
     trees_init(&egress->trees);
 }
@@ -44,22 +45,6 @@ void egress_end(struct egress *egress, struct session *session)
     waiters_drop(egress->waiters, session);
     seat_unbind(session);
     sessions_close(egress->sessions, session);
-}
-
-void egress_judge_sessions(struct egress *egress)
-{
-    struct session *session;
-    struct session *next;
-
-    TAILQ_FOREACH_SAFE(session, &egress->sessions->oldest_first, order, next) {
-        const struct bus_message unasked = {.envelope = session->envelope};
-
-        shown_forget_signers(&session->shown);
-        if (!forest_trusts(egress->forest, &session->identity)) {
-            egress_refuse(egress, session, &unasked, 0, REFUSED_REVOKED, 0);
-            egress_end(egress, session);
-        }
-    }
 }
 
 /* ---- answers to jobs */
@@ -175,16 +160,25 @@ static void answer_job(struct egress *egress, struct job *job)
         egress_tell_refused(egress, job, job->outcome);
         return;
     }
-    if (job->type == MESSAGE_SUBMIT || job->type == MESSAGE_EXPAND) {
-        egress_accept(egress, job);
-    } else if (job->type != MESSAGE_ENLIST) {
-        egress_done(egress, job->session, &job->envelope, job->correlation);
-    }
-    if (job->type == MESSAGE_EXPAND) {
+    switch ((unsigned)job->type) {
+    case MESSAGE_EXPAND:
         await_all(egress, job);
-    }
-    if (job->type == MESSAGE_GOODBYE && job->session->is_open) {
-        egress_end(egress, job->session);
+        job->answer = ANSWER_ACCEPTED;
+        break;
+    case MESSAGE_SUBMIT:
+        job->answer = ANSWER_ACCEPTED;
+        break;
+    case MESSAGE_ENLIST: /* by a Welcome */
+        break;
+    case MESSAGE_GOODBYE:
+        egress_done(egress, job->session, &job->envelope, job->correlation);
+        if (job->session->is_open) {
+            egress_end(egress, job->session);
+        }
+        break;
+    default:
+        job->answer = ANSWER_DONE;
+        break;
     }
 }
 
@@ -316,23 +310,92 @@ void egress_apply(struct egress *egress, const struct effects *effects, uint64_t
     }
 }
 
-/* ---- the end of a turn */
+/* ---- the end of a turn
+ *
+ * Each frame that goes out wakes a chain of threads, here and at its peer, which on few cores run
+ * before the next one goes. So what somebody waits for in order to work goes first, and what only
+ * lets somebody forget goes last; an Accepted, whose ids are authoritative, before their outcomes.
+ */
 
-/* Stops first, for they make room; an outcome before the Resume that it causes. */
-static void serve(struct egress *egress, struct session *session)
+void egress_take(struct egress *egress, struct job *job)
+{
+    STAILQ_INSERT_TAIL(&egress->answered, job, link);
+}
+
+/* Stops first, for they make room. New work not before a Resume, or the worker would start it in
+ * the slot of the attempt that goes on. */
+static void send_work(struct egress *egress, struct session *session)
 {
     egress_drain(egress, session);
     if (session_has_room(session)) {
         egress_stop(egress, session);
+        if (session->seat != NULL && session->resumes.size == 0) {
+            egress_assign(egress, session);
+        }
+    }
+    buffer_reset(&session->stops);
+}
+
+static void answer_accepted(struct egress *egress)
+{
+    const struct job *job;
+
+    STAILQ_FOREACH(job, &egress->answered, link) {
+        if (job->answer == ANSWER_ACCEPTED) {
+            egress_accept(egress, job);
+        }
+    }
+}
+
+/* An outcome before the Resume that it causes. */
+static void send_outcomes(struct egress *egress, struct session *session)
+{
+    if (session_has_room(session)) {
         egress_notify(egress, session);
         egress_resume(egress, session);
         if (session->seat != NULL) {
             egress_assign(egress, session);
         }
     }
-    buffer_reset(&session->stops);
     buffer_reset(&session->resumes);
     buffer_reset(&session->assigns);
+}
+
+static void answer_done(struct egress *egress)
+{
+    struct job *job;
+
+    while ((job = STAILQ_FIRST(&egress->answered)) != NULL) {
+        STAILQ_REMOVE_HEAD(&egress->answered, link);
+        if (job->answer == ANSWER_DONE) {
+            egress_done(egress, job->session, &job->envelope, job->correlation);
+        }
+        jobs_give_back(egress->jobs, job);
+    }
+}
+
+void egress_answer(struct egress *egress)
+{
+    answer_accepted(egress);
+    answer_done(egress);
+}
+
+/* Who asked for it hears that it is done, even if that ends its session. */
+void egress_judge_sessions(struct egress *egress)
+{
+    struct session *session;
+    struct session *next;
+
+    egress_answer(egress);
+    TAILQ_FOREACH_SAFE(session, &egress->sessions->oldest_first, order, next) {
+        const struct bus_message unasked = {.envelope = session->envelope};
+
+        shown_forget_signers(&session->shown);
+        if (!forest_trusts(egress->forest, &session->identity)) {
+            egress_refuse(egress, session, &unasked, 0, REFUSED_REVOKED, 0);
+            egress_end(egress, session);
+        }
+    }
 }
 
 static bool is_served(const struct session *session)
@@ -340,16 +403,11 @@ static bool is_served(const struct session *session)
     return session->backlog.size == 0 && session->settled.size == 0;
 }
 
-void egress_flush(struct egress *egress)
+static void leave_served(struct egress *egress)
 {
     struct session *session, *next;
 
-    if (TAILQ_EMPTY(&egress->due) && egress->asked.size == 0) {
-        return;
-    }
-    egress_answer_asked(egress);
     TAILQ_FOREACH_SAFE(session, &egress->due, due, next) {
-        serve(egress, session);
         if (session->is_choked) {
             egress_end(egress, session);
         } else if (is_served(session)) {
@@ -357,5 +415,24 @@ void egress_flush(struct egress *egress)
             TAILQ_REMOVE(&egress->due, session, due);
         }
     }
+}
+
+void egress_flush(struct egress *egress)
+{
+    struct session *session;
+
+    if (TAILQ_EMPTY(&egress->due) && egress->asked.size == 0 && STAILQ_EMPTY(&egress->answered)) {
+        return;
+    }
+    TAILQ_FOREACH(session, &egress->due, due) {
+        send_work(egress, session);
+    }
+    answer_accepted(egress);
+    egress_answer_asked(egress);
+    TAILQ_FOREACH(session, &egress->due, due) {
+        send_outcomes(egress, session);
+    }
+    answer_done(egress);
+    leave_served(egress);
     verdicts_reset(&egress->verdicts);
 }

@@ -43,8 +43,9 @@ struct egress {
     uint32_t session_ms;
 
     struct session_list due;
-    struct buffer asked;     /* struct asked: Waits of this turn */
-    struct buffer asked_ids; /* struct id */
+    struct job_list answered; /* applied; to be answered when the turn ends */
+    struct buffer asked;      /* struct asked: Waits of this turn */
+    struct buffer asked_ids;  /* struct id */
     struct verdicts verdicts;
     struct excerpts excerpts;
     struct trees trees;            /* of batches that excerpts were cut of lately */
@@ -57,12 +58,20 @@ struct egress {
 void egress_init(struct egress *egress, const uint8_t hash_key[16]);
 void egress_clear(struct egress *egress);
 
-/* Performs the effects of one applied entry: answers jobs, and notes what sessions are owed.
+/* Performs the effects of one applied entry: notes what jobs are answered and what sessions are
+ * owed.
  *
  *   index   of the entry in the ledger */
 void egress_apply(struct egress *egress, const struct effects *effects, uint64_t index);
 
-/* Ends the turn: sends what is owed. */
+/* Takes a job whose commands were applied; it is answered when the turn ends, and then given back.
+ */
+void egress_take(struct egress *egress, struct job *job);
+
+/* Answers the jobs taken now, and gives them back. */
+void egress_answer(struct egress *egress);
+
+/* Ends the turn: sends what is owed, and the answers of the jobs taken. */
 void egress_flush(struct egress *egress);
 
 /* Notes a Wait, to be answered when the turn ends.

@@ -96,6 +96,7 @@ struct job *jobs_take(struct jobs *jobs, struct session *session, struct bus_fra
     job->frame = bus_frame_retain(frame);
     job->refusal = REFUSED_NOT;
     job->outcome = REFUSED_NOT;
+    job->answer = ANSWER_NONE;
     job->command_count = 0;
     job->done_count = 0;
     job->item_count = 0;

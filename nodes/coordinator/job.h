@@ -20,6 +20,13 @@ struct job_refused {
     struct digest conflict; /* of the payload that is kept, on CONFLICT */
 };
 
+/* How a job is answered once its commands have been applied. */
+enum job_answer {
+    ANSWER_NONE, /* nothing more is to be said */
+    ANSWER_ACCEPTED,
+    ANSWER_DONE,
+};
+
 struct job {
     STAILQ_ENTRY(job) link;
     uint64_t token; /* never 0; names the job as long as it is under way */
@@ -43,8 +50,9 @@ struct job {
     bool wait;           /* notify its session of every outcome */
 
     /* by egress */
-    unsigned done_count;   /* commands applied */
-    enum refusal outcome;  /* of the commands: the first that was refused */
+    unsigned done_count;  /* commands applied */
+    enum refusal outcome; /* of the commands: the first that was refused */
+    enum job_answer answer;
     struct buffer ids;     /* struct id, a position each; zero where refused */
     struct buffer settled; /* a byte, 1 when it had already ended */
     struct buffer refused; /* struct job_refused */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Answers: each to its question, at once, after the commit that it speaks of. */
+ * Answers: each to its question, after the commit that it speaks of. */
 #include "nodes/coordinator/egress.h"
 
 #include "core/message.h"

@@ -191,10 +191,8 @@ static void work(struct harness *h, unsigned count)
     ingress_collect(&h->ingress);
 }
 
-/* Commits the next group; false when there was none. The forest is not looked over: it may be
- * large.
- */
-static bool commit_unchecked(struct harness *h)
+/* Commits the next group, to be answered when the turn ends; false when there was none. */
+static bool land(struct harness *h)
 {
     const struct replica_machine face = machine_face(&h->machine);
     struct proposal proposal;
@@ -209,9 +207,19 @@ static bool commit_unchecked(struct harness *h)
     egress_apply(&h->egress, &h->machine.effects, h->machine.index);
     effects_reset(&h->machine.effects);
     while ((job = proposals_land(&h->proposals)) != NULL) {
-        jobs_give_back(&h->jobs, job);
+        egress_take(&h->egress, job);
     }
     return true;
+}
+
+/* ... and answers it, so that what the end of the turn adds stands alone. The forest is not looked
+ * over: it may be large. */
+static bool commit_unchecked(struct harness *h)
+{
+    const bool was_one = land(h);
+
+    egress_answer(&h->egress);
+    return was_one;
 }
 
 static bool commit(struct harness *h)
@@ -294,6 +302,34 @@ static uint64_t enlist(struct harness *h, uint8_t route, uint32_t slots)
     return welcome.session;
 }
 
+static void put_expand(struct harness *h, const struct id *parent, unsigned children, bool waits,
+                       struct id *ids)
+{
+    struct task_item items[16];
+    struct buffer batch = {.size = 0};
+    struct wire_writer writer;
+    uint8_t positions[16];
+
+    for (unsigned i = 0; i < children; i++) {
+        items[i] = party_root((uint8_t)i, "echo", "child", 0);
+        items[i].expires_ms = 0;
+        items[i].lineage = (struct lineage){
+            .present = true, .parent = *parent, .root = *parent, .attempt = 1, .occurrence = i};
+        positions[i] = (uint8_t)i;
+    }
+    party_seal_tasks(&h->party.worker, items, children, ids, &batch);
+    wire_open(&writer, &h->frame, MESSAGE_EXPAND, 8);
+    wire_put_bytes(&writer, EXPAND_BATCH, buffer_bytes(&batch));
+    if (waits) {
+        const struct waits wait = {
+            .task = *parent, .attempt = 1, .positions = bytes_of(positions, children)};
+
+        wire_put_waits(&writer, EXPAND_WAITS, &wait);
+    }
+    wire_close(&writer);
+    buffer_clear(&batch);
+}
+
 static void put_heartbeat(struct harness *h, const struct held *held, size_t count)
 {
     struct wire_writer writer;
@@ -314,9 +350,8 @@ static void put_wait(struct harness *h, const struct id *ids, size_t count)
     wire_close(&writer);
 }
 
-/* Reports success of `count` roots that a session holds. */
-static void report(struct harness *h, uint8_t route, uint64_t session, const struct id *ids,
-                   unsigned count)
+/* Success of `count` tasks that a session holds. */
+static void put_report(struct harness *h, uint64_t session, const struct id *ids, unsigned count)
 {
     struct result_item results[LIMIT_BATCH_ITEMS];
     struct buffer batch = {.size = 0};
@@ -344,6 +379,13 @@ static void report(struct harness *h, uint8_t route, uint64_t session, const str
     wire_put_bytes(&writer, REPORT_BATCH, buffer_bytes(&batch));
     wire_close(&writer);
     buffer_clear(&batch);
+}
+
+/* Reports it, and commits that. */
+static void report(struct harness *h, uint8_t route, uint64_t session, const struct id *ids,
+                   unsigned count)
+{
+    put_report(h, session, ids, count);
     receive(h, route, &h->party.worker);
     work(h, 1);
     assert_true(commit(h));
@@ -428,8 +470,8 @@ static int teardown(void **state)
     struct session *session;
 
     pool_destroy(h->pool);
-    jobs_clear(&h->jobs);
     egress_flush(&h->egress);
+    jobs_clear(&h->jobs);
     while ((session = sessions_oldest(&h->sessions)) != NULL) {
         egress_end(&h->egress, session);
     }
@@ -455,6 +497,7 @@ static inline void harness_keep(void)
     (void)expect_refused;
     (void)submit;
     (void)enlist;
+    (void)put_expand;
     (void)put_heartbeat;
     (void)put_wait;
     (void)report;

@@ -56,34 +56,6 @@ static struct notify expect_notify(struct harness *h, uint8_t route, unsigned ou
     return notify;
 }
 
-static void put_expand(struct harness *h, const struct id *parent, unsigned children, bool waits,
-                       struct id *ids)
-{
-    struct task_item items[16];
-    struct buffer batch = {.size = 0};
-    struct wire_writer writer;
-    uint8_t positions[16];
-
-    for (unsigned i = 0; i < children; i++) {
-        items[i] = party_root((uint8_t)i, "echo", "child", 0);
-        items[i].expires_ms = 0;
-        items[i].lineage = (struct lineage){
-            .present = true, .parent = *parent, .root = *parent, .attempt = 1, .occurrence = i};
-        positions[i] = (uint8_t)i;
-    }
-    party_seal_tasks(&h->party.worker, items, children, ids, &batch);
-    wire_open(&writer, &h->frame, MESSAGE_EXPAND, 8);
-    wire_put_bytes(&writer, EXPAND_BATCH, buffer_bytes(&batch));
-    if (waits) {
-        const struct waits wait = {
-            .task = *parent, .attempt = 1, .positions = bytes_of(positions, children)};
-
-        wire_put_waits(&writer, EXPAND_WAITS, &wait);
-    }
-    wire_close(&writer);
-    buffer_clear(&batch);
-}
-
 /* ---- commits */
 
 static void nothing_is_accepted_before_it_is_committed(void **state)
