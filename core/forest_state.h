@@ -95,7 +95,7 @@ struct task {
     struct lane *lane;         /* derived: where it is READY, else NULL */
     TAILQ_ENTRY(task) sibling; /* in its parent's children, or in forest->roots; oldest first */
     TAILQ_HEAD(task_list, task) children;
-    struct member *members; /* joins that it is an input of; the oldest first */
+    struct member *members; /* joins that it is an input of, in the order of their sequences */
     union {
         RB_ENTRY(task) ready;       /* derived: in lane->tasks, or HELD in the held of its join */
         TAILQ_ENTRY(task) retained; /* a root: in forest->retained */
@@ -221,6 +221,7 @@ struct join {
     TAILQ_ENTRY(join) of_parent; /* parent->work->joins */
     TAILQ_ENTRY(join) eager;     /* forest->eager */
     TAILQ_ENTRY(join) outside;   /* forest->outside: open, and its parent a TASK_JOIN */
+    uint64_t sequence;           /* order of opening, among tasks as well */
     struct task *parent;
     struct function *function; /* of a map, else NULL */
     uint32_t limit, stop;
@@ -372,7 +373,7 @@ struct forest {
     struct forest_options options; /* zeros replaced by the limits; not in the snapshot */
     uint64_t now_ms;               /* greatest stamp applied */
     uint64_t applied;              /* commands */
-    uint64_t sequence;             /* of the last task accepted */
+    uint64_t sequence;             /* of the last task or join accepted */
     uint64_t served;               /* attempts assigned */
 
     struct table by_id;       /* tasks; derived */

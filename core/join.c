@@ -45,6 +45,7 @@ struct join *join_open(struct forest *forest, struct task *parent, const struct 
     struct join *join = kept_allocate(sizeof(*join));
 
     join->id = *id;
+    join->sequence = ++forest->sequence;
     join->parent = parent;
     join->kind = (uint8_t)terms->kind;
     join->limit = terms->limit;
@@ -346,9 +347,10 @@ static struct member *link_input(struct join *join, struct task *task)
     member = extend(join);
     *member = (struct member){.task = task, .join = join, .position = join->count++};
     tree->size += join_size(join);
-    while (*last) {
+    while (*last && (*last)->join->sequence <= join->sequence) {
         last = &(*last)->next;
     }
+    member->next = *last;
     *last = member;
     return member;
 }

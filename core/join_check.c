@@ -21,12 +21,13 @@ uint64_t join_check_size(const struct task *task)
 
 static bool is_input(const struct task *task, const struct member *wanted)
 {
-    for (const struct member *member = task->members; member; member = member->next) {
-        if (member == wanted) {
-            return true;
-        }
+    const struct member *member = task->members;
+
+    while (member && member != wanted &&
+           (!member->next || member->join->sequence <= member->next->join->sequence)) {
+        member = member->next;
     }
-    return false;
+    return member == wanted;
 }
 
 static const char *check_input(const struct join *join, const struct member *member,

@@ -20,6 +20,7 @@ static void write_join(struct stream_writer *out, const struct join *join)
     stream_write_bool(out, true);
     write_id(out, &join->parent->id);
     write_id(out, &join->id);
+    stream_write_uint(out, join->sequence);
     stream_write_uint(out, join->kind);
     stream_write_uint(out, join->state);
     stream_write_uint(out, join->limit);
@@ -140,6 +141,7 @@ static void read_join(struct snapshot_reader *reader)
     struct task *parent = read_task(reader);
 
     stream_read_raw(in, &join.id, sizeof(join.id));
+    join.sequence = stream_read_uint(in, reader->forest->sequence);
     join.kind = (uint8_t)stream_read_uint(in, JOIN_MAP);
     join.state = (uint8_t)stream_read_uint(in, JOIN_CANCELLED);
     join.limit = (uint32_t)stream_read_uint(in, UINT32_MAX);
