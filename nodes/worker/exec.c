@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0
- * One command: spawned into a group of its own, all its pipes polled at once. What its own process
- * leaves in the pipe counts; what a grandchild might still write does not, and the group is killed
- * at the end. */
+ * One command: run under a guardian, all its pipes polled at once. What its own process leaves in
+ * the pipe counts; what a grandchild might still write does not, and the group is killed at the
+ * end. */
 #include "nodes/worker/exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "nodes/host/clock.h"
@@ -26,8 +23,8 @@ struct running {
     const struct exec_job *job;
     struct exec_outcome *outcome;
     struct pipes pipes;
-    pid_t pid;
-    int pidfd;
+    int leash;
+    struct guardian_news news; /* how it ended */
     size_t written;
     bool is_stopping;
     uint64_t kill_ms; /* monotonic; UINT64_MAX: nothing is to be killed */
@@ -64,46 +61,6 @@ static void close_pipes(int (*ends)[2])
     }
 }
 
-/* Signals as a fresh process has them, a group of its own, nothing open but the three pipes. */
-static int spawn(const struct exec_job *job, int (*ends)[2], pid_t *pid)
-{
-    union {
-        const char *const *given;
-        char *const *taken;
-    } environment = {.given = job->environment};
-    char shell[] = "sh";
-    char option[] = "-c";
-    char *arguments[] = {shell, option, NULL, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t all;
-    int error;
-    union {
-        const char *given;
-        char *taken;
-    } command = {.given = job->command};
-
-    arguments[2] = command.taken;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[0][0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, ends[1][1], STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, ends[2][1], STDERR_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-    error = posix_spawn(pid, "/bin/sh", &actions, &attributes, arguments, environment.taken);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return error;
-}
-
 static void set_nonblocking(int fd)
 {
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -112,6 +69,7 @@ static void set_nonblocking(int fd)
 /* False: the outcome says why. */
 static bool start(struct running *running)
 {
+    const struct exec_job *job = running->job;
     int ends[3][2];
     int error = 0;
 
@@ -119,20 +77,16 @@ static bool start(struct running *running)
     if (!open_pipes(ends)) {
         error = errno;
     } else {
-        error = spawn(running->job, ends, &running->pid);
+        const struct guardian_pipes its = {ends[0][0], ends[1][1], ends[2][1]};
+
+        error = guardian_run(job->guardian, job->command, job->environment, &its, &running->leash);
     }
     if (error == 0) {
-        running->pidfd = pidfd_open(running->pid, 0);
         running->pipes = (struct pipes){ends[0][1], ends[1][0], ends[2][0]};
         ends[0][1] = ends[1][0] = ends[2][0] = -1;
         set_nonblocking(running->pipes.input);
         set_nonblocking(running->pipes.output);
         set_nonblocking(running->pipes.errors);
-        if (running->pidfd < 0) {
-            error = errno;
-            kill(-running->pid, SIGKILL);
-            waitpid(running->pid, NULL, 0);
-        }
     }
     close_pipes(ends);
     if (error != 0) {
@@ -151,7 +105,7 @@ static void stop(struct running *running, enum exec_end why)
         running->is_stopping = true;
         running->outcome->end = why;
         running->kill_ms = clock_monotonic_ms() + running->job->grace_ms;
-        kill(-running->pid, SIGTERM);
+        guardian_signal(running->leash, SIGTERM);
     }
 }
 
@@ -234,7 +188,7 @@ static bool turn(struct running *running)
 {
     enum { PROCESS, INPUT, OUTPUT, ERRORS, STOP, COUNT };
     struct pollfd polled[COUNT] = {
-        [PROCESS] = {.fd = running->pidfd, .events = POLLIN},
+        [PROCESS] = {.fd = running->leash, .events = POLLIN},
         [INPUT] = {.fd = running->pipes.input, .events = POLLOUT},
         [OUTPUT] = {.fd = running->pipes.output, .events = POLLIN},
         [ERRORS] = {.fd = running->pipes.errors, .events = POLLIN},
@@ -258,19 +212,20 @@ static bool turn(struct running *running)
         stop(running, EXEC_STOPPED);
     }
     if (running->is_stopping && clock_monotonic_ms() >= running->kill_ms) {
-        kill(-running->pid, SIGKILL);
+        guardian_signal(running->leash, SIGKILL);
         running->kill_ms = UINT64_MAX;
     }
-    return !polled[PROCESS].revents;
+    return !polled[PROCESS].revents || !guardian_ended(running->leash, &running->news);
 }
 
-/* The group outlives its leader by what the leader left behind: killed before its number is free.
- */
-static void reap(struct running *running)
+/* Takes what its own process left in the pipes; nothing of the group is there to add to it. */
+static void conclude(struct running *running)
 {
-    struct exec_outcome *outcome = running->outcome;
-    siginfo_t info = {0};
-    int failed;
+    static const enum exec_end ends[] = {
+        [GUARDIAN_EXITED] = EXEC_EXITED,
+        [GUARDIAN_SIGNALED] = EXEC_SIGNALED,
+        [GUARDIAN_NOT_STARTED] = EXEC_NOT_STARTED,
+    };
 
     if (running->pipes.output >= 0) {
         drain_output(running);
@@ -278,22 +233,15 @@ static void reap(struct running *running)
     if (running->pipes.errors >= 0) {
         drain_errors(running);
     }
-    do {
-        failed = waitid(P_PID, (id_t)running->pid, &info, WEXITED | WNOWAIT);
-    } while (failed && errno == EINTR);
-    kill(-running->pid, SIGKILL);
-    do {
-        failed = waitpid(running->pid, NULL, 0) < 0;
-    } while (failed && errno == EINTR);
     if (!running->is_stopping) {
-        outcome->end = info.si_code == CLD_EXITED ? EXEC_EXITED : EXEC_SIGNALED;
-        outcome->number = info.si_status;
+        running->outcome->end = ends[running->news.end];
+        running->outcome->number = running->news.number;
     }
 }
 
 void exec_run(const struct exec_job *job, struct exec_outcome *outcome)
 {
-    struct running running = {.job = job, .outcome = outcome, .pidfd = -1, .kill_ms = UINT64_MAX};
+    struct running running = {.job = job, .outcome = outcome, .leash = -1, .kill_ms = UINT64_MAX};
 
     bool is_running;
 
@@ -305,10 +253,10 @@ void exec_run(const struct exec_job *job, struct exec_outcome *outcome)
         do {
             is_running = turn(&running);
         } while (is_running);
-        reap(&running);
+        conclude(&running);
     }
     shut(&running.pipes.input);
     shut(&running.pipes.output);
     shut(&running.pipes.errors);
-    shut(&running.pidfd);
+    shut(&running.leash);
 }

@@ -7,11 +7,13 @@
 
 #include "core/buffer.h"
 #include "nodes/worker/attempt.h"
+#include "nodes/worker/guardian.h"
 
 #define EXEC_GRACE_MS 2000u    /* between SIGTERM and SIGKILL */
 #define EXEC_STDERR_SIZE 1024u /* the end of stderr, kept for the failure's text */
 
 struct exec_job {
+    struct guardian *guardian;
     const char *command;            /* for sh -c; from the operator's configuration only */
     const char *const *environment; /* NAME=VALUE, ended by NULL; all that the command gets */
     struct bytes input;

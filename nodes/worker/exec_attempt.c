@@ -154,6 +154,7 @@ enum grove_status exec_attempt(struct grove_attempt *attempt)
     struct exec_outcome outcome;
     int stop_fd = open_stop(attempt);
     struct exec_job job = {
+        .guardian = attempt->worker->guardian,
         .command = attempt->function->command,
         .environment = environment.list,
         .input = attempt->payload,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "nodes/host/clock.h"
+#include "nodes/worker/guardian.h"
 #include "nodes/worker/context.h"
 #include "nodes/worker/worker_loop.h"
 
@@ -174,6 +175,9 @@ enum grove_status grove_worker_exec(struct grove_worker *worker, const char *fun
         if (!added->command) {
             abort();
         }
+        if (!worker->guardian) {
+            worker->guardian = guardian_start();
+        }
     }
     return status;
 }
@@ -234,6 +238,7 @@ void grove_worker_close(struct grove_worker *worker)
         return;
     }
     abandon(worker);
+    guardian_stop(worker->guardian);
     handlers_clear(&worker->handlers);
     parcels_clear(&worker->parcels);
     buffer_clear(&worker->returned);

@@ -29,6 +29,7 @@ struct grove_worker {
     uint32_t slots, window, max_waiting, stack_size, connect_timeout_ms, spin_us;
     void (*enlisted)(void *context); /* the owner's, or NULL */
     void *enlisted_context;
+    struct guardian *guardian; /* of commands; NULL: none are offered */
     unsigned function_count;
     struct function function[LIMIT_FUNCTIONS];
 

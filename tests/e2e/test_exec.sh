@@ -28,3 +28,33 @@ expect 1 "$grove" run -t sleeper --timeout 300ms x
 expect 0 "$grove" run -t echo "still here"
 says "still here"
 end "$server" || fail "grove dev ended with $?"
+
+# ---- kill -9 of a worker: nothing of its commands is left a second later, wherever it moved to
+cat >"$scratch/brood" <<'END'
+(sleep 600 & echo $! >>"$1"; exec sleep 600) &
+setsid sh -c 'trap "" TERM HUP; echo $$ >>"$0"; sleep 600' "$1" </dev/null >/dev/null 2>&1 &
+echo $! $$ >>"$1"
+wait
+END
+are_gone() {
+    local pid state
+    for pid in $(cat "$scratch/pids"); do
+        state=$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$pid/status" 2>/dev/null) || true
+        [ -z "$state" ] || [ "$state" = Z ] || return 1
+    done
+}
+serve dev "$grove" dev --exec "brood=sh $scratch/brood $scratch/pids"
+worker=$(pgrep -P "$server")
+timeout 20 "$grove" submit -t brood x >/dev/null
+for _ in $(seq 1000); do
+    [ "$(wc -w <"$scratch/pids" 2>/dev/null || echo 0)" -ge 4 ] && break
+    sleep 0.01
+done
+[ "$(wc -w <"$scratch/pids")" -ge 4 ] || fail "the command does not start: $(cat "$scratch/pids")"
+! are_gone || fail "it did not run"
+kill -KILL "$worker"
+for _ in $(seq 100); do
+    are_gone && break
+    sleep 0.01
+done
+are_gone || fail "left behind: $(ps -o pid,ppid,pgid,args -p "$(paste -sd, "$scratch/pids")" || true)"

@@ -20,12 +20,15 @@
 
 #define MOST (64 * LIMIT_MIB)
 
+static struct guardian *guardian;
+
 static const char *const environment[] = {"PATH=/usr/bin:/bin", "GROVE_TASK_ID=abc", NULL};
 
 static void run_with(const char *command, struct bytes input, size_t most, int stop_fd,
                      struct exec_outcome *outcome)
 {
     struct exec_job job = {
+        .guardian = guardian,
         .command = command,
         .environment = environment,
         .input = input,
@@ -249,7 +252,22 @@ static void no_descriptor_and_no_child_is_left(void **state)
     after = dup(0);
     close(after);
     assert_int_equal(before, after);
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), 0); /* the guardian alone */
+}
+
+/* A command that was handed to it while it died is as lost as those that ran. */
+static void a_guardian_that_is_killed_takes_its_commands_along_and_is_replaced(void **state)
+{
+    struct exec_outcome outcome = {.end = EXEC_SIGNALED};
+
+    (void)state;
+    expect_end("kill -9 $PPID; while :; do :; done", EXEC_SIGNALED, SIGKILL);
+    for (int i = 0; i < 100 && outcome.end != EXEC_EXITED; i++) {
+        run_with("exit 7", bytes_of(NULL, 0), MOST, -1, &outcome);
+        buffer_clear(&outcome.output);
+    }
+    assert_int_equal(outcome.end, EXEC_EXITED);
+    assert_int_equal(outcome.number, 7);
 }
 
 int main(void)
@@ -269,8 +287,12 @@ int main(void)
         cmocka_unit_test(only_the_three_pipes_are_open),
         cmocka_unit_test(signals_are_as_a_fresh_process_has_them),
         cmocka_unit_test(no_descriptor_and_no_child_is_left),
+        cmocka_unit_test(a_guardian_that_is_killed_takes_its_commands_along_and_is_replaced),
     };
 
     signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    guardian = guardian_start();
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    guardian_stop(guardian);
+    return failed;
 }

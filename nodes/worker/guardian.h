@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Who looks after commands: a small process of ours, the parent of every command. However the
+ * worker ends, kill -9 included, its guardian kills the commands and all that they have started.
+ *
+ *   worker ──control: a command, its pipes, its leash──▶ guardian ──fork, exec──▶ sh -c ...
+ *   worker ◀─leash, one a command: how it ended──────────┤
+ *   worker ──leash: a signal for its group──────────────▶┘
+ */
+#ifndef GROVE_NODES_WORKER_GUARDIAN_H
+#define GROVE_NODES_WORKER_GUARDIAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct guardian;
+
+/* Forks it. Out of memory or processes aborts. */
+struct guardian *guardian_start(void);
+
+/* Kills what still runs, and waits for that. NULL is fine. */
+void guardian_stop(struct guardian *guardian);
+
+/* The ends of a command's pipes that are its own. */
+struct guardian_pipes {
+    int input, output, errors;
+};
+
+/* Has a command run by sh -c, in a group of its own; any thread. Closing the leash kills the group.
+ *
+ *   environment   NAME=VALUE, ended by NULL
+ *   leash         out: take the end from it when it is readable
+ *   returns       0, or why not: an errno */
+int guardian_run(struct guardian *guardian, const char *command, const char *const *environment,
+                 const struct guardian_pipes *pipes, int *leash);
+
+enum guardian_end { GUARDIAN_EXITED, GUARDIAN_SIGNALED, GUARDIAN_NOT_STARTED };
+
+struct guardian_news {
+    enum guardian_end end;
+    int number; /* exit status, signal or errno */
+};
+
+/* Takes how the command ended: its own process has, and its group is gone. Does not block; false
+ * when there is nothing yet. A guardian that was killed took its commands with it. */
+bool guardian_ended(int leash, struct guardian_news *news);
+
+/* Sends a signal to the command's group, if it is still there. */
+void guardian_signal(int leash, int signal);
+
+#endif

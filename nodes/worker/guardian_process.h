@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The guardian's own process: forked from one with threads, so it calls nothing but the system. */
+#ifndef GROVE_NODES_WORKER_GUARDIAN_PROCESS_H
+#define GROVE_NODES_WORKER_GUARDIAN_PROCESS_H
+
+#include <poll.h>
+#include <stdint.h>
+#include <stdnoreturn.h>
+#include <sys/types.h>
+
+#include "core/limits.h"
+
+#define GUARDIAN_FDS 4u                     /* stdin, stdout, stderr, leash */
+#define GUARDIAN_TEXT_SIZE (64 * LIMIT_KIB) /* of a command and its environment */
+#define GUARDIAN_VARIABLES 64u
+#define GUARDIAN_COMMANDS LIMIT_SLOTS /* at a time */
+
+struct guarded {
+    pid_t pid; /* of the command, and its group */
+    int leash;
+};
+
+/* Made before the fork. */
+struct guardian_process {
+    int control;
+    int deaths; /* signalfd */
+    unsigned count;
+    struct guarded guarded[GUARDIAN_COMMANDS];
+    struct pollfd polled[2 + GUARDIAN_COMMANDS];
+    char text[GUARDIAN_TEXT_SIZE + 1];
+    const char *environment[GUARDIAN_VARIABLES + 1];
+};
+
+/* Serves until the other end of `control` is closed, then kills everything it looks after. */
+noreturn void guardian_process_run(struct guardian_process *process, int control);
+
+#endif
