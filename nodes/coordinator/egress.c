@@ -12,12 +12,14 @@ void egress_init(struct egress *egress, const uint8_t hash_key[16])
     TAILQ_INIT(&egress->due);
     STAILQ_INIT(&egress->answered);
     verdicts_init(&egress->verdicts, hash_key);
+    verdicts_init(&egress->paged_verdicts, hash_key);
     trees_init(&egress->trees);
 }
 
 void egress_clear(struct egress *egress)
 {
     verdicts_clear(&egress->verdicts);
+    verdicts_clear(&egress->paged_verdicts);
     excerpts_clear(&egress->excerpts);
     trees_clear(&egress->trees);
     buffer_clear(&egress->asked);
@@ -43,6 +45,7 @@ void egress_end(struct egress *egress, struct session *session)
         TAILQ_REMOVE(&egress->due, session, due);
     }
     waiters_drop(egress->waiters, session);
+    watchers_drop(egress->watchers, session);
     seat_unbind(session);
     sessions_close(egress->sessions, session);
 }
@@ -91,6 +94,19 @@ static void on_answer(struct egress *egress, const struct effect *effect)
     } else {
         waiters_add(egress->waiters, job->session, &effect->task);
     }
+}
+
+static void on_appended(struct egress *egress, const struct effect *effect)
+{
+    struct job *job = jobs_find(egress->jobs, effect->token);
+
+    if (job == NULL || effect->position >= job->append_count) {
+        return;
+    }
+    if (job->appends.size == 0) {
+        memset(buffer_extend(&job->appends, job->append_count), 0, job->append_count);
+    }
+    job->appends.data[effect->position] = (uint8_t)effect->refusal;
 }
 
 /* The attempt hears of a child it awaits: when it ends, or now. */
@@ -153,6 +169,23 @@ static void await_all(struct egress *egress, const struct job *job)
     }
 }
 
+/* Its counts are there when the last task below has been stopped. */
+static void await_counts(struct egress *egress, const struct job *job)
+{
+    struct watcher question = {
+        .session = job->session,
+        .envelope = job->envelope,
+        .correlation = job->correlation,
+        .type = MESSAGE_CANCEL,
+    };
+    struct cancel cancel;
+
+    if (wire_cancel_decode(job->body, &cancel) == GROVE_OK) {
+        question.page.join = cancel.task;
+        egress_watch(egress, &question);
+    }
+}
+
 /* A message that held a batch is accepted item by item; any other is done. */
 static void answer_job(struct egress *egress, struct job *job)
 {
@@ -169,6 +202,9 @@ static void answer_job(struct egress *egress, struct job *job)
         job->answer = ANSWER_ACCEPTED;
         break;
     case MESSAGE_ENLIST: /* by a Welcome */
+        break;
+    case MESSAGE_CANCEL:
+        await_counts(egress, job);
         break;
     case MESSAGE_GOODBYE:
         egress_done(egress, job->session, &job->envelope, job->correlation);
@@ -295,8 +331,12 @@ static void perform(struct egress *egress, const struct effect *effect)
         egress->trust_changed = true;
         break;
     case EFFECT_APPENDED:
+        on_appended(egress, effect);
+        break;
     case EFFECT_JOIN:
     case EFFECT_SWEPT:
+        watchers_tell(egress->watchers, &effect->task);
+        break;
     case EFFECT_RECALL:
         break;
     }
@@ -352,6 +392,7 @@ static void send_outcomes(struct egress *egress, struct session *session)
 {
     if (session_has_room(session)) {
         egress_notify(egress, session);
+        egress_answer_ready(egress, session);
         egress_resume(egress, session);
         if (session->seat != NULL) {
             egress_assign(egress, session);
@@ -400,7 +441,7 @@ void egress_judge_sessions(struct egress *egress)
 
 static bool is_served(const struct session *session)
 {
-    return session->backlog.size == 0 && session->settled.size == 0;
+    return session->backlog.size == 0 && session->settled.size == 0 && TAILQ_EMPTY(&session->ready);
 }
 
 static void leave_served(struct egress *egress)
@@ -421,6 +462,7 @@ void egress_flush(struct egress *egress)
 {
     struct session *session;
 
+    egress_look(egress);
     if (TAILQ_EMPTY(&egress->due) && egress->asked.size == 0 && STAILQ_EMPTY(&egress->answered)) {
         return;
     }

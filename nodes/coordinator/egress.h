@@ -22,6 +22,7 @@ struct egress_counters {
     uint64_t sent, sent_size; /* messages, bytes */
     uint64_t full, gone;      /* pipes without room; peers that left */
     uint64_t assigned, notified, resent;
+    uint64_t paged;                  /* answers to Page */
     uint64_t refused[REFUSED_COUNT]; /* whole messages, by reason */
 };
 
@@ -34,6 +35,7 @@ struct egress {
     struct sessions *sessions;
     struct seats *seats;
     struct waiters *waiters;
+    struct watchers *watchers;
     struct progress *progress;
 
     struct id ledger;
@@ -43,10 +45,11 @@ struct egress {
     uint32_t session_ms;
 
     struct session_list due;
-    struct job_list answered; /* applied; to be answered when the turn ends */
-    struct buffer asked;      /* struct asked: Waits of this turn */
-    struct buffer asked_ids;  /* struct id */
-    struct verdicts verdicts;
+    struct job_list answered;       /* applied; to be answered when the turn ends */
+    struct buffer asked;            /* struct asked: Waits of this turn */
+    struct buffer asked_ids;        /* struct id */
+    struct verdicts verdicts;       /* of the turn */
+    struct verdicts paged_verdicts; /* of the Paged that is being written */
     struct excerpts excerpts;
     struct trees trees;            /* of batches that excerpts were cut of lately */
     const struct seal *shown_seal; /* whose signer this message has seen to: neighbours share it */
@@ -79,6 +82,12 @@ void egress_flush(struct egress *egress);
  *   ids   16 bytes each, copied */
 void egress_ask(struct egress *egress, struct session *session, const struct envelope *envelope,
                 uint64_t correlation, struct bytes ids);
+
+/* Keeps a Page, or a Cancel that was applied, to be answered when the turn ends or when there is
+ * something to say.
+ *
+ *   question   copied; of an open session */
+void egress_watch(struct egress *egress, const struct watcher *question);
 
 /* The session will be served when the turn ends. */
 void egress_due(struct egress *egress, struct session *session);
@@ -116,9 +125,26 @@ void egress_heartbeat(struct egress *egress, struct session *session,
 void egress_assign(struct egress *egress, struct session *session); /* dispatch.c */
 void egress_resume(struct egress *egress, struct session *session);
 void egress_stop(struct egress *egress, struct session *session);
-void egress_collect_verdicts(struct egress *egress); /* notify.c */
-void egress_answer_asked(struct egress *egress);
+void egress_answer_asked(struct egress *egress); /* notify.c */
 void egress_notify(struct egress *egress, struct session *session);
+
+/* Outcomes of tasks that have ended, on their way into a message. */
+struct outcomes {
+    const struct id *ids;
+    size_t count;
+    const struct verdicts *verdicts;   /* those of the turn, or sealed ones */
+    size_t size;                       /* bytes of items, but at least one item */
+    uint32_t field, certificate_field; /* of the message */
+};
+
+/* Puts as many as fit, with certificates of signers that the session has not seen. Returns how many
+ * ids it took; tasks that are open or forgotten are passed over. */
+size_t egress_put_outcomes(struct egress *egress, struct session *session,
+                           const struct outcomes *outcomes, struct wire_writer *writer);
+
+/* Finds out which watchers of what has news can be answered. */
+void egress_look(struct egress *egress); /* pages.c */
+void egress_answer_ready(struct egress *egress, struct session *session);
 
 /* ---- sending (outlet.c) */
 

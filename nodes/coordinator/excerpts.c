@@ -32,6 +32,11 @@ static uint32_t batch_count(const struct excerpts *excerpts)
     return (uint32_t)(excerpts->batches.size / sizeof(struct excerpt_batch));
 }
 
+size_t excerpts_count(const struct excerpts *excerpts)
+{
+    return excerpts->items.size / sizeof(struct excerpt_item);
+}
+
 void excerpts_reset(struct excerpts *excerpts)
 {
     buffer_reset(&excerpts->items);
@@ -60,7 +65,7 @@ static uint32_t find_batch(const struct excerpts *excerpts, const struct piece *
 
 static uint32_t append_item(struct excerpts *excerpts, const struct piece *piece, uint32_t batch)
 {
-    const uint32_t number = (uint32_t)(excerpts->items.size / sizeof(struct excerpt_item));
+    const uint32_t number = (uint32_t)excerpts_count(excerpts);
     const struct excerpt_item item = {
         .index = piece->index, .item = piece->item, .next = NONE, .batch = batch};
 
@@ -71,7 +76,7 @@ static uint32_t append_item(struct excerpts *excerpts, const struct piece *piece
 /* Puts an item where its index belongs, or finds it there. */
 static uint32_t insert_item(struct excerpts *excerpts, const struct piece *piece, uint32_t at)
 {
-    const uint32_t number = (uint32_t)(excerpts->items.size / sizeof(struct excerpt_item));
+    const uint32_t number = (uint32_t)excerpts_count(excerpts);
     struct excerpt_batch *batch = &batches(excerpts)[at];
     uint32_t before = NONE;
     uint32_t after = batch->first;

@@ -28,6 +28,9 @@ void excerpts_clear(struct excerpts *excerpts);
 /* Adds an item; adding one twice is the same as once. Returns its number, for excerpts_place. */
 uint32_t excerpts_add(struct excerpts *excerpts, const struct piece *piece);
 
+/* How many items were added, each counted once. */
+size_t excerpts_count(const struct excerpts *excerpts);
+
 /* Writes all excerpts as elements of a list of Sealed; after that no more can be added. */
 void excerpts_put(struct excerpts *excerpts, struct trees *trees, struct wire_writer *writer,
                   uint32_t field);

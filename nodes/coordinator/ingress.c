@@ -60,9 +60,12 @@ static uint32_t roles_of(enum message_type type)
     case MESSAGE_WAIT:
         return ROLE_ANY;
     case MESSAGE_SUBMIT:
-        return ROLE_CLIENT | ROLE_WORKER;
-    case MESSAGE_ENLIST:
     case MESSAGE_EXPAND:
+        return ROLE_CLIENT | ROLE_WORKER;
+    case MESSAGE_PAGE:
+    case MESSAGE_CANCEL:
+        return ROLE_CLIENT | ROLE_WORKER | ROLE_OPERATOR;
+    case MESSAGE_ENLIST:
     case MESSAGE_REPORT:
     case MESSAGE_RETURN:
     case MESSAGE_CHECKPOINT:
@@ -70,16 +73,19 @@ static uint32_t roles_of(enum message_type type)
         return ROLE_WORKER;
     case MESSAGE_ADMIT:
     case MESSAGE_SNAPSHOT:
+    case MESSAGE_LIMIT:
         return ROLE_OPERATOR;
     default:
         return 0;
     }
 }
 
-static bool needs_seat(enum message_type type)
+/* Whether only the session of a worker that has enlisted may send it. A client expands a join of
+ * its own. */
+static bool needs_seat(enum message_type type, uint32_t roles)
 {
-    return type == MESSAGE_EXPAND || type == MESSAGE_REPORT || type == MESSAGE_RETURN ||
-           type == MESSAGE_CHECKPOINT || type == MESSAGE_PROGRESS;
+    return type == MESSAGE_REPORT || type == MESSAGE_RETURN || type == MESSAGE_CHECKPOINT ||
+           type == MESSAGE_PROGRESS || (type == MESSAGE_EXPAND && (roles & ROLE_CLIENT) == 0);
 }
 
 static enum refusal judge_identity(const struct ingress *ingress, const struct key *identity,
@@ -108,7 +114,7 @@ static enum refusal judge_sender(const struct ingress *ingress, const struct inc
     if ((roles & wanted) == 0) {
         return wanted == 0 ? REFUSED_UNEXPECTED : REFUSED_ROLE;
     }
-    if (needs_seat(incoming->message.type) && session->seat == NULL) {
+    if (needs_seat(incoming->message.type, roles) && session->seat == NULL) {
         return REFUSED_NO_WORKER_SESSION;
     }
     return REFUSED_NOT;
@@ -208,6 +214,22 @@ static void on_wait(struct ingress *ingress, const struct incoming *incoming)
                incoming->message.correlation, ids);
 }
 
+static void on_page(struct ingress *ingress, const struct incoming *incoming)
+{
+    struct watcher question = {
+        .session = incoming->session,
+        .envelope = incoming->from->envelope,
+        .correlation = incoming->message.correlation,
+        .type = MESSAGE_PAGE,
+    };
+
+    if (wire_page_decode(incoming->message.body, &question.page) != GROVE_OK) {
+        refuse(ingress, incoming, REFUSED_MALFORMED);
+        return;
+    }
+    egress_watch(ingress->egress, &question);
+}
+
 static void on_progress(struct ingress *ingress, const struct incoming *incoming)
 {
     struct egress *egress = ingress->egress;
@@ -284,6 +306,9 @@ static void handle(struct ingress *ingress, const struct incoming *incoming)
         break;
     case MESSAGE_WAIT:
         on_wait(ingress, incoming);
+        break;
+    case MESSAGE_PAGE:
+        on_page(ingress, incoming);
         break;
     case MESSAGE_PROGRESS:
         on_progress(ingress, incoming);

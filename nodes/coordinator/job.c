@@ -42,6 +42,7 @@ void jobs_give_back(struct jobs *jobs, struct job *job)
     empty(&job->ids);
     empty(&job->settled);
     empty(&job->refused);
+    empty(&job->appends);
     STAILQ_INSERT_HEAD(&jobs->unused, job, link);
 }
 
@@ -57,6 +58,7 @@ void jobs_clear(struct jobs *jobs)
         buffer_clear(&job->ids);
         buffer_clear(&job->settled);
         buffer_clear(&job->refused);
+        buffer_clear(&job->appends);
         free(job);
     }
     free(jobs->slots);
@@ -100,6 +102,7 @@ struct job *jobs_take(struct jobs *jobs, struct session *session, struct bus_fra
     job->command_count = 0;
     job->done_count = 0;
     job->item_count = 0;
+    job->append_count = 0;
     job->wait = false;
     return job;
 }

@@ -47,6 +47,7 @@ struct job {
     struct buffer commands; /* encoded for a group of the ledger */
     unsigned command_count;
     unsigned item_count; /* of its batch; 0: it has none */
+    size_t append_count; /* to joins */
     bool wait;           /* notify its session of every outcome */
 
     /* by egress */
@@ -56,6 +57,7 @@ struct job {
     struct buffer ids;     /* struct id, a position each; zero where refused */
     struct buffer settled; /* a byte, 1 when it had already ended */
     struct buffer refused; /* struct job_refused */
+    struct buffer appends; /* a byte each: enum refusal; empty: none has been answered */
 };
 
 STAILQ_HEAD(job_list, job);

@@ -52,8 +52,8 @@ static void collect(struct egress *egress, const struct buffer *ids)
     }
 }
 
-/* All verdicts that this turn sends, under one seal. Nearly always there are none, and only the
- * first that is needed makes us look. */
+/* All verdicts that this turn's Notify messages send, under one seal. Nearly always there are none,
+ * and only the first that is needed makes us look. */
 static void seal_verdicts(struct egress *egress)
 {
     struct session *session;
@@ -68,11 +68,14 @@ static void seal_verdicts(struct egress *egress)
     verdicts_seal(&egress->verdicts, egress->credential->signer, &egress->credential->mesh);
 }
 
-static bool outcome_piece(struct egress *egress, const struct task_view *view, struct piece *piece)
+static bool outcome_piece(struct egress *egress, const struct verdicts *verdicts,
+                          const struct task_view *view, struct piece *piece)
 {
     if (!view->has_result) {
-        seal_verdicts(egress);
-        return verdicts_find(&egress->verdicts, &view->id, piece);
+        if (verdicts == &egress->verdicts) {
+            seal_verdicts(egress);
+        }
+        return verdicts_find(verdicts, &view->id, piece);
     }
     *piece = (struct piece){
         .seal = view->result_seal,
@@ -84,21 +87,19 @@ static bool outcome_piece(struct egress *egress, const struct task_view *view, s
 }
 
 static void show_signer(struct egress *egress, struct session *session, const struct seal *seal,
-                        struct wire_writer *writer)
+                        uint32_t field, struct wire_writer *writer)
 {
     struct bytes signed_form;
 
     if (seal != egress->shown_seal && shown_add_signer(&session->shown, &seal->signer) &&
         forest_certificate(egress->forest, &seal->signer, &signed_form) != NULL) {
-        wire_put_bytes(writer, NOTIFY_CERTIFICATES, signed_form);
+        wire_put_bytes(writer, field, signed_form);
     }
     egress->shown_seal = seal;
 }
 
-/* Puts the outcomes of as many tasks as fit; returns how many ids it took. What is not settled, or
- * is forgotten meanwhile, is passed over: whoever misses it asks again. */
-static size_t put_outcomes(struct egress *egress, struct session *session, const struct id *ids,
-                           size_t count, struct wire_writer *writer)
+size_t egress_put_outcomes(struct egress *egress, struct session *session,
+                           const struct outcomes *outcomes, struct wire_writer *writer)
 {
     struct task_view view;
     struct piece piece;
@@ -107,21 +108,39 @@ static size_t put_outcomes(struct egress *egress, struct session *session, const
 
     egress->shown_seal = NULL;
     excerpts_reset(&egress->excerpts);
-    for (i = 0; i < count && i < EGRESS_MESSAGE_ITEMS; i++) {
-        if (!forest_task(egress->forest, &ids[i], &view) || task_state_is_open(view.state) ||
-            !outcome_piece(egress, &view, &piece)) {
+    for (i = 0; i < outcomes->count && i < EGRESS_MESSAGE_ITEMS; i++) {
+        if (!forest_task(egress->forest, &outcomes->ids[i], &view) ||
+            task_state_is_open(view.state) ||
+            !outcome_piece(egress, outcomes->verdicts, &view, &piece)) {
             continue;
         }
-        if (size > 0 && size + piece.item.size > EGRESS_MESSAGE_SIZE) {
+        if (size > 0 && size + piece.item.size > outcomes->size) {
             break;
         }
         size += piece.item.size;
         excerpts_add(&egress->excerpts, &piece);
-        show_signer(egress, session, piece.seal, writer);
-        egress->counters.notified++;
+        show_signer(egress, session, piece.seal, outcomes->certificate_field, writer);
     }
-    excerpts_put(&egress->excerpts, &egress->trees, writer, NOTIFY_OUTCOMES);
+    excerpts_put(&egress->excerpts, &egress->trees, writer, outcomes->field);
     return i;
+}
+
+/* Whoever misses what was passed over asks again. */
+static size_t put_outcomes(struct egress *egress, struct session *session, const struct id *ids,
+                           size_t count, struct wire_writer *writer)
+{
+    const struct outcomes outcomes = {
+        .ids = ids,
+        .count = count,
+        .verdicts = &egress->verdicts,
+        .size = EGRESS_MESSAGE_SIZE,
+        .field = NOTIFY_OUTCOMES,
+        .certificate_field = NOTIFY_CERTIFICATES,
+    };
+    const size_t taken = egress_put_outcomes(egress, session, &outcomes, writer);
+
+    egress->counters.notified += excerpts_count(&egress->excerpts);
+    return taken;
 }
 
 void egress_notify(struct egress *egress, struct session *session)

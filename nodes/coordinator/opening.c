@@ -211,6 +211,7 @@ static void make_parts(struct coordinator *coordinator)
     sessions_init(&coordinator->sessions, hash_key);
     seats_init(&coordinator->seats, hash_key);
     waiters_init(&coordinator->waiters, hash_key);
+    watchers_init(&coordinator->watchers, hash_key);
     progress_init(&coordinator->progress, hash_key);
     proposals_init(&coordinator->proposals);
     egress_init(&coordinator->egress, hash_key);
@@ -237,6 +238,7 @@ static void join_parts(struct coordinator *coordinator)
     egress->sessions = &coordinator->sessions;
     egress->seats = &coordinator->seats;
     egress->waiters = &coordinator->waiters;
+    egress->watchers = &coordinator->watchers;
     egress->progress = &coordinator->progress;
     egress->ledger = replica_status(coordinator->replica).ledger;
     egress->session_ms = session_ms;
@@ -366,6 +368,7 @@ void coordinator_close(struct coordinator *coordinator)
     egress_clear(&coordinator->egress);
     progress_clear(&coordinator->progress);
     waiters_clear(&coordinator->waiters);
+    watchers_clear(&coordinator->watchers);
     seats_clear(&coordinator->seats);
     sessions_clear(&coordinator->sessions);
     buffer_clear(&coordinator->stats_frame);

@@ -24,6 +24,7 @@ struct coordinator {
     struct sessions sessions;
     struct seats seats;
     struct waiters waiters;
+    struct watchers watchers;
     struct progress progress;
     struct proposals proposals;
     struct egress egress;

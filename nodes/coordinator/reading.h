@@ -15,4 +15,8 @@ struct session;
 enum refusal reading_judge(const struct forest *forest, const struct session *session,
                            const struct id *id, struct task_view *view);
 
+/* The same of a join, which is read by those who may read what its parent starts. */
+enum refusal reading_judge_join(const struct forest *forest, const struct session *session,
+                                const struct id *id, struct join_view *view);
+
 #endif

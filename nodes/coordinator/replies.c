@@ -106,6 +106,7 @@ void egress_accept(struct egress *egress, const struct job *job)
     put_refused(&writer, job);
     wire_put_uint(&writer, ACCEPTED_STAMP, egress->stamp_ms);
     wire_put_bytes(&writer, ACCEPTED_SETTLED, buffer_bytes(&job->settled));
+    wire_put_bytes(&writer, ACCEPTED_APPENDS, buffer_bytes(&job->appends));
     wire_close(&writer);
     egress_send(egress, job->session, &job->envelope, buffer_bytes(&egress->frame));
 }

@@ -99,6 +99,8 @@ struct session *sessions_open(struct sessions *sessions, const struct route *rou
     session->heard_ms = now_ms;
     session->is_open = true;
     LIST_INIT(&session->waits);
+    TAILQ_INIT(&session->watching);
+    TAILQ_INIT(&session->ready);
     shown_init(&session->shown, sessions->hash_key);
     table_insert(&sessions->by_route, session);
     join_crowd(sessions, session);
@@ -116,7 +118,8 @@ void sessions_heard(struct sessions *sessions, struct session *session, uint64_t
 
 void sessions_close(struct sessions *sessions, struct session *session)
 {
-    assert(session->is_open && session->seat == NULL && LIST_EMPTY(&session->waits));
+    assert(session->is_open && session->seat == NULL && LIST_EMPTY(&session->waits) &&
+           session->watcher_count == 0);
     table_remove(&sessions->by_route, session);
     leave_crowd(sessions, session);
     TAILQ_REMOVE(&sessions->oldest_first, session, order);

@@ -11,6 +11,7 @@
 #include "core/buffer.h"
 #include "nodes/coordinator/shown.h"
 #include "nodes/coordinator/waiters.h"
+#include "nodes/coordinator/watchers.h"
 #include "nodes/host/bus.h"
 
 struct seat;
@@ -46,6 +47,9 @@ struct session {
 
     struct shown shown;
     struct waiter_list waits;
+    struct watcher_list watching; /* what it asked and cannot be answered yet */
+    struct watcher_list ready;    /* what can, as soon as its pipe has room */
+    size_t watcher_count;         /* of both */
 
     bool is_due; /* in the list of those that the end of the turn serves */
     TAILQ_ENTRY(session) due;

@@ -16,6 +16,9 @@ struct verified {
 /* Certificates in one Admit: as many commands fit into a group. */
 #define ADMIT_MOST 256u
 
+/* Inputs of all appends of one Expand: as many tasks as a command may move. */
+#define INPUTS_MOST LIMIT_MOVES
+
 static enum refusal refusal_of(enum grove_status status)
 {
     if (status == GROVE_OK) {
@@ -98,19 +101,86 @@ static enum refusal verify_submit(const struct verifier *verifier, struct job *j
     return refusal;
 }
 
+/* The join that an append goes to: whoever has no worker's session can only append to a join of its
+ * own, which says its terms itself, and is named as its root. */
+static enum refusal name_join(const struct job *job, const struct append *append, struct id *join)
+{
+    struct join_terms terms;
+    enum grove_status status;
+    uint32_t tag;
+
+    if (append->terms.size == 0) {
+        *join = append->parent;
+        return REFUSED_NOT;
+    }
+    if (job->worker == 0) {
+        return REFUSED_NO_WORKER_SESSION;
+    }
+    status = wire_terms_decode(append->terms, &terms);
+    if (status == GROVE_OK) {
+        *join = id_of_join(&append->parent, append->generation, &terms, &tag);
+    }
+    return refusal_of(status);
+}
+
+static enum refusal name_joins(const struct job *job, struct wire_list appends,
+                               struct id joins[LIMIT_BATCH_ITEMS])
+{
+    enum refusal refusal = REFUSED_NOT;
+    struct append append;
+    struct bytes element;
+    size_t inputs = 0;
+
+    for (size_t i = 0; refusal == REFUSED_NOT && wire_next(&appends, &element); i++) {
+        refusal = refusal_of(wire_append_decode(element, &append));
+        if (refusal == REFUSED_NOT) {
+            inputs += append.count + append.adopted.size / sizeof(struct id);
+            refusal = inputs <= INPUTS_MOST && i < LIMIT_BATCH_ITEMS
+                          ? name_join(job, &append, &joins[i])
+                          : REFUSED_TOO_LARGE;
+        }
+    }
+    return refusal;
+}
+
+/* An Expand from outside is for a join alone. */
+static enum refusal judge_expand(const struct job *job, const struct expand *expand)
+{
+    const bool is_outside =
+        expand->waits.count == 0 && expand->progress.count == 0 && expand->appends.count > 0;
+
+    return job->worker != 0 || is_outside ? REFUSED_NOT : REFUSED_NO_WORKER_SESSION;
+}
+
 static enum refusal verify_expand(const struct verifier *verifier, struct job *job)
 {
-    struct command command = {.kind = COMMAND_EXPAND, .expand = {.session = job->worker}};
+    struct command command = {
+        .kind = COMMAND_EXPAND,
+        .expand = {.session = job->worker},
+    };
+    struct id joins[LIMIT_BATCH_ITEMS];
     struct verified verified;
     struct expand expand;
     enum refusal refusal = refusal_of(wire_expand_decode(job->body, &expand));
 
+    if (refusal == REFUSED_NOT) {
+        refusal = judge_expand(job, &expand);
+    }
+    if (refusal == REFUSED_NOT) {
+        refusal = name_joins(job, expand.appends, joins);
+    }
     if (refusal == REFUSED_NOT && expand.batch.size > 0) {
         command.expand.has_batch = true;
         refusal =
             open_batch(verifier, job, expand.batch, SEAL_TASK, &verified, &command.expand.batch);
     }
     if (refusal == REFUSED_NOT) {
+        job->append_count = expand.appends.count;
+        if (job->worker == 0) {
+            command.expand.identity = job->identity;
+        }
+        command.expand.appends = expand.appends;
+        command.expand.joins = joins;
         command.expand.waits = expand.waits;
         command.expand.progress = expand.progress;
         add_command(job, &command);
@@ -177,6 +247,42 @@ static enum refusal verify_enlist(struct job *job)
     return refusal;
 }
 
+static enum refusal verify_cancel(struct job *job)
+{
+    struct command command = {
+        .kind = COMMAND_CANCEL,
+        .cancel = {.identity = job->identity, .session = job->worker, .code = CODE_CANCELLED},
+    };
+    struct cancel cancel;
+    const enum refusal refusal = refusal_of(wire_cancel_decode(job->body, &cancel));
+
+    if (refusal == REFUSED_NOT) {
+        command.cancel.task = cancel.task;
+        command.cancel.by = cancel.by;
+        command.cancel.attempt = cancel.attempt;
+        add_command(job, &command);
+    }
+    return refusal;
+}
+
+static enum refusal verify_limit(struct job *job)
+{
+    struct command command = {
+        .kind = COMMAND_LIMIT,
+        .limit = {.identity = job->identity, .encoded = job->body},
+    };
+    const enum refusal refusal = refusal_of(wire_limit_decode(job->body, &command.limit.limit));
+
+    if (refusal != REFUSED_NOT) {
+        return refusal;
+    }
+    if (!wire_function_is_valid(command.limit.limit.function)) {
+        return REFUSED_FUNCTION_NAME;
+    }
+    add_command(job, &command);
+    return REFUSED_NOT;
+}
+
 static void verify_goodbye(struct job *job)
 {
     const struct command command = {
@@ -235,6 +341,10 @@ static enum refusal verify(const struct verifier *verifier, struct job *job)
         return verify_enlist(job);
     case MESSAGE_ADMIT:
         return verify_admit(verifier, job);
+    case MESSAGE_CANCEL:
+        return verify_cancel(job);
+    case MESSAGE_LIMIT:
+        return verify_limit(job);
     case MESSAGE_GOODBYE:
         verify_goodbye(job);
         return REFUSED_NOT;

@@ -39,6 +39,7 @@ struct harness {
     struct sessions sessions;
     struct seats seats;
     struct waiters waiters;
+    struct watchers watchers;
     struct progress progress;
     struct proposals proposals;
     struct egress egress;
@@ -46,6 +47,7 @@ struct harness {
     struct verifier verifier;
     struct pool *pool;
     struct buffer frame; /* being written by the test */
+    struct bytes result; /* of every task that is reported */
     unsigned snapshots;
 };
 
@@ -371,7 +373,7 @@ static void put_report(struct harness *h, uint64_t session, const struct id *ids
             .attempt = view.attempt,
             .session = session,
             .code = CODE_SUCCEEDED,
-            .bytes = bytes_of_text("result"),
+            .bytes = h->result,
         };
     }
     party_seal_results(&h->party.worker, results, count, &batch);
@@ -424,6 +426,7 @@ static void join(struct harness *h)
     h->egress.sessions = &h->sessions;
     h->egress.seats = &h->seats;
     h->egress.waiters = &h->waiters;
+    h->egress.watchers = &h->watchers;
     h->egress.progress = &h->progress;
     h->egress.now_ms = 1000000;
     h->egress.stamp_ms = clock_unix_ms();
@@ -432,6 +435,7 @@ static void join(struct harness *h)
     h->ingress.proposals = &h->proposals;
     h->ingress.snapshot = snapshot_asked;
     h->ingress.snapshot_context = h;
+    h->result = bytes_of_text("result");
     h->ingress.is_leader = true;
 }
 
@@ -451,6 +455,7 @@ static int setup(void **state)
     sessions_init(&h->sessions, hash_key);
     seats_init(&h->seats, hash_key);
     waiters_init(&h->waiters, hash_key);
+    watchers_init(&h->watchers, hash_key);
     progress_init(&h->progress, hash_key);
     proposals_init(&h->proposals);
     egress_init(&h->egress, hash_key);
@@ -480,6 +485,7 @@ static int teardown(void **state)
     egress_clear(&h->egress);
     progress_clear(&h->progress);
     waiters_clear(&h->waiters);
+    watchers_clear(&h->watchers);
     seats_clear(&h->seats);
     sessions_clear(&h->sessions);
     machine_clear(&h->machine);

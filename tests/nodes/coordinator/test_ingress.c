@@ -109,14 +109,27 @@ static void a_route_under_another_user_loses_its_session(void **state)
 
 static void each_type_has_its_roles(void **state)
 {
-    static const enum message_type of_workers[] = {MESSAGE_ENLIST,     MESSAGE_EXPAND,
-                                                   MESSAGE_REPORT,     MESSAGE_RETURN,
+    static const enum message_type of_workers[] = {MESSAGE_ENLIST, MESSAGE_REPORT, MESSAGE_RETURN,
                                                    MESSAGE_CHECKPOINT, MESSAGE_PROGRESS};
-    static const enum message_type of_operators[] = {MESSAGE_ADMIT, MESSAGE_SNAPSHOT};
-    static const enum message_type of_nobody[] = {MESSAGE_WELCOME, MESSAGE_ACCEPTED, MESSAGE_ASSIGN,
-                                                  MESSAGE_NOTIFY,  MESSAGE_STOP,     MESSAGE_DONE};
+    static const enum message_type of_operators[] = {MESSAGE_ADMIT, MESSAGE_SNAPSHOT,
+                                                     MESSAGE_LIMIT};
+    static const enum message_type not_of_observers[] = {MESSAGE_SUBMIT, MESSAGE_EXPAND,
+                                                         MESSAGE_PAGE, MESSAGE_CANCEL};
+    static const enum message_type of_nobody[] = {
+        MESSAGE_WELCOME, MESSAGE_ACCEPTED, MESSAGE_ASSIGN,    MESSAGE_NOTIFY, MESSAGE_STOP,
+        MESSAGE_DONE,    MESSAGE_PAGED,    MESSAGE_CANCELLED, MESSAGE_RECALL};
     struct harness *h = *state;
+    struct credential observer;
 
+    party_credential(&h->party, "observer", ROLE_OBSERVER, &observer);
+    trust(h, &observer.certificate_bytes);
+    greet(h, 4, &observer);
+    for (size_t i = 0; i < sizeof(not_of_observers) / sizeof(not_of_observers[0]); i++) {
+        wire_empty_encode(&h->frame, 1, not_of_observers[i]);
+        receive(h, 4, &observer);
+        expect_refused(4, REFUSED_ROLE);
+    }
+    credential_clear(&observer);
     greet(h, 1, &h->party.client);
     for (size_t i = 0; i < sizeof(of_workers) / sizeof(of_workers[0]); i++) {
         wire_empty_encode(&h->frame, 1, of_workers[i]);
@@ -139,12 +152,15 @@ static void each_type_has_its_roles(void **state)
 
 static void a_worker_enlists_before_it_works(void **state)
 {
+    static const enum message_type of_workers[] = {MESSAGE_REPORT, MESSAGE_EXPAND, MESSAGE_RETURN};
     struct harness *h = *state;
 
     greet(h, 2, &h->party.worker);
-    wire_empty_encode(&h->frame, 1, MESSAGE_REPORT);
-    receive(h, 2, &h->party.worker);
-    expect_refused(2, REFUSED_NO_WORKER_SESSION);
+    for (size_t i = 0; i < sizeof(of_workers) / sizeof(of_workers[0]); i++) {
+        wire_empty_encode(&h->frame, 1, of_workers[i]);
+        receive(h, 2, &h->party.worker);
+        expect_refused(2, REFUSED_NO_WORKER_SESSION);
+    }
     expect_no_entry(h);
 }
 
