@@ -46,9 +46,7 @@ static void end_group(struct coordinator *coordinator)
     while ((job = proposals_land(&coordinator->proposals)) != NULL) {
         egress_take(&coordinator->egress, job);
     }
-    coordinator->sweep_pending = false;
-    coordinator->expire_pending = false;
-    coordinator->forget_pending = false;
+    chores_land(&coordinator->chores);
 }
 
 void coordinator_land(struct coordinator *coordinator)
@@ -96,29 +94,6 @@ void coordinator_propose(struct coordinator *coordinator)
     status = replica_propose(coordinator->replica, proposal.entry.data, proposal.entry.size);
     if (status != GROVE_OK) {
         fail(coordinator, status);
-    }
-}
-
-/* Time that passes is a command like any other; one at a time, for each moves but so much. */
-static void propose_what_is_due(struct coordinator *coordinator)
-{
-    static const struct command expire = {.kind = COMMAND_EXPIRE};
-    static const struct command forget = {.kind = COMMAND_FORGET};
-    static const struct command sweep = {.kind = COMMAND_SWEEP};
-    const struct forest *forest = coordinator->machine.forest;
-    const uint64_t stamp_ms = coordinator->egress.stamp_ms;
-
-    if (!coordinator->sweep_pending && forest_has_more(forest)) {
-        proposals_add_own(&coordinator->proposals, &sweep);
-        coordinator->sweep_pending = true;
-    }
-    if (!coordinator->expire_pending && forest_due_ms(forest) <= stamp_ms) {
-        proposals_add_own(&coordinator->proposals, &expire);
-        coordinator->expire_pending = true;
-    }
-    if (!coordinator->forget_pending && forest_has_forgettable(forest, stamp_ms)) {
-        proposals_add_own(&coordinator->proposals, &forget);
-        coordinator->forget_pending = true;
     }
 }
 
@@ -189,6 +164,9 @@ static void on_tick(void *context)
     coordinator_land(coordinator);
     coordinator->ingress.is_leader = replica_is_leader(coordinator->replica);
     ingress_tick(&coordinator->ingress);
+    if (coordinator->ingress.is_leader) {
+        chores_tick(&coordinator->chores);
+    }
 }
 
 /* The journal gets its group before the peers get their messages: it is the longer way. */
@@ -196,7 +174,7 @@ static void on_turn_end(void *context)
 {
     struct coordinator *coordinator = context;
 
-    propose_what_is_due(coordinator);
+    chores_propose(&coordinator->chores);
     coordinator_propose(coordinator);
     egress_flush(&coordinator->egress);
 }

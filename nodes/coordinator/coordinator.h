@@ -22,7 +22,11 @@ struct coordinator_options {
     uint32_t threads;     /* that verify; 0: half of the cores */
     uint32_t spin_us;     /* before the loop sleeps; 0: COORDINATOR_SPIN_US */
     uint32_t session_ms;  /* silence that ends a session; 0: LIMIT_SESSION_MS */
+    uint64_t abandon_ms;  /* a join from outside ends when its signer is gone for so long; 0:
+                             COORDINATOR_ABANDON_MS */
 };
+
+#define COORDINATOR_ABANDON_MS 300000u
 
 /* A wake-up of an idle core costs 40 to 50 us: polling as long as that at most doubles the cost. */
 #define COORDINATOR_SPIN_US 50u

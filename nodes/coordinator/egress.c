@@ -47,7 +47,7 @@ void egress_end(struct egress *egress, struct session *session)
     waiters_drop(egress->waiters, session);
     watchers_drop(egress->watchers, session);
     seat_unbind(session);
-    sessions_close(egress->sessions, session);
+    sessions_close(egress->sessions, session, egress->now_ms);
 }
 
 /* ---- answers to jobs */

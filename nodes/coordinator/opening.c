@@ -247,6 +247,11 @@ static void join_parts(struct coordinator *coordinator)
     ingress->snapshot = snapshot;
     ingress->snapshot_context = coordinator;
     ingress->session_ms = session_ms;
+    coordinator->chores = (struct chores){
+        .egress = egress,
+        .proposals = &coordinator->proposals,
+        .abandon_ms = coordinator->options.abandon_ms,
+    };
     coordinator->stats = (struct stats){
         .ingress = ingress,
         .egress = egress,
@@ -266,6 +271,7 @@ static enum grove_status lead(struct coordinator *coordinator, char *error)
     stamp_begin(&coordinator->stamp, forest_now_ms(coordinator->machine.forest), clock_unix_ms(),
                 clock_monotonic_ms());
     coordinator_refresh(coordinator);
+    presence_begin(&coordinator->sessions.presence, coordinator->egress.now_ms);
     status = settle(coordinator, error);
     if (status == GROVE_OK) {
         status = admit_all(coordinator, error);
@@ -306,6 +312,9 @@ static void set_defaults(struct coordinator_options *options)
     }
     if (options->session_ms == 0) {
         options->session_ms = LIMIT_SESSION_MS;
+    }
+    if (options->abandon_ms == 0) {
+        options->abandon_ms = COORDINATOR_ABANDON_MS;
     }
 }
 

@@ -3,6 +3,7 @@
 #ifndef GROVE_COORDINATOR_PARTS_H
 #define GROVE_COORDINATOR_PARTS_H
 
+#include "nodes/coordinator/chores.h"
 #include "nodes/coordinator/coordinator.h"
 #include "nodes/coordinator/ingress.h"
 #include "nodes/coordinator/machine.h"
@@ -32,9 +33,7 @@ struct coordinator {
     struct stats stats;
     struct buffer stats_frame;
     struct stamp stamp;
-    bool sweep_pending; /* proposed, and not applied yet; as are those below */
-    bool expire_pending;
-    bool forget_pending;
+    struct chores chores;
 };
 
 /* Takes a message of each socket; the contexts are the coordinator. */

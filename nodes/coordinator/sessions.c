@@ -19,6 +19,7 @@ void sessions_init(struct sessions *sessions, const uint8_t hash_key[16])
     *sessions = (struct sessions){.count = 0};
     TAILQ_INIT(&sessions->oldest_first);
     memcpy(sessions->hash_key, hash_key, sizeof(sessions->hash_key));
+    presence_init(&sessions->presence, hash_key);
     table_init(&sessions->by_route, hash_key, offsetof(struct session, link),
                offsetof(struct session, route), sizeof(struct route));
     table_init(&sessions->crowds, hash_key, offsetof(struct crowd, link),
@@ -42,8 +43,9 @@ void sessions_clear(struct sessions *sessions)
 
     while ((session = TAILQ_FIRST(&sessions->oldest_first)) != NULL) {
         assert(session->holders == 0);
-        sessions_close(sessions, session);
+        sessions_close(sessions, session, session->heard_ms);
     }
+    presence_clear(&sessions->presence);
     table_clear(&sessions->by_route);
     table_clear(&sessions->crowds);
 }
@@ -105,6 +107,7 @@ struct session *sessions_open(struct sessions *sessions, const struct route *rou
     table_insert(&sessions->by_route, session);
     join_crowd(sessions, session);
     TAILQ_INSERT_TAIL(&sessions->oldest_first, session, order);
+    presence_come(&sessions->presence, identity);
     sessions->count++;
     return session;
 }
@@ -116,13 +119,14 @@ void sessions_heard(struct sessions *sessions, struct session *session, uint64_t
     TAILQ_INSERT_TAIL(&sessions->oldest_first, session, order);
 }
 
-void sessions_close(struct sessions *sessions, struct session *session)
+void sessions_close(struct sessions *sessions, struct session *session, uint64_t now_ms)
 {
     assert(session->is_open && session->seat == NULL && LIST_EMPTY(&session->waits) &&
            session->watcher_count == 0);
     table_remove(&sessions->by_route, session);
     leave_crowd(sessions, session);
     TAILQ_REMOVE(&sessions->oldest_first, session, order);
+    presence_go(&sessions->presence, &session->identity, now_ms);
     sessions->count--;
     session->is_open = false;
     if (session->holders == 0) {

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "core/buffer.h"
+#include "nodes/coordinator/presence.h"
 #include "nodes/coordinator/shown.h"
 #include "nodes/coordinator/waiters.h"
 #include "nodes/coordinator/watchers.h"
@@ -65,6 +66,7 @@ struct sessions {
     struct table by_route;
     struct table crowds; /* by identity */
     struct session_list oldest_first;
+    struct presence presence;
     size_t count;
     uint8_t hash_key[16];
 };
@@ -87,7 +89,7 @@ void sessions_heard(struct sessions *sessions, struct session *session, uint64_t
 
 /* Takes it out of the table; its memory goes with the last holder. What it waits for and its seat
  * have been taken back before. */
-void sessions_close(struct sessions *sessions, struct session *session);
+void sessions_close(struct sessions *sessions, struct session *session, uint64_t now_ms);
 
 void session_hold(struct session *session);
 void session_release(struct session *session); /* NULL is fine */

@@ -119,6 +119,9 @@ static enum exit_code run(const struct arguments *arguments)
                  "and nothing else");
         return EXIT_USAGE;
     }
+    if (!argument_duration(arguments, "abandon", COORDINATOR_ABANDON_MS, &wanted.abandon_ms)) {
+        return EXIT_USAGE;
+    }
     enum exit_code code = load(path, &credential);
 
     if (code != EXIT_DONE) {
@@ -141,13 +144,15 @@ static const struct option options[] = {
     {"listen", 0, "HOST:PORT", "tasks at PORT, stats at PORT + 1"},
     {"bootstrap", 0, NULL, "begin a new ledger when DIR is empty"},
     {"admit", 0, "FILE", "a credential to admit; may be repeated"},
+    {"abandon", 0, "DURATION", "ends joins from outside whose signer is gone for so long (5m)"},
     OPTION_END,
 };
 
 const struct subcommand coordinator_subcommand = {
     .name = "coordinator",
     .summary = "Keep the forest of a mesh and drive it",
-    .usage = "--data DIR --listen HOST:PORT --credential FILE [--bootstrap] [--admit FILE]...",
+    .usage = "--data DIR --listen HOST:PORT --credential FILE [--bootstrap] [--admit FILE]... "
+             "[--abandon DURATION]",
     .description = "Prints 'ready' with its endpoints once it serves. SIGTERM stops it; workers go "
                    "on meanwhile.\n"
                    "Exits with 78 when DIR holds data that must not be used, or none and "

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 
 #include "core/id.h"
+#include "nodes/coordinator/chores.h"
+#include "nodes/coordinator/coordinator.h"
 #include "nodes/coordinator/ingress.h"
 #include "nodes/coordinator/machine.h"
 #include "nodes/coordinator/verify.h"
@@ -44,6 +46,7 @@ struct harness {
     struct proposals proposals;
     struct egress egress;
     struct ingress ingress;
+    struct chores chores;
     struct verifier verifier;
     struct pool *pool;
     struct buffer frame; /* being written by the test */
@@ -208,6 +211,7 @@ static bool land(struct harness *h)
     face.apply(face.context, h->machine.index + 1, proposal.entry.data, proposal.entry.size);
     egress_apply(&h->egress, &h->machine.effects, h->machine.index);
     effects_reset(&h->machine.effects);
+    chores_land(&h->chores);
     while ((job = proposals_land(&h->proposals)) != NULL) {
         egress_take(&h->egress, job);
     }
@@ -437,6 +441,9 @@ static void join(struct harness *h)
     h->ingress.snapshot_context = h;
     h->result = bytes_of_text("result");
     h->ingress.is_leader = true;
+    h->chores = (struct chores){
+        .egress = &h->egress, .proposals = &h->proposals, .abandon_ms = COORDINATOR_ABANDON_MS};
+    presence_begin(&h->sessions.presence, h->egress.now_ms);
 }
 
 static int setup(void **state)
