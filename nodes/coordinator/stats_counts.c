@@ -111,9 +111,11 @@ static json_t *messages(const struct stats *stats)
     put(object, "gone", egress->counters.gone);
     put(object, "assigned", egress->counters.assigned);
     put(object, "notified", egress->counters.notified);
+    put(object, "paged", egress->counters.paged);
     put(object, "resent", egress->counters.resent);
     put(object, "sessions", egress->sessions->count);
     put(object, "waiters", egress->waiters->count);
+    put(object, "watchers", egress->watchers->count);
     put(object, "uncommitted", egress->jobs->count);
     put(object, "held_off", stats->ingress->counters.held_off);
     return object;
@@ -123,7 +125,8 @@ static json_t *seals(const struct stats *stats)
 {
     json_t *object = json_object();
 
-    put(object, "made", stats->egress->verdicts.signatures);
+    put(object, "made",
+        stats->egress->verdicts.signatures + stats->egress->paged_verdicts.signatures);
     put(object, "verified", stats->ingress->counters.verified);
     put(object, "bad", stats->egress->counters.refused[REFUSED_BAD_SIGNATURE]);
     return object;
@@ -148,6 +151,17 @@ static json_t *totals(const struct forest_counters *counters)
     return object;
 }
 
+/* Those that are open. */
+static json_t *joins(const struct forest_counters *counters)
+{
+    json_t *object = json_object();
+
+    put(object, "gather", counters->open_joins[JOIN_GATHER]);
+    put(object, "race", counters->open_joins[JOIN_RACE]);
+    put(object, "map", counters->open_joins[JOIN_MAP]);
+    return object;
+}
+
 json_t *stats_counts(struct stats *stats, const char **error)
 {
     const struct forest_counters *counters = forest_counters(stats->egress->forest);
@@ -157,6 +171,7 @@ json_t *stats_counts(struct stats *stats, const char **error)
     json_object_set_new(answer, "states", states(counters->state));
     json_object_set_new(answer, "functions", functions(stats->egress->forest));
     put(answer, "workers", counters->sessions);
+    json_object_set_new(answer, "joins", joins(counters));
     json_object_set_new(answer, "totals", totals(counters));
     json_object_set_new(answer, "refusals", refusals(stats));
     json_object_set_new(answer, "ledger", ledger(stats));

@@ -194,6 +194,24 @@ json_t *stats_tree(struct stats *stats, const char *id, const char *cursor, cons
     return answer;
 }
 
+/* The join that it is an input of. */
+static void put_join(const struct stats *stats, const struct task_view *view, json_t *task)
+{
+    static const char *const kinds[] = {"none", "gather", "race", "map"};
+    static const char *const states[] = {"open", "complete", "won", "failed", "cancelled"};
+    struct join_view join;
+    json_t *answer = json_null();
+
+    if (forest_join(stats->egress->forest, &view->join, &join)) {
+        answer = json_pack("{s:o, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b}", "id",
+                           stats_id(&join.id), "kind", kinds[join.kind], "state",
+                           states[join.state], "position", (int)view->join_position, "accepted",
+                           (int)join.accepted, "succeeded", (int)join.succeeded, "failed",
+                           (int)join.failed, "running", (int)join.running, "closed", join.closed);
+    }
+    json_object_set_new(task, "join", answer);
+}
+
 json_t *stats_task(struct stats *stats, const char *id, const char **error)
 {
     struct task_view view;
@@ -203,6 +221,7 @@ json_t *stats_task(struct stats *stats, const char *id, const char **error)
         return NULL;
     }
     answer = task_of(stats, &view);
+    put_join(stats, &view, answer);
     json_object_set_new(answer, "attempt", json_integer(view.attempt));
     json_object_set_new(answer, "losses", json_integer(view.losses));
     json_object_set_new(answer, "generation", json_integer(view.generation));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * The stats socket's answers: from counters, in pages, without payloads. */
-#include "tests/nodes/coordinator/harness.h"
+#include "tests/nodes/coordinator/joining.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -171,6 +171,41 @@ static void a_task_says_who_runs_it_and_who_ran_it(void **state)
     expect_worker(h, &id, h->party.worker.certificate.name);
 }
 
+static void a_task_says_which_input_of_which_join_it_is(void **state)
+{
+    static const struct join_terms terms = {
+        .kind = JOIN_MAP, .function = {(const uint8_t *)"echo", 4}, .limit = 2};
+    struct harness *h = *state;
+    char request[64] = "task ", text[ID_TEXT_SIZE];
+    struct joining joining;
+    json_t *answer, *join;
+    struct id ids[3];
+
+    greet(h, 1, &h->party.client);
+    joining = open_outside(h, 1, terms);
+    append(h, &joining, 0, 3, ids);
+    id_format(&ids[2], request + 5);
+    answer = ask(h, request);
+    assert_string_equal(json_string_value(json_object_get(answer, "state")), "held");
+    join = json_object_get(answer, "join");
+    id_format(&joining.id, text);
+    assert_string_equal(json_string_value(json_object_get(join, "id")), text);
+    assert_string_equal(json_string_value(json_object_get(join, "kind")), "map");
+    assert_string_equal(json_string_value(json_object_get(join, "state")), "open");
+    assert_int_equal(number(join, "position"), 2);
+    assert_int_equal(number(join, "accepted"), 3);
+    json_decref(answer);
+
+    answer = ask(h, "stats");
+    assert_int_equal(number(json_object_get(answer, "joins"), "map"), 1);
+    assert_int_equal(number(json_object_get(answer, "joins"), "gather"), 0);
+    json_decref(answer);
+    id_format(&joining.id, request + 5);
+    answer = ask(h, request);
+    assert_true(json_is_null(json_object_get(answer, "join")));
+    json_decref(answer);
+}
+
 /* Submits roots until there are so many, in batches. */
 static void fill(struct harness *h, unsigned count)
 {
@@ -296,6 +331,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_task_says_what_it_waits_for_and_no_payload, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_task_says_who_runs_it_and_who_ran_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_task_says_which_input_of_which_join_it_is, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(counting_does_not_walk_the_forest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_large_tree_comes_in_pages, setup, teardown),
     };
