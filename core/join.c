@@ -139,6 +139,18 @@ void join_unqueue(struct task *task)
     RB_REMOVE(task_tree, &join_window(task)->waiting, task);
 }
 
+uint32_t join_held_before(const struct task *task, uint32_t most)
+{
+    struct task_tree head =
+        join_window(task)->waiting; /* the macros want one they could write to */
+    uint32_t count = 0;
+
+    for (struct task *at = RB_MIN(task_tree, &head); at != task && count < most; count++) {
+        at = RB_NEXT(task_tree, &head, at);
+    }
+    return count;
+}
+
 void join_admit(struct forest *forest)
 {
     struct join *join = NULL;

@@ -64,6 +64,9 @@ void join_turn(struct forest *forest, const struct task *task, bool was_inside);
 void join_queue(struct forest *forest, struct task *task);
 void join_unqueue(struct task *task);
 
+/* How many HELD inputs of its map stand before a HELD one; counts to `most`. */
+uint32_t join_held_before(const struct task *task, uint32_t most);
+
 /* Gives free places away: at the end of a command. */
 void join_admit(struct forest *forest);
 

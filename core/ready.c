@@ -213,6 +213,17 @@ struct queue *ready_next(struct forest *forest)
     return queue;
 }
 
+uint32_t ready_before(const struct task *task, uint32_t most)
+{
+    struct task *at = RB_MIN(task_tree, &task->lane->tasks);
+    uint32_t count = 0;
+
+    for (; at != task && count < most; count++) {
+        at = RB_NEXT(task_tree, &task->lane->tasks, at);
+    }
+    return count;
+}
+
 void ready_block(struct forest *forest, struct queue *queue)
 {
     assert(!queue->is_blocked);

@@ -24,6 +24,9 @@ struct queue *ready_next(struct forest *forest);
 /* The task of a queue that is served next. */
 struct task *ready_first(struct queue *queue);
 
+/* How many READY tasks of its tree, priority and queue stand before one; counts to `most`. */
+uint32_t ready_before(const struct task *task, uint32_t most);
+
 /* No session has room for this queue: sets it aside. */
 void ready_block(struct forest *forest, struct queue *queue);
 
