@@ -41,9 +41,9 @@ static pthread_mutex_t platter_lock = PTHREAD_MUTEX_INITIALIZER; /* a cut sees n
 /* What they do beside syncing. */
 static struct {
     pid_t process;               /* whose syncs these are, not a snapshot's child's */
-    bool kill;                   /* die instead of syncing */
-    bool cut;                    /* first see what a cut at this moment leaves */
-    uint8_t chance;              /* ... with this chance of a sector */
+    atomic_bool kill;            /* die instead of syncing */
+    atomic_bool cut;             /* first see what a cut at this moment leaves */
+    _Atomic uint8_t chance;      /* ... with this chance of a sector */
     atomic_uint_fast64_t groups; /* acknowledged so far */
     struct remains {
         struct scratch left;
