@@ -9,24 +9,18 @@
 /* A step of all lanes costs as much as libsodium takes for this many blocks, or less. */
 #define STEP_BLOCKS 3u
 
-static struct digest end(crypto_generichash_state *hash)
-{
-    uint8_t whole[crypto_generichash_BYTES_MAX];
-    struct digest digest;
-
-    crypto_generichash_final(hash, whole, sizeof(whole));
-    memcpy(digest.byte, whole, sizeof(digest.byte));
-    return digest;
-}
-
 static struct digest digest_alone(struct bytes prefix, struct bytes text)
 {
+    uint8_t whole[crypto_generichash_BYTES_MAX];
     crypto_generichash_state hash;
+    struct digest digest;
 
-    crypto_generichash_init(&hash, NULL, 0, crypto_generichash_BYTES_MAX);
+    crypto_generichash_init(&hash, NULL, 0, sizeof(whole));
     crypto_generichash_update(&hash, prefix.data, prefix.size);
     crypto_generichash_update(&hash, text.data, text.size);
-    return end(&hash);
+    crypto_generichash_final(&hash, whole, sizeof(whole));
+    memcpy(digest.byte, whole, sizeof(digest.byte));
+    return digest;
 }
 
 /* Copies what lies in a window of a block at `at` of prefix and text; zeros after the end. */
@@ -125,51 +119,4 @@ void digests_of(struct bytes prefix, const struct bytes *texts, size_t count,
             digests[i] = digest_alone(prefix, texts[i]);
         }
     }
-}
-
-/* ---- pieces */
-
-#define PIECES_AT_ONCE ((size_t)64)
-
-void pieces_begin(struct pieces *pieces)
-{
-    crypto_generichash_init(&pieces->hash, NULL, 0, crypto_generichash_BYTES_MAX);
-}
-
-/* Takes at most PIECES_AT_ONCE pieces; returns what is left. */
-static struct bytes add_some(struct pieces *pieces, struct bytes part)
-{
-    struct bytes texts[PIECES_AT_ONCE];
-    struct digest digests[PIECES_AT_ONCE];
-    size_t count = 0;
-
-    for (; part.size > 0 && count < PIECES_AT_ONCE; count++) {
-        const size_t size = part.size < DIGEST_PIECE ? part.size : DIGEST_PIECE;
-        texts[count] = bytes_of(part.data, size);
-        part = bytes_of(part.data + size, part.size - size);
-    }
-    digests_of(bytes_of(NULL, 0), texts, count, digests);
-    crypto_generichash_update(&pieces->hash, (const uint8_t *)digests, count * sizeof(digests[0]));
-    return part;
-}
-
-void pieces_add(struct pieces *pieces, struct bytes part)
-{
-    while (part.size > 0) {
-        part = add_some(pieces, part);
-    }
-}
-
-struct digest pieces_end(struct pieces *pieces)
-{
-    return end(&pieces->hash);
-}
-
-struct digest digest_of_pieces(struct bytes text)
-{
-    struct pieces pieces;
-
-    pieces_begin(&pieces);
-    pieces_add(&pieces, text);
-    return pieces_end(&pieces);
 }

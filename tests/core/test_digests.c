@@ -129,60 +129,6 @@ static void a_prefix_of_any_size(void **state)
     }
 }
 
-/* H over the digests of the pieces, word for word. */
-static struct digest of_pieces_plainly(struct bytes text)
-{
-    struct buffer digests = {0};
-
-    for (size_t at = 0; at < text.size; at += DIGEST_PIECE) {
-        const size_t left = text.size - at;
-        const struct digest digest =
-            digest_of(bytes_of(text.data + at, left < DIGEST_PIECE ? left : DIGEST_PIECE));
-        buffer_append(&digests, &digest, sizeof(digest));
-    }
-    const struct digest digest = digest_of(buffer_bytes(&digests));
-    buffer_clear(&digests);
-    return digest;
-}
-
-static void a_long_text_in_pieces(void **state)
-{
-    static const size_t sizes[] = {0,    1,     1023,  1024,  1025,   2047,
-                                   8192, 20000, 65536, 65537, 131072, 200001};
-    static uint8_t text[200001];
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(text); i++) {
-        text[i] = (uint8_t)(i * 11 + i / 1000);
-    }
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        const struct digest expected = of_pieces_plainly(bytes_of(text, sizes[i]));
-        const struct digest digest = digest_of_pieces(bytes_of(text, sizes[i]));
-        assert_memory_equal(&digest, &expected, sizeof(digest));
-    }
-}
-
-/* However many whole pieces come at a time. */
-static void a_long_text_part_by_part(void **state)
-{
-    static uint8_t text[100 * DIGEST_PIECE + 7];
-
-    (void)state;
-    memset(text, 3, sizeof(text));
-    const struct digest expected = digest_of_pieces(bytes_of(text, sizeof(text)));
-    for (size_t step = DIGEST_PIECE; step < sizeof(text); step += DIGEST_PIECE) {
-        struct pieces pieces;
-
-        pieces_begin(&pieces);
-        for (size_t at = 0; at < sizeof(text); at += step) {
-            const size_t left = sizeof(text) - at;
-            pieces_add(&pieces, bytes_of(text + at, left < step ? left : step));
-        }
-        const struct digest digest = pieces_end(&pieces);
-        assert_memory_equal(&digest, &expected, sizeof(digest));
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,8 +137,6 @@ int main(void)
         cmocka_unit_test(texts_of_different_sizes_side_by_side),
         cmocka_unit_test(one_long_text_among_short_ones),
         cmocka_unit_test(a_prefix_of_any_size),
-        cmocka_unit_test(a_long_text_in_pieces),
-        cmocka_unit_test(a_long_text_part_by_part),
     };
 
     return cmocka_run_group_tests_name("digests", tests, fill_bytes, NULL);

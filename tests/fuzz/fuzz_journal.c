@@ -2,7 +2,7 @@
  * Reads segments and snapshots whose bytes are hostile. The first byte of the input says how:
  * even, the rest changes a valid segment, byte by byte, and no record but its own may then be
  * found; odd, the rest is a segment's and a snapshot's image itself. */
-#include "core/digests.h"
+#include "core/id.h"
 #include "nodes/coordinator/replica/segment.h"
 #include "nodes/coordinator/replica/snapshot.h"
 
@@ -107,7 +107,7 @@ static bool is_within(struct bytes part, struct bytes whole)
 static void read_sealed(struct bytes contents)
 {
     const uint64_t size = contents.size;
-    struct digest digest = digest_of_pieces(contents);
+    struct digest digest = digest_of(contents);
     uint8_t *copy = malloc(contents.size + sizeof(size) + sizeof(digest));
     struct snapshot snapshot;
     struct fault fault;

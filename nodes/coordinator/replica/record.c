@@ -2,9 +2,7 @@
 #include "nodes/coordinator/replica/record.h"
 
 #include <assert.h>
-
-#include "core/digests.h"
-#include "core/id.h"
+#include <sodium.h>
 
 struct chain chain_of_ledger(const struct id *ledger)
 {
@@ -19,25 +17,21 @@ bool chain_equal(const struct chain *a, const struct chain *b)
     return a->index == b->index && digest_equal(&a->hash, &b->hash);
 }
 
-/* What the hash of a record is made of. */
-struct linked {
-    struct digest previous;
-    uint8_t header[offsetof(struct record_header, hash)];
-    struct digest payload; /* of its pieces */
-};
-
-_Static_assert(sizeof(struct linked) == 32 + 24 + 32, "what is hashed has no holes");
-
 static struct digest hash_of(const struct digest *previous, const struct record_header *header,
                              const uint8_t *payload)
 {
-    struct linked linked = {
-        .previous = *previous,
-        .payload = digest_of_pieces(bytes_of(payload, header->payload_size)),
-    };
+    crypto_generichash_state state;
+    uint8_t full[crypto_generichash_BYTES_MAX];
+    struct digest hash;
 
-    memcpy(linked.header, header, sizeof(linked.header));
-    return digest_of(bytes_of(&linked, sizeof(linked)));
+    crypto_generichash_init(&state, NULL, 0, sizeof(full));
+    crypto_generichash_update(&state, previous->byte, sizeof(previous->byte));
+    crypto_generichash_update(&state, (const uint8_t *)header,
+                              offsetof(struct record_header, hash));
+    crypto_generichash_update(&state, payload, header->payload_size);
+    crypto_generichash_final(&state, full, sizeof(full));
+    memcpy(hash.byte, full, sizeof(hash.byte));
+    return hash;
 }
 
 void record_seal(struct record *record, struct chain *chain, struct record_header *header)

@@ -20,7 +20,7 @@ struct record_header {
     uint32_t type;         /* never 0 */
     uint64_t term;
     uint64_t index;
-    struct digest hash; /* H(hash before ‖ the fields above ‖ H over the payload's pieces) */
+    struct digest hash; /* H(hash before ‖ the fields above ‖ payload) */
 };
 
 _Static_assert(sizeof(struct record_header) == 56, "a record header has no holes");

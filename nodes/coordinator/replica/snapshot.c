@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "nodes/coordinator/replica/snapshot.h"
 
-#include "core/digests.h"
 #include "nodes/coordinator/replica/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #define SNAPSHOT_VERSION 1u
 #define BUFFER_SIZE ((size_t)64 << 10)
-
-_Static_assert(BUFFER_SIZE % DIGEST_PIECE == 0, "a full buffer is a whole number of pieces");
 
 static const uint8_t magic[8] = {'g', 'r', 'v', 's', 'n', 'a', 'p', '1'};
 
@@ -39,7 +37,7 @@ _Static_assert(sizeof(struct file_head) == 16 + 16 + 16 + 40 + 8, "a head has no
 _Static_assert(sizeof(struct file_tail) == 8 + 32, "a tail has no holes");
 
 struct snapshot_writer {
-    struct pieces pieces;
+    crypto_generichash_state hash;
     int fd;
     int error;
     size_t offset; /* of the buffer's first byte in the file */
@@ -52,7 +50,7 @@ static void flush(struct snapshot_writer *writer)
     if (writer->error == 0) {
         writer->error = file_write(writer->fd, writer->buffer, writer->used, writer->offset);
     }
-    pieces_add(&writer->pieces, bytes_of(writer->buffer, writer->used));
+    crypto_generichash_update(&writer->hash, writer->buffer, writer->used);
     writer->offset += writer->used;
     writer->used = 0;
 }
@@ -76,6 +74,16 @@ void snapshot_put(struct snapshot_writer *writer, const void *data, size_t size)
     }
 }
 
+static struct digest finish(crypto_generichash_state *hash)
+{
+    uint8_t full[crypto_generichash_BYTES_MAX];
+    struct digest digest;
+
+    crypto_generichash_final(hash, full, sizeof(full));
+    memcpy(digest.byte, full, sizeof(digest.byte));
+    return digest;
+}
+
 static void put_head(struct snapshot_writer *writer, const struct snapshot_head *head)
 {
     struct file_head file = {
@@ -95,7 +103,7 @@ static void put_head(struct snapshot_writer *writer, const struct snapshot_head 
 static void put_tail(struct snapshot_writer *writer)
 {
     flush(writer);
-    struct file_tail tail = {.size = writer->offset, .digest = pieces_end(&writer->pieces)};
+    struct file_tail tail = {.size = writer->offset, .digest = finish(&writer->hash)};
     if (writer->error == 0) {
         writer->error = file_write(writer->fd, &tail, sizeof(tail), writer->offset);
     }
@@ -115,7 +123,7 @@ static int write_file(int directory, const struct snapshot_head *head, snapshot_
     if (writer.fd < 0) {
         return errno;
     }
-    pieces_begin(&writer.pieces);
+    crypto_generichash_init(&writer.hash, NULL, 0, crypto_generichash_BYTES_MAX);
     put_head(&writer, head);
     int error = fill(context, &writer);
     put_tail(&writer);
@@ -185,7 +193,10 @@ enum grove_status snapshot_read(const char *name, struct bytes image, struct sna
         return GROVE_CORRUPT;
     }
 
-    struct digest digest = digest_of_pieces(bytes_of(image.data, size));
+    crypto_generichash_state hash;
+    crypto_generichash_init(&hash, NULL, 0, crypto_generichash_BYTES_MAX);
+    crypto_generichash_update(&hash, image.data, size);
+    struct digest digest = finish(&hash);
     if (tail.size != size || !digest_equal(&digest, &tail.digest)) {
         fault_set(fault, "%s: offset %zu: the digest does not match", name, size);
         return GROVE_CORRUPT;

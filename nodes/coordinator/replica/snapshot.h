@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * The whole state at one index, in a file of its own: a head, the configuration of the replicas,
- * the state, then the size of all that and the digest of its pieces. A forked child writes it, while its parent goes on.
+ * the state, then size and digest of all that. A forked child writes it, while its parent goes on.
  */
 #ifndef GROVE_COORDINATOR_REPLICA_SNAPSHOT_H
 #define GROVE_COORDINATOR_REPLICA_SNAPSHOT_H
