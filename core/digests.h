@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Many digests at once, where the processor can. */
+ * The digests of many texts. */
 #ifndef GROVE_CORE_DIGESTS_H
 #define GROVE_CORE_DIGESTS_H
 
