@@ -155,7 +155,7 @@ static enum exit_code nobody_answered(struct observer *observer)
 
     complain("%s", error);
     reconnect(observer);
-    return exit_of_status(status);
+    return status == GROVE_NO_LEADER ? EXIT_NO_LEADER : EXIT_REFUSED;
 }
 
 enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer)

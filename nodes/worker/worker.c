@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "nodes/host/clock.h"
-#include "nodes/worker/guardian.h"
 #include "nodes/worker/context.h"
+#include "nodes/worker/guardian.h"
 #include "nodes/worker/worker_loop.h"
 
 #define WINDOW 256u
