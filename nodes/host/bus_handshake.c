@@ -38,7 +38,8 @@ void handshake_end(struct handshake *handshake, void *socket)
 }
 
 /* A server that says nothing to strangers ends their handshake after a while, and they try again:
- * that they were shut out before is what matters, until somebody else is there or nobody. */
+ * that they were shut out before is what matters, until somebody else is there or nobody. A refusal
+ * may be overtaken by the end of its connection, and still is one. */
 static void take(struct handshake *handshake, unsigned event)
 {
     switch (event) {
@@ -55,7 +56,9 @@ static void take(struct handshake *handshake, unsigned event)
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        handshake->state = BUS_SHUT_OUT;
+        if (handshake->state != BUS_REFUSED) {
+            handshake->state = BUS_SHUT_OUT;
+        }
         break;
     case ZMQ_EVENT_DISCONNECTED:
         if (handshake->state == BUS_CONNECTED) {

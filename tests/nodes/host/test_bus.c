@@ -337,7 +337,7 @@ static void a_dealer_of_ours_gets_its_answer(void **state)
     assert_int_equal(bus_send(client.dealer, NULL, NULL, bytes_of_text("early")), GROVE_BUSY);
     assert_int_equal(bus_every(f->bus, 2, client_try, &client), GROVE_OK);
     bus_run(f->bus);
-    assert_int_equal(client.count, 1);
+    assert_true(client.count >= 1); /* an answer to each that went before the first came */
 }
 
 /* Stops the bus once the connection stands as it should. */
