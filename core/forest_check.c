@@ -202,6 +202,7 @@ static void check_tree(struct census *census, const struct tree *tree)
         count.size += tree_size_of(task) + join_check_size(task);
     }
     census->task = tree->root;
+    holds(census, (tree->served == 0) == (tree->turns == 0), "has begun, and counts no turn");
     holds(census,
           count.tasks == tree->tasks && count.open == tree->open && count.held == tree->held,
           "counts the tasks of its tree wrongly");

@@ -52,6 +52,7 @@ struct function {
     uint64_t sessions;                     /* derived: that offer it */
     uint64_t state[TASK_STATE_COUNT];      /* derived: its tasks in each state */
     uint64_t succeeded, failed, cancelled; /* ever, while interned */
+    uint64_t begun;                        /* forest->served when a root of it began last */
     LIST_HEAD(, offer) offers;             /* derived: pools that offer it */
     TAILQ_HEAD(, queue) blocked;           /* derived: queues that wait for room in a session */
 };
@@ -131,6 +132,7 @@ struct tree {
     uint32_t tasks, open; /* derived */
     uint32_t held;        /* derived: attempts that sessions hold, those told to stop as well */
     bool forgetting;      /* being freed: it answers no more */
+    uint8_t turns;        /* attempts assigned; at LIMIT_TURNS it is large, and counts no more */
     uint16_t sweeps;      /* derived: under way in this tree */
 };
 
@@ -247,8 +249,8 @@ struct join {
 
 /* ---- what runs next (core/ready.h); all of it derived */
 
-/* Ready tasks of one tree and priority in one queue; or, as `fresh` of a queue, roots that have not
- * begun. */
+/* Ready tasks of one tree and priority in one queue; or, as `fresh` of a queue, roots whose trees
+ * have not begun. */
 struct lane {
     struct table_link by_key;
     struct lane_key {
@@ -258,15 +260,23 @@ struct lane {
     } key;
     RB_ENTRY(lane) turn;    /* in key.queue->lanes */
     uint64_t served;        /* tree->served when it was put there, or less */
+    bool is_large;          /* ... and whether the tree was large */
     struct task_tree tasks; /* by priority, then oldest first */
 };
 RB_HEAD(lane_tree, lane);
 
-/* What stands higher is taken first: priority, begun trees, the tree served longest ago, the
- * deeper, the oldest. */
+/* How a tree stands among others. */
+enum standing {
+    STANDING_SMALL, /* has begun, and is finished before the others go on */
+    STANDING_LARGE, /* takes turns with the other large ones, and with those that have not begun */
+    STANDING_FRESH, /* has not begun */
+};
+
+/* What stands higher is taken first: priority, standing, the tree served longest ago, the deeper,
+ * the oldest. When it is a large tree's turn, a fresh one may have waited longer: ready_next. */
 struct rank {
     int32_t priority;
-    bool fresh;
+    enum standing standing;
     uint64_t served;
     uint32_t depth;
     uint64_t sequence;
@@ -281,11 +291,11 @@ struct queue {
         uint32_t depth;
         uint32_t needs; /* set of enum queue_need */
     } key;
-    struct lane fresh;
-    struct lane_tree lanes;
-    uint64_t count;   /* tasks */
-    struct rank rank; /* of its first task when it was put into `runnable`, or a higher one */
-    bool is_blocked;  /* in function->blocked, else in forest->runnable */
+    struct lane fresh;      /* NEED_TURN: all its tasks */
+    struct lane_tree lanes; /* else: those of each tree */
+    uint64_t count;         /* tasks */
+    struct rank rank;       /* of its first task when it was put into `runnable`, or a higher one */
+    bool is_blocked;        /* in function->blocked, else in forest->runnable */
     union {
         RB_ENTRY(queue) runnable;
         TAILQ_ENTRY(queue) blocked;
@@ -296,6 +306,7 @@ RB_HEAD(queue_tree, queue);
 enum queue_need {
     NEED_SLOT = 1, /* at most once, or an input of a map: never assigned ahead */
     NEED_CALM = 2, /* it has a loss: never beside another such task */
+    NEED_TURN = 4, /* it begins a tree */
 };
 
 /* ---- who works (core/roster.h) */

@@ -7,6 +7,7 @@
 
 #include "core/kept.h"
 #include "core/pool.h"
+#include "core/tree.h"
 
 static int order(uint64_t a, uint64_t b)
 {
@@ -25,6 +26,9 @@ static int by_turn(const struct lane *a, const struct lane *b)
     if (a->key.priority != b->key.priority) {
         return a->key.priority > b->key.priority ? -1 : 1;
     }
+    if (a->is_large != b->is_large) {
+        return a->is_large ? 1 : -1;
+    }
     if (a->served != b->served) {
         return order(a->served, b->served);
     }
@@ -38,8 +42,8 @@ static int compare_ranks(const struct rank *a, const struct rank *b)
     if (a->priority != b->priority) {
         return a->priority > b->priority ? -1 : 1;
     }
-    if (a->fresh != b->fresh) {
-        return a->fresh ? 1 : -1;
+    if (a->standing != b->standing) {
+        return a->standing < b->standing ? -1 : 1;
     }
     if (a->served != b->served) {
         return order(a->served, b->served);
@@ -65,6 +69,9 @@ static struct queue_key key_of(const struct task *task)
     if (task->work && task->work->losses > 0) {
         key.needs |= NEED_CALM;
     }
+    if (task->tree->served == 0) {
+        key.needs |= NEED_TURN;
+    }
     if (task->work) {
         memcpy(key.refused_by, task->work->refused_by, sizeof(key.refused_by));
     }
@@ -80,16 +87,25 @@ static struct lane *first_lane(struct queue *queue)
     while (lane && lane->served != lane->key.tree->served) {
         RB_REMOVE(lane_tree, &queue->lanes, lane);
         lane->served = lane->key.tree->served;
+        lane->is_large = tree_is_large(lane->key.tree);
         RB_INSERT(lane_tree, &queue->lanes, lane);
         lane = RB_MIN(lane_tree, &queue->lanes);
     }
     return lane;
 }
 
+static enum standing standing_of(const struct tree *tree)
+{
+    if (tree->served == 0) {
+        return STANDING_FRESH;
+    }
+    return tree_is_large(tree) ? STANDING_LARGE : STANDING_SMALL;
+}
+
 static struct rank rank_of(const struct task *task)
 {
     return (struct rank){.priority = task->priority,
-                         .fresh = task->tree->served == 0,
+                         .standing = standing_of(task->tree),
                          .served = task->tree->served,
                          .depth = task->depth,
                          .sequence = task->sequence};
@@ -97,12 +113,8 @@ static struct rank rank_of(const struct task *task)
 
 struct task *ready_first(struct queue *queue)
 {
-    struct task *fresh = RB_MIN(task_tree, &queue->fresh.tasks);
-    struct lane *lane = first_lane(queue);
+    struct lane *lane = queue->key.needs & NEED_TURN ? &queue->fresh : first_lane(queue);
 
-    if (!lane || (fresh && fresh->priority > lane->key.priority)) {
-        return fresh;
-    }
     return RB_MIN(task_tree, &lane->tasks);
 }
 
@@ -144,7 +156,7 @@ static struct lane *lane_for(struct forest *forest, struct queue *queue, const s
 {
     const struct lane_key key = {.queue = queue, .tree = task->tree, .priority = task->priority};
 
-    if (task->tree->served == 0) {
+    if (queue->key.needs & NEED_TURN) {
         return &queue->fresh;
     }
     struct lane *lane = table_find(&forest->lanes, &key);
@@ -152,6 +164,7 @@ static struct lane *lane_for(struct forest *forest, struct queue *queue, const s
         lane = kept_allocate(sizeof(*lane));
         lane->key = key;
         lane->served = task->tree->served;
+        lane->is_large = tree_is_large(task->tree);
         table_insert(&forest->lanes, lane);
         RB_INSERT(lane_tree, &queue->lanes, lane);
     }
@@ -197,11 +210,11 @@ void ready_remove(struct forest *forest, struct task *task)
     }
 }
 
-struct queue *ready_next(struct forest *forest)
+/* The queue that stands highest; a tree served elsewhere has moved back since. */
+static struct queue *highest(struct forest *forest)
 {
     struct queue *queue = RB_MIN(queue_tree, &forest->runnable);
 
-    /* A tree served elsewhere has moved back since. */
     while (queue) {
         rank_again(forest, queue);
         struct queue *first = RB_MIN(queue_tree, &forest->runnable);
@@ -222,6 +235,39 @@ uint32_t ready_before(const struct task *task, uint32_t most)
         at = RB_NEXT(task_tree, &task->lane->tasks, at);
     }
     return count;
+}
+
+/* Whether it is a fresh root's turn: a large tree has been served since a root of its function last
+ * began. */
+static bool is_turn_of(const struct queue *fresh, const struct queue *large)
+{
+    return fresh && fresh->rank.priority == large->rank.priority &&
+           fresh->key.function->begun < large->rank.served;
+}
+
+struct queue *ready_next(struct forest *forest)
+{
+    struct queue *queue = highest(forest);
+
+    if (queue && queue->rank.standing == STANDING_LARGE) {
+        struct queue key = {.rank = {queue->rank.priority, .standing = STANDING_FRESH}};
+        struct queue *fresh = RB_NFIND(queue_tree, &forest->runnable, &key);
+        return is_turn_of(fresh, queue) ? fresh : queue;
+    }
+    return queue;
+}
+
+void ready_serve(struct forest *forest, struct tree *tree)
+{
+    const bool begins = tree->served == 0;
+
+    tree->served = ++forest->served;
+    if (begins) {
+        tree->root->request.function->begun = tree->served;
+    }
+    if (tree->turns < LIMIT_TURNS) {
+        tree->turns++;
+    }
 }
 
 void ready_block(struct forest *forest, struct queue *queue)

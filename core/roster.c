@@ -290,7 +290,7 @@ static void take(struct forest *forest, struct session *session, struct task *ta
         place = task->depth > 0 ? PLACE_CHILDREN : PLACE_ROOTS;
     }
     tree_move(forest, task, TASK_RUNNING);
-    task->tree->served = ++forest->served;
+    ready_serve(forest, task->tree);
     if (++task->attempts == 1) {
         join_start(forest, task);
     }

@@ -128,6 +128,7 @@ static void write_work(struct stream_writer *out, const struct work *work, uint3
 static void write_tree(struct stream_writer *out, const struct tree *tree)
 {
     stream_write_uint(out, tree->served);
+    stream_write_uint(out, tree->turns);
     stream_write_uint(out, tree->settled_ms);
     stream_write_uint(out, tree->expires_ms);
     stream_write_bool(out, tree->forgetting);
@@ -274,6 +275,7 @@ static void write_functions(struct stream_writer *out, const struct forest *fore
         stream_write_uint(out, function->succeeded);
         stream_write_uint(out, function->failed);
         stream_write_uint(out, function->cancelled);
+        stream_write_uint(out, function->begun);
     }
     stream_write_bool(out, false);
 }

@@ -95,6 +95,7 @@ static void read_functions(struct snapshot_reader *reader)
         function->succeeded = stream_read_uint(in, UINT64_MAX);
         function->failed = stream_read_uint(in, UINT64_MAX);
         function->cancelled = stream_read_uint(in, UINT64_MAX);
+        function->begun = stream_read_uint(in, reader->forest->served);
     }
 }
 

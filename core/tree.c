@@ -26,6 +26,11 @@ struct tree *tree_of_root(struct task *root)
     return (struct tree *)(void *)((char *)root - sizeof(struct tree));
 }
 
+bool tree_is_large(const struct tree *tree)
+{
+    return tree->turns == LIMIT_TURNS;
+}
+
 /* One allocation: the tree of a root, the task, its item. */
 struct task *tree_allocate(bool is_root, size_t item_size)
 {
@@ -133,7 +138,7 @@ static enum task_state first_state(struct forest *forest, struct task *task, enu
     if (as == PLANT_JOIN) {
         task->flags |= TASK_JOIN;
         task->attempts = 1;
-        task->tree->served = ++forest->served;
+        ready_serve(forest, task->tree);
         (void)tree_work(task);
         return TASK_WAITING;
     }

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Large trees and small ones on the same slots: what has begun is finished first, and nobody waits
+ * for the end of a large tree. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/support/forest_fixture.h"
+
+/* Submits children of `parent`, held by w2, named prefix-0, prefix-1, ... */
+static void expand_many(struct fixture *f, const char *parent, const char *prefix, uint32_t count)
+{
+    char names[LIMIT_BATCH_ITEMS * 16];
+
+    for (uint32_t next = 0; next < count;) {
+        size_t size = 0;
+        for (uint32_t i = 0; i < LIMIT_BATCH_ITEMS && next < count; i++, next++) {
+            size += (size_t)snprintf(names + size, sizeof(names) - size, "%s-%u ", prefix,
+                                     (unsigned)next);
+        }
+        expand(f, "w2", parent, names);
+    }
+}
+
+/* Ends prefix-from, ... below `to` on w1, one after the other, as they are assigned there. */
+static void end_many(struct fixture *f, const char *prefix, uint32_t from, uint32_t to)
+{
+    char name[32];
+
+    for (uint32_t i = from; i < to; i++) {
+        (void)snprintf(name, sizeof(name), "%s-%u", prefix, (unsigned)i);
+        report(f, "w1", name, CODE_SUCCEEDED);
+    }
+    skip_effects(f);
+}
+
+/* A root "big" that runs on w2, and has had so many attempts that it is large; its next child runs
+ * in the one slot of w1. */
+static void make_large(struct fixture *f, const char *name, const char *prefix, uint32_t children)
+{
+    submit_with(f, name, .function = "flow");
+    expand_many(f, name, prefix, children);
+    end_many(f, prefix, 0, LIMIT_TURNS - 1);
+}
+
+/* Ends the first of `order` on w1, then what is assigned there, which is the rest of it. */
+static void expect_order(struct fixture *f, const char *order)
+{
+    char ending[32];
+    char expected[96];
+
+    skip_effects(f);
+    for (size_t size = strcspn(order, " "); order[size] != '\0'; size = strcspn(order, " ")) {
+        (void)snprintf(ending, sizeof(ending), "%.*s", (int)size, order);
+        order += size + 1;
+        report(f, "w1", ending, CODE_SUCCEEDED);
+        (void)snprintf(expected, sizeof(expected), "settled %s\nassign %.*s w1\n", ending,
+                       (int)strcspn(order, " "), order);
+        expect_effects(f, expected);
+    }
+}
+
+static void enlist_both(struct fixture *f)
+{
+    enlist(f, "w1", .slots = 1, .functions = "step");
+    enlist(f, "w2", .slots = 8, .functions = "flow");
+}
+
+static void a_small_root_does_not_wait_for_a_large_tree(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist_both(f);
+    make_large(f, "big", "b", 300);
+    submit(f, "a");
+    submit_with(f, "p", .function = "flow");
+    expand(f, "w2", "p", "p1 p2");
+    expect_order(f, "b-254 p1 p2 a b-255 b-256 b-257");
+}
+
+/* What has begun is finished before the large tree goes on, and before another root begins. */
+static void roots_take_turns_with_a_large_tree_and_are_finished_once_begun(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist_both(f);
+    make_large(f, "big", "b", 300);
+    submit(f, "p q r");
+    expect_order(f, "b-254 p");
+    enlist(f, "w3", .slots = 1, .functions = "flow");
+    expand(f, "w1", "p", "p1 p2");
+    expect_order(f, "p p1 p2 b-255 q b-256 r b-257 b-258");
+}
+
+static void large_trees_take_turns_and_fresh_roots_count_as_one(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist_both(f);
+    make_large(f, "big", "b", 300);
+    submit_with(f, "vast", .function = "flow");
+    expand_many(f, "vast", "v", 300);
+    expect_order(f, "b-254 v-0");
+    end_many(f, "v", 0, LIMIT_TURNS - 2);
+    submit(f, "a c d");
+    expect_order(f, "v-253 a b-255 v-254 c b-256 v-255 d b-257 v-256 b-258");
+}
+
+/* What begins elsewhere, of another function, is no turn of theirs. */
+static void roots_begun_elsewhere_take_no_turn_away(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist_both(f);
+    make_large(f, "big", "b", 300);
+    submit(f, "a c");
+    expect_order(f, "b-254 a");
+    submit_with(f, "x", .function = "flow");
+    expect_order(f, "a b-255");
+    submit_with(f, "y", .function = "flow");
+    expect_order(f, "b-255 c b-256");
+}
+
+static void a_higher_priority_comes_before_any_turn(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist_both(f);
+    make_large(f, "big", "b", 300);
+    submit(f, "a");
+    submit_with(f, "low", .priority = -1);
+    submit_with(f, "high", .priority = 1);
+    submit_with(f, "p", .function = "flow");
+    expand_with(f, "w2", "p", "low2", .priority = -1);
+    expect_order(f, "b-254 high b-255 a b-256");
+}
+
+/* However many roots wait, on one slot there is never more than one that has begun and not ended.
+ */
+static void few_small_trees_are_open_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    char name[32];
+    char children[64];
+    char expected[160];
+
+    enlist(f, "w1", .slots = 1);
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(name, sizeof(name), "r%d", i);
+        submit(f, name);
+    }
+    for (int i = 0; i < 39; i++) {
+        (void)snprintf(name, sizeof(name), "r%d", i);
+        (void)snprintf(children, sizeof(children), "r%d.1 r%d.2", i, i);
+        skip_effects(f);
+        expand_and_wait(f, "w1", name, children);
+        (void)snprintf(expected, sizeof(expected), "assign r%d.1 w1\n", i);
+        expect_effects(f, expected);
+        (void)snprintf(children, sizeof(children), "r%d.1", i);
+        report(f, "w1", children, CODE_SUCCEEDED);
+        (void)snprintf(expected, sizeof(expected), "settled r%d.1\nresume r%d w1\n", i, i);
+        expect_effects(f, expected);
+        report(f, "w1", name, CODE_SUCCEEDED);
+        (void)snprintf(expected, sizeof(expected), "settled r%d\nassign r%d.2 w1\n", i, i);
+        expect_effects(f, expected);
+        (void)snprintf(children, sizeof(children), "r%d.2", i);
+        report(f, "w1", children, CODE_SUCCEEDED);
+        (void)snprintf(expected, sizeof(expected), "settled r%d.2\nassign r%d w1\n", i, i + 1);
+        expect_effects(f, expected);
+    }
+}
+
+static void turns_outlive_a_restart(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist_both(f);
+    make_large(f, "big", "b", 300);
+    submit(f, "a c");
+    expect_order(f, "b-254 a");
+    restart(f);
+    expect_order(f, "a b-255");
+    restart(f);
+    expect_order(f, "b-255 c b-256");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_small_root_does_not_wait_for_a_large_tree),
+        TEST(roots_take_turns_with_a_large_tree_and_are_finished_once_begun),
+        TEST(large_trees_take_turns_and_fresh_roots_count_as_one),
+        TEST(roots_begun_elsewhere_take_no_turn_away),
+        TEST(a_higher_priority_comes_before_any_turn),
+        TEST(few_small_trees_are_open_at_a_time),
+        TEST(turns_outlive_a_restart),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
