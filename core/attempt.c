@@ -232,7 +232,7 @@ void attempt_lose(struct forest *forest, struct work *work, enum charge charge)
     struct task *task = work->task;
     const bool is_cancelled = sweep_heed(forest, task);
     const struct id boot = work->session->boot;
-    const bool has_started = work->place != PLACE_CHILDREN && work->place != PLACE_ROOTS;
+    const bool has_started = !roster_is_ahead(work);
     char text[80];
 
     roster_release(forest, work);

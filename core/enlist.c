@@ -190,8 +190,8 @@ void enlist_retire(struct forest *forest, struct session *session, enum retire_r
  * assignment. */
 static struct work *first_held(const struct session *session)
 {
-    static const enum place line[] = {PLACE_SLOT, PLACE_RESUMABLE, PLACE_WAITING, PLACE_CHILDREN,
-                                      PLACE_ROOTS};
+    static const enum place line[] = {PLACE_SLOT,     PLACE_RESUMABLE, PLACE_WAITING,
+                                      PLACE_CHILDREN, PLACE_ROOTS,     PLACE_LARGE};
     struct work *work = NULL;
 
     for (size_t i = 0; !work && i < sizeof(line) / sizeof(line[0]); i++) {

@@ -85,8 +85,8 @@ static uint64_t count_before(const struct work *work)
     const struct work *before = work;
     uint64_t count = session->held[PLACE_RESUMABLE];
 
-    if (work->place == PLACE_ROOTS) {
-        count += session->held[PLACE_CHILDREN];
+    for (int place = PLACE_CHILDREN; place < work->place; place++) {
+        count += session->held[place];
     }
     while ((before = TAILQ_PREV(before, work_list, held))) {
         count++;
@@ -102,7 +102,7 @@ static struct reason why_running(const struct task *task)
     at_session(&reason, work->session);
     reason.at_ms = work->started_ms;
     reason.text = blob_bytes(work->progress);
-    if (work->place == PLACE_CHILDREN || work->place == PLACE_ROOTS) {
+    if (roster_is_ahead(work)) {
         reason.kind = REASON_AHEAD;
         reason.number = count_before(work);
     }

@@ -36,6 +36,7 @@ struct forest *forest_create(const struct forest_options *options)
     set_limit(&forest->options.remembered_size, LIMIT_REMEMBERED_SIZE);
     set_limit(&forest->options.retention_ms, (uint64_t)LIMIT_RETENTION_MS);
     set_limit(&forest->options.retention_size, LIMIT_RETENTION_SIZE);
+    set_limit(&forest->options.turns, LIMIT_TURNS);
 #define TABLE(table, type, link, key_field, size)                                                  \
     table_init(&forest->table, key, offsetof(type, link), offsetof(type, key_field), size)
     TABLE(by_id, struct task, by_id, id, sizeof(struct id));

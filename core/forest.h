@@ -19,6 +19,7 @@ struct forest_options {
     uint64_t remembered_size;
     uint64_t retention_ms;
     uint64_t retention_size;
+    uint64_t turns;
 };
 
 struct forest *forest_create(const struct forest_options *options);
@@ -63,6 +64,7 @@ struct task_view {
     uint32_t attempt; /* the one in force or the last; 0: none yet */
     uint32_t attempts_started, losses, generation;
     uint64_t session; /* that holds it; 0: none */
+    bool is_behind;   /* assigned ahead, a child of a large tree: it starts after all others */
     int32_t priority;
     uint64_t submitted_ms, started_ms, ended_ms; /* ledger time; 0: not yet. started: assigned */
     uint64_t deadline_ms, due_ms; /* inherited deadline; when a delay or backoff ends; 0: none */

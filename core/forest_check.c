@@ -47,6 +47,7 @@ static bool may_be_taken_from(const struct task *task, enum place place)
         return (task->flags & TASK_JOIN) ||
                (task->state != TASK_RUNNING && task->state != TASK_WAITING);
     case PLACE_CHILDREN:
+    case PLACE_LARGE:
         return task->depth > 0 && task->state == TASK_RUNNING;
     case PLACE_ROOTS:
         return task->depth == 0 && task->state == TASK_RUNNING;
@@ -202,7 +203,6 @@ static void check_tree(struct census *census, const struct tree *tree)
         count.size += tree_size_of(task) + join_check_size(task);
     }
     census->task = tree->root;
-    holds(census, (tree->served == 0) == (tree->turns == 0), "has begun, and counts no turn");
     holds(census,
           count.tasks == tree->tasks && count.open == tree->open && count.held == tree->held,
           "counts the tasks of its tree wrongly");
@@ -266,14 +266,12 @@ static void check_place(struct census *census, const struct session *session, en
 
 static void check_slots(struct census *census, const struct session *session)
 {
-    const uint32_t ahead = session->held[PLACE_CHILDREN] + session->held[PLACE_ROOTS];
-
     holds(census, session->held[PLACE_SLOT] <= session->slots,
           "a session has more running than slots");
     holds(census, pool_busy(session) <= session->slots + session->window,
           "a session is over its window");
     holds(census,
-          (ahead == 0 && session->held[PLACE_RESUMABLE] == 0) ||
+          (pool_ahead(session) == 0 && session->held[PLACE_RESUMABLE] == 0) ||
               session->held[PLACE_SLOT] == session->slots,
           "a session has a free slot, and something waits for one");
     holds(census,

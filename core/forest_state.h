@@ -132,16 +132,17 @@ struct tree {
     uint32_t tasks, open; /* derived */
     uint32_t held;        /* derived: attempts that sessions hold, those told to stop as well */
     bool forgetting;      /* being freed: it answers no more */
-    uint8_t turns;        /* attempts assigned; at LIMIT_TURNS it is large, and counts no more */
+    uint8_t turns_left;   /* attempts that it may still have assigned as a small tree */
     uint16_t sweeps;      /* derived: under way in this tree */
 };
 
-/* Where a session holds an attempt. An attempt told to stop stays where it is until it is given
- * back. */
+/* Where a session holds an attempt; ahead, in the order in which they start. An attempt told to stop
+ * stays where it is until it is given back. */
 enum place {
     PLACE_NONE,      /* no session holds one */
     PLACE_CHILDREN,  /* assigned ahead, a child */
     PLACE_ROOTS,     /* assigned ahead, a root */
+    PLACE_LARGE,     /* assigned ahead, a child of a large tree */
     PLACE_SLOT,      /* has a slot: it has started, as far as anybody knows */
     PLACE_WAITING,   /* its task is WAITING, and nothing awaited has ended */
     PLACE_RESUMABLE, /* ... something has, as its worker was told: first in line for a slot */
@@ -326,6 +327,13 @@ struct pool {
     } offers[]; /* by name */
 };
 
+/* What room a session has left, when it has any. */
+enum session_room {
+    ROOM_SLOT,  /* a free slot */
+    ROOM_AHEAD, /* only ahead */
+    ROOM_SMALL, /* ... and not for children of large trees */
+};
+
 struct session {
     uint64_t index;
     RB_ENTRY(session) by_index;   /* forest->sessions; not when leaving */
@@ -348,7 +356,7 @@ struct session {
     RB_ENTRY(session) in_line;
     bool is_in_line;
     uint32_t excess; /* depth that a task must have to be taken; 0: any */
-    bool is_full;    /* no free slot: only ahead */
+    uint8_t room;    /* enum session_room */
     uint64_t load;
     bool is_hungry; /* got room in this command: in forest->hungry */
     TAILQ_ENTRY(session) hungry;

@@ -62,6 +62,7 @@ static const struct shape_field assignment_fields[] = {
     [TAG(Assignment, checkpoint)] = {SHAPE_BYTES, SHAPE_AT(assignment, checkpoint),
                                      .limit = LIMIT_CHECKPOINT_SIZE},
     [TAG(Assignment, depth)] = {SHAPE_UINT32, SHAPE_AT(assignment, depth), .limit = LIMIT_DEPTH},
+    [TAG(Assignment, is_behind)] = {SHAPE_BOOL, SHAPE_AT(assignment, is_behind)},
     [TAG(Assignment, root_batch)] = {SHAPE_BYTES, SHAPE_AT(assignment, root_batch),
                                      .limit = LIMIT_FRAME_SIZE},
 };

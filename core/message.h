@@ -94,6 +94,7 @@ struct assignment {
     struct bytes checkpoint;
     uint32_t depth;
     struct bytes root_batch; /* Sealed, or empty */
+    bool is_behind;          /* starts after all others that have not */
 };
 
 struct waits {

@@ -27,8 +27,8 @@ static void owe(const struct work *work, enum outstanding which, struct effects 
 
 void outstanding_session(struct session *session, enum outstanding which, struct effects *effects)
 {
-    static const enum place line[] = {PLACE_SLOT, PLACE_CHILDREN, PLACE_ROOTS, PLACE_WAITING,
-                                      PLACE_RESUMABLE};
+    static const enum place line[] = {PLACE_SLOT,  PLACE_CHILDREN, PLACE_ROOTS,
+                                      PLACE_LARGE, PLACE_WAITING,  PLACE_RESUMABLE};
     struct work *work = NULL;
 
     for (size_t i = 0; i < sizeof(line) / sizeof(line[0]); i++) {

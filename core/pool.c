@@ -13,8 +13,8 @@ static int by_line(const struct session *a, const struct session *b)
     if (a->excess != b->excess) {
         return a->excess < b->excess ? -1 : 1;
     }
-    if (a->is_full != b->is_full) {
-        return a->is_full ? 1 : -1;
+    if (a->room != b->room) {
+        return a->room < b->room ? -1 : 1;
     }
     if (a->load != b->load) {
         return a->load < b->load ? -1 : 1;
@@ -24,9 +24,14 @@ static int by_line(const struct session *a, const struct session *b)
 
 RB_GENERATE_STATIC(session_line, session, in_line, by_line)
 
+uint32_t pool_ahead(const struct session *session)
+{
+    return session->held[PLACE_CHILDREN] + session->held[PLACE_ROOTS] + session->held[PLACE_LARGE];
+}
+
 uint32_t pool_busy(const struct session *session)
 {
-    return session->held[PLACE_SLOT] + session->held[PLACE_CHILDREN] + session->held[PLACE_ROOTS];
+    return session->held[PLACE_SLOT] + pool_ahead(session);
 }
 
 static void leave_line(struct session *session)
@@ -50,6 +55,17 @@ static uint32_t excess(uint32_t held, uint32_t most, uint32_t spare)
     return held >= most + depth ? held - most + 1 : depth;
 }
 
+/* Large trees leave a part of each window free, so that a new task need not wait for a place. */
+static enum session_room room_of(const struct session *session, uint32_t busy)
+{
+    if (session->held[PLACE_SLOT] < session->slots) {
+        return ROOM_SLOT;
+    }
+    return busy < session->slots + session->window - session->window / LIMIT_LARGE_SHARE
+               ? ROOM_AHEAD
+               : ROOM_SMALL;
+}
+
 void pool_place(struct session *session)
 {
     const uint32_t busy = pool_busy(session);
@@ -61,7 +77,7 @@ void pool_place(struct session *session)
 
     leave_line(session);
     session->excess = excess(held, most, spare);
-    session->is_full = session->held[PLACE_SLOT] >= session->slots;
+    session->room = (uint8_t)room_of(session, busy);
     session->load = ((uint64_t)busy << 32) / places;
     if (session->pool && busy < places) {
         session->is_in_line = true;
@@ -148,15 +164,26 @@ static bool refuses(const struct queue_key *key, const struct session *session)
     return false;
 }
 
-/* The first session of a line that takes tasks with this key. Those passed over are few: at most
- * two refused the task, and a session with a lost attempt beside it is one of as many as there are
- * such attempts. */
-static struct session *first_in_line(struct pool *pool, const struct queue_key *key)
+/* The least room that the first task of a queue can do with. */
+static enum session_room room_for(const struct queue *queue)
 {
+    if (queue->key.needs & NEED_SLOT) {
+        return ROOM_SLOT;
+    }
+    return queue->rank.standing == STANDING_LARGE && queue->key.depth > 0 ? ROOM_AHEAD : ROOM_SMALL;
+}
+
+/* The first session of a line that takes the first task of this queue. Those passed over are few:
+ * at most two refused the task, and a session with a lost attempt beside it is one of as many as
+ * there are such attempts. */
+static struct session *first_in_line(struct pool *pool, const struct queue *queue)
+{
+    const struct queue_key *key = &queue->key;
+    const enum session_room room = room_for(queue);
     struct session *session = RB_MIN(session_line, &pool->line);
 
     while (session && session->excess <= key->depth) {
-        if ((key->needs & NEED_SLOT) && session->is_full) {
+        if (session->room > room) {
             struct session beyond = {.excess = session->excess + 1};
             session = RB_NFIND(session_line, &pool->line, &beyond);
         } else if (((key->needs & NEED_CALM) && session->lost > 0) || refuses(key, session)) {
@@ -174,7 +201,7 @@ struct session *pool_choose(const struct queue *queue)
     struct offer *offer = NULL;
 
     LIST_FOREACH(offer, &queue->key.function->offers, of_function) {
-        struct session *session = first_in_line(offer->pool, &queue->key);
+        struct session *session = first_in_line(offer->pool, queue);
         if (session && (!best || by_line(session, best) < 0)) {
             best = session;
         }

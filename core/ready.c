@@ -118,11 +118,23 @@ struct task *ready_first(struct queue *queue)
     return RB_MIN(task_tree, &lane->tasks);
 }
 
-/* Puts a queue where its first task belongs. */
+static void let_run(struct forest *forest, struct queue *queue, const struct rank *rank)
+{
+    TAILQ_REMOVE(&queue->key.function->blocked, queue, blocked);
+    queue->is_blocked = false;
+    queue->rank = *rank;
+    RB_INSERT(queue_tree, &forest->runnable, queue);
+}
+
+/* Puts a queue where its first task belongs. A blocked one may go on when that is of a small tree
+ * now: large ones leave places to those. */
 static void rank_again(struct forest *forest, struct queue *queue)
 {
     const struct rank rank = rank_of(ready_first(queue));
 
+    if (queue->is_blocked && rank.standing < queue->rank.standing) {
+        let_run(forest, queue, &rank);
+    }
     if (queue->is_blocked || compare_ranks(&rank, &queue->rank) == 0) {
         return;
     }
@@ -265,8 +277,8 @@ void ready_serve(struct forest *forest, struct tree *tree)
     if (begins) {
         tree->root->request.function->begun = tree->served;
     }
-    if (tree->turns < LIMIT_TURNS) {
-        tree->turns++;
+    if (tree->turns_left > 0) {
+        tree->turns_left--;
     }
 }
 
@@ -296,9 +308,7 @@ void ready_unblock(struct forest *forest, struct function *function)
     struct queue *queue = NULL;
 
     while ((queue = TAILQ_FIRST(&function->blocked))) {
-        TAILQ_REMOVE(&function->blocked, queue, blocked);
-        queue->is_blocked = false;
-        queue->rank = rank_of(ready_first(queue));
-        RB_INSERT(queue_tree, &forest->runnable, queue);
+        const struct rank rank = rank_of(ready_first(queue));
+        let_run(forest, queue, &rank);
     }
 }

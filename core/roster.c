@@ -203,6 +203,12 @@ void roster_forgive(struct forest *forest, struct work *work)
     }
 }
 
+bool roster_is_ahead(const struct work *work)
+{
+    return work->place == PLACE_CHILDREN || work->place == PLACE_ROOTS ||
+           work->place == PLACE_LARGE;
+}
+
 void roster_release(struct forest *forest, struct work *work)
 {
     struct session *session = work->session;
@@ -252,11 +258,11 @@ void roster_stop(struct forest *forest, struct work *work)
     }
 }
 
-/* Gives free slots away: to attempts that may resume, to children assigned ahead, to roots assigned
- * ahead. */
+/* Gives free slots away: to attempts that may resume, then to those assigned ahead: to children, to
+ * roots, to children of large trees. */
 static void fill_slots(struct forest *forest, struct session *session)
 {
-    static const enum place line[] = {PLACE_RESUMABLE, PLACE_CHILDREN, PLACE_ROOTS};
+    static const enum place line[] = {PLACE_RESUMABLE, PLACE_CHILDREN, PLACE_ROOTS, PLACE_LARGE};
 
     for (size_t i = 0; i < sizeof(line) / sizeof(line[0]);) {
         struct work *work = TAILQ_FIRST(&session->places[line[i]]);
@@ -281,14 +287,22 @@ static void fill_slots(struct forest *forest, struct session *session)
 
 /* ---- assignment */
 
+static enum place place_for(const struct session *session, const struct task *task)
+{
+    if (session->held[PLACE_SLOT] < session->slots) {
+        return PLACE_SLOT;
+    }
+    if (task->depth == 0) {
+        return PLACE_ROOTS;
+    }
+    return tree_is_large(task->tree) ? PLACE_LARGE : PLACE_CHILDREN;
+}
+
 static void take(struct forest *forest, struct session *session, struct task *task)
 {
     struct work *work = tree_work(task);
-    enum place place = PLACE_SLOT;
+    const enum place place = place_for(session, task);
 
-    if (session->held[PLACE_SLOT] >= session->slots) {
-        place = task->depth > 0 ? PLACE_CHILDREN : PLACE_ROOTS;
-    }
     tree_move(forest, task, TASK_RUNNING);
     ready_serve(forest, task->tree);
     if (++task->attempts == 1) {

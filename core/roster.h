@@ -3,8 +3,8 @@
  *
  * A session holds its attempts in places (enum place). At most `slots` have a slot; at most slots +
  * window are not waiting. A slot that falls free goes first to an attempt that may resume, then to
- * the oldest child assigned ahead, then to the oldest root: a worker starts what it holds in the
- * same order.
+ * the oldest child assigned ahead, then to the oldest root, then to the oldest child of a large
+ * tree: a worker starts what it holds in the same order.
  *
  * In all a session holds at most slots + window + max_waiting + depth attempts, where depth is that
  * of the task to be assigned; less a part of the window that is halved with each level, so that
@@ -56,6 +56,9 @@ void roster_free(struct forest *forest, struct session *session);
 /* Assigns what can be assigned now, at most LIMIT_MOVES attempts; the rest is due at once. Which
  * those are must not depend on what is known to be blocked: no snapshot says that. */
 void roster_assign(struct forest *forest);
+
+/* Whether an attempt was assigned ahead, and has not started as far as anybody knows. */
+bool roster_is_ahead(const struct work *work);
 
 /* Takes an attempt from its session; what the session gets room for is assigned at the end of the
  * command. */

@@ -128,7 +128,7 @@ static void write_work(struct stream_writer *out, const struct work *work, uint3
 static void write_tree(struct stream_writer *out, const struct tree *tree)
 {
     stream_write_uint(out, tree->served);
-    stream_write_uint(out, tree->turns);
+    stream_write_uint(out, tree->turns_left);
     stream_write_uint(out, tree->settled_ms);
     stream_write_uint(out, tree->expires_ms);
     stream_write_bool(out, tree->forgetting);

@@ -166,6 +166,7 @@ static bool may_be_held(const struct task *task, enum place place)
     }
     switch (place) {
     case PLACE_CHILDREN:
+    case PLACE_LARGE:
         return (stopping || task->state == TASK_RUNNING) && task->depth > 0;
     case PLACE_ROOTS:
         return (stopping || task->state == TASK_RUNNING) && task->depth == 0;

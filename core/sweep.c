@@ -75,7 +75,7 @@ static struct bytes reason_of(const struct task *task)
 /* Whether an attempt has started, as far as anybody knows. */
 static bool has_started(const struct work *work)
 {
-    return work && work->session && work->place != PLACE_CHILDREN && work->place != PLACE_ROOTS;
+    return work && work->session && !roster_is_ahead(work);
 }
 
 /* Ends one open task; what is open below it is marked by it. */

@@ -28,7 +28,7 @@ struct tree *tree_of_root(struct task *root)
 
 bool tree_is_large(const struct tree *tree)
 {
-    return tree->turns == LIMIT_TURNS;
+    return tree->turns_left == 0;
 }
 
 /* One allocation: the tree of a root, the task, its item. */
@@ -167,6 +167,7 @@ struct task *tree_plant(struct forest *forest, const struct planting *planting)
     inherit(forest, task, planting);
     if (!planting->parent) {
         task->tree->expires_ms = item->expires_ms;
+        task->tree->turns_left = (uint8_t)forest->options.turns;
     }
     task->state = (uint8_t)first_state(forest, task, planting->as);
     attach(forest, task);

@@ -11,6 +11,7 @@ static void view_work(const struct work *work, struct task_view *view)
 {
     view->session = work->session ? work->session->index : 0;
     view->losses = work->losses;
+    view->is_behind = work->place == PLACE_LARGE;
     view->started_ms = work->started_ms;
     view->ended_ms = work->ended_ms;
     view->code = (enum outcome_code)work->code;

@@ -78,7 +78,8 @@ static size_t draft(struct egress *egress, struct session *session, const struct
                        .generation = view->generation,
                        .deadline_ms = view->deadline_ms,
                        .checkpoint = view->checkpoint,
-                       .depth = view->depth},
+                       .depth = view->depth,
+                       .is_behind = view->is_behind},
         .item = excerpts_add(&egress->excerpts, &piece),
     };
 

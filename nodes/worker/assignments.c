@@ -136,6 +136,7 @@ static void hold(struct grove_worker *worker, const struct assignment *assignmen
     attempt->function = function;
     attempt->generation = assignment->generation;
     attempt->depth = assignment->depth;
+    attempt->is_behind = assignment->is_behind;
     attempt->session = worker->index;
     if (!attempt->has_parent) {
         attempt->root = assignment->task;

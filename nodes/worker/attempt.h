@@ -58,6 +58,7 @@ struct grove_attempt {
     struct id root, parent;
     bool has_parent;
     bool at_most_once;
+    bool is_behind; /* starts after all others */
     uint32_t generation, depth;
     uint64_t session, timeout_ms;
     struct digest payload_digest;

@@ -15,17 +15,22 @@ static void start_thread(struct handlers *handlers);
 
 static struct grove_attempt *first_startable(const struct handlers *handlers)
 {
-    struct grove_attempt *attempt = TAILQ_FIRST(&handlers->children);
+    const struct attempt_queue *line[] = {&handlers->children, &handlers->roots, &handlers->behind};
 
-    if (handlers->is_paused) {
-        return NULL;
+    for (size_t i = 0; i < sizeof(line) / sizeof(line[0]) && !handlers->is_paused; i++) {
+        if (!TAILQ_EMPTY(line[i])) {
+            return TAILQ_FIRST(line[i]);
+        }
     }
-    return attempt ? attempt : TAILQ_FIRST(&handlers->roots);
+    return NULL;
 }
 
 static struct attempt_queue *queue_of(struct handlers *handlers,
                                       const struct grove_attempt *attempt)
 {
+    if (attempt->is_behind) {
+        return &handlers->behind;
+    }
     return attempt->depth > 0 ? &handlers->children : &handlers->roots;
 }
 
@@ -185,6 +190,7 @@ void handlers_init(struct handlers *handlers)
     pthread_cond_init(&handlers->moved, NULL);
     TAILQ_INIT(&handlers->children);
     TAILQ_INIT(&handlers->roots);
+    TAILQ_INIT(&handlers->behind);
     TAILQ_INIT(&handlers->returning);
     STAILQ_INIT(&handlers->ended);
     STAILQ_INIT(&handlers->calls);

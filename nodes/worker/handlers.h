@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * The threads that run handlers, and the queue they take attempts from: at most `slots` run at a
  * time; those that wait for children keep their thread and give their slot back. A resumed one
- * comes before new work; tasks of trees begun, deeper first, before new roots. Threads are made
- * when they are needed and kept for a while.
+ * comes before new work; tasks of trees begun before new roots, and those before tasks of large
+ * trees. Threads are made when they are needed and kept for a while.
  *
  * The lock also guards what goes from handlers to the I/O thread, which is woken by the signal. */
 #ifndef GROVE_NODES_WORKER_HANDLERS_H
@@ -26,7 +26,8 @@ struct handlers {
     pthread_cond_t gone;
     pthread_cond_t moved;           /* an attempt has a slot again, or lost its last thread */
     struct attempt_queue children;  /* to be started: children */
-    struct attempt_queue roots;     /* ... and new trees */
+    struct attempt_queue roots;     /* ... new trees */
+    struct attempt_queue behind;    /* ... children of large trees */
     struct attempt_queue returning; /* resumed, waiting for a slot here */
     unsigned queued, running, waiting, threads, idle;
     unsigned wakes; /* threads called, by signal or creation, that have not come yet */

@@ -187,6 +187,187 @@ static void turns_outlive_a_restart(void **state)
     expect_order(f, "b-255 c b-256");
 }
 
+/* ---- within a session */
+
+/* A part of the window is left to others, so that a new root is assigned at once; and it starts
+ * before what the session holds ahead of the large tree. Who has started shows when the session is
+ * lost. */
+static void what_is_ahead_of_a_large_tree_lets_others_pass(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1, .window = 8, .functions = "step");
+    enlist(f, "w2", .slots = 8, .functions = "flow");
+    make_large(f, "big", "b", 400);
+    assert_int_equal(session_of(f, "w1").assigned, 1 + 7);
+    assert_false(view_of(f, "b-254").is_behind); /* has the slot */
+    assert_true(view_of(f, "b-261").is_behind);
+    expect_state(f, "b-262", "ready");
+    submit(f, "a");
+    expect_effects(f, "assign a w1\n");
+    submit(f, "c");
+    expect_state(f, "c", "ready");
+    report(f, "w1", "b-254", CODE_SUCCEEDED);
+    expect_effects(f, "settled b-254\nassign c w1\n");
+    retire(f, "w1", RETIRE_SILENT);
+    assert_int_equal(view_of(f, "a").losses, 1);
+    assert_int_equal(view_of(f, "b-255").losses, 0);
+    assert_int_equal(view_of(f, "c").losses, 0);
+}
+
+/* A queue that was blocked because only places for small trees are left goes on for those. */
+static void a_small_tree_takes_what_a_large_one_must_leave(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1, .window = 8, .functions = "step");
+    enlist(f, "w2", .slots = 8, .functions = "flow");
+    make_large(f, "big", "b", 400);
+    submit_with(f, "p", .function = "flow");
+    skip_effects(f);
+    expand(f, "w2", "p", "p1 p2");
+    expect_effects(f, "assign p1 w1\n");
+    assert_false(view_of(f, "p1").is_behind);
+    report(f, "w1", "b-254", CODE_SUCCEEDED);
+    expect_effects(f, "settled b-254\nassign p2 w1\n");
+    restart(f);
+    report(f, "w1", "p1", CODE_SUCCEEDED);
+    expect_effects(f, "settled p1\n");
+    report(f, "w1", "p2", CODE_SUCCEEDED);
+    expect_effects(f, "settled p2\nassign b-262 w1\n");
+}
+
+/* ---- how long a small root takes */
+
+#define TASK_MS 10u
+#define MODEL_MOST 512
+
+/* A worker w1 with two slots, as real ones are: what it holds starts as soon as it has a slot. */
+struct model {
+    struct fixture *f;
+    struct held_attempt {
+        struct id task;
+        uint32_t line; /* what starts first: 0 children, 1 roots, 2 those behind */
+        uint64_t ends_ms;
+        bool has_started;
+    } held[MODEL_MOST];
+    size_t count;
+    uint32_t running;
+};
+
+static void start_what_can(struct model *model)
+{
+    for (uint32_t line = 0; line <= 2; line++) {
+        for (size_t i = 0; i < model->count && model->running < 2; i++) {
+            struct held_attempt *held = &model->held[i];
+            if (held->line == line && !held->has_started) {
+                held->has_started = true;
+                held->ends_ms = model->f->now_ms + TASK_MS;
+                model->running++;
+            }
+        }
+    }
+}
+
+static void hear(struct model *model)
+{
+    const struct effects *effects = &model->f->effects;
+    struct task_view view;
+
+    for (size_t i = 0; i < effects->count; i++) {
+        if (effects->list[i].kind == EFFECT_ASSIGN &&
+            forest_task(model->f->forest, &effects->list[i].task, &view) &&
+            !bytes_equal(view.function, bytes_of_text("segment"))) {
+            assert_true(model->count < MODEL_MOST);
+            model->held[model->count++] = (struct held_attempt){.task = view.id,
+                                                                .line = view.is_behind   ? 2
+                                                                        : view.depth > 0 ? 0
+                                                                                         : 1};
+        }
+    }
+    start_what_can(model);
+}
+
+/* Ends what ends next; the root "p" makes three children and waits for them. */
+static void go_on(struct model *model)
+{
+    struct fixture *f = model->f;
+    size_t next = SIZE_MAX;
+    char name[32];
+
+    for (size_t i = 0; i < model->count; i++) {
+        if (model->held[i].has_started &&
+            (next == SIZE_MAX || model->held[i].ends_ms < model->held[next].ends_ms)) {
+            next = i;
+        }
+    }
+    assert_true(next != SIZE_MAX);
+    f->now_ms = model->held[next].ends_ms;
+    (void)snprintf(name, sizeof(name), "%s", name_of(f, &model->held[next].task));
+    for (size_t i = next; i + 1 < model->count; i++) {
+        model->held[i] = model->held[i + 1];
+    }
+    model->count--;
+    model->running--;
+    start_what_can(model);
+    if (strcmp(name, "p") == 0) {
+        expand_and_wait(f, "w1", "p", "p1 p2 p3");
+    } else {
+        report(f, "w1", name, CODE_SUCCEEDED);
+    }
+    hear(model);
+}
+
+/* From the submission of "p" until its children have ended. */
+static uint64_t time_of_a_small_tree(struct model *model)
+{
+    struct fixture *f = model->f;
+    const uint64_t start_ms = f->now_ms;
+
+    submit_with(f, "p", .function = "flow");
+    hear(model);
+    while (view_of(f, "p").child_count == 0 || task_state_is_open(view_of(f, "p1").state) ||
+           task_state_is_open(view_of(f, "p2").state) ||
+           task_state_is_open(view_of(f, "p3").state)) {
+        go_on(model);
+    }
+    return f->now_ms - start_ms;
+}
+
+static void enlist_model(struct fixture *f)
+{
+    enlist(f, "w1", .slots = 2, .window = 64, .functions = "flow step");
+    enlist(f, "w2", .slots = 1, .functions = "segment");
+}
+
+static void a_small_root_beside_a_large_one_takes_three_times_as_long_at_most(void **state)
+{
+    struct model idle = {.f = *state};
+    struct model busy = {.f = NULL};
+    void *other = NULL;
+
+    enlist_model(idle.f);
+    const uint64_t idle_ms = time_of_a_small_tree(&idle);
+    assert_int_equal(fixture_setup(&other), 0);
+    busy.f = other;
+    enlist_model(busy.f);
+    submit_with(busy.f, "big", .function = "segment");
+    for (int i = 0; i < 8; i++) {
+        char prefix[16];
+        (void)snprintf(prefix, sizeof(prefix), "b%d", i);
+        expand_many(busy.f, "big", prefix, LIMIT_BATCH_ITEMS);
+        hear(&busy);
+    }
+    for (int i = 0; i < 400; i++) {
+        go_on(&busy);
+    }
+    const uint64_t busy_ms = time_of_a_small_tree(&busy);
+    print_message("idle %u ms, busy %u ms\n", (unsigned)idle_ms, (unsigned)busy_ms);
+    assert_int_equal(idle_ms, 3 * TASK_MS);
+    assert_true(busy_ms <= 3 * idle_ms);
+    assert_int_equal(fixture_teardown(&other), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -199,6 +380,9 @@ int main(void)
         TEST(a_higher_priority_comes_before_any_turn),
         TEST(few_small_trees_are_open_at_a_time),
         TEST(turns_outlive_a_restart),
+        TEST(what_is_ahead_of_a_large_tree_lets_others_pass),
+        TEST(a_small_tree_takes_what_a_large_one_must_leave),
+        TEST(a_small_root_beside_a_large_one_takes_three_times_as_long_at_most),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

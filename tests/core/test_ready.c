@@ -128,6 +128,22 @@ static void a_retried_root_has_begun(void **state)
     expect_effects(f, "settled x\nassign p#2 w1\n");
 }
 
+/* No worker runs the root, so nothing else could begin its tree. */
+static void inputs_of_a_join_from_outside_are_of_a_tree_begun(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1);
+    submit(f, "x a");
+    submit_join(f, "m", .kind = JOIN_GATHER);
+    join_with(f, NULL, "m", "m1 m2 m3", .kind = JOIN_GATHER, .name = "m");
+    report(f, "w1", "x", CODE_SUCCEEDED);
+    expect_state(f, "m1", "running");
+    report(f, "w1", "m1", CODE_SUCCEEDED);
+    expect_state(f, "m2", "running");
+    expect_state(f, "a", "ready");
+}
+
 /* More queues without a taker than a command may move tasks, all before one that has: a replica
  * that comes from a snapshot assigns what the others do. */
 static void what_is_blocked_costs_no_assignment_after_a_restart(void **state)
@@ -160,6 +176,7 @@ int main(void)
         TEST(within_a_tree_the_deeper_first_whatever_its_function),
         TEST(what_nobody_offers_waits_and_blocks_nobody),
         TEST(a_retried_root_has_begun),
+        TEST(inputs_of_a_join_from_outside_are_of_a_tree_begun),
         TEST(what_is_blocked_costs_no_assignment_after_a_restart),
     };
 

@@ -52,6 +52,7 @@ static void elements_of_lists_come_back(void **state)
     assert_int_equal(assignment.depth, 3);
     assert_true(bytes_equal(assignment.checkpoint, bytes_of_text("at 3")));
     assert_true(bytes_equal(assignment.root_batch, bytes_of_text("root")));
+    assert_true(assignment.is_behind);
     assert_false(wire_next(&assign.assignments, &element));
     buffer_clear(&frame);
 }

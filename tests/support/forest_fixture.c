@@ -52,7 +52,7 @@ static struct fixture_task *task_named(const struct fixture *f, const char *name
     return NULL;
 }
 
-static const char *name_of(const struct fixture *f, const struct id *id)
+const char *name_of(const struct fixture *f, const struct id *id)
 {
     for (size_t i = 0; i < f->task_count; i++) {
         if (id_equal(&f->tasks[i].id, id)) {

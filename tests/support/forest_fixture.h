@@ -152,6 +152,7 @@ struct certificate certificate_of(const struct fixture *f, const char *name, uin
                                   const char *pattern);
 
 struct id id_of(const struct fixture *f, const char *task);
+const char *name_of(const struct fixture *f, const struct id *id); /* "?": none has it */
 struct task_view view_of(const struct fixture *f, const char *task);
 struct session_view session_of(const struct fixture *f, const char *worker);
 

@@ -297,7 +297,8 @@ static void put_worker_fields(struct wire_writer *writer, enum message_type type
                                           .deadline_ms = TIME_MS,
                                           .depth = 3,
                                           .checkpoint = bytes_of_text("at 3"),
-                                          .root_batch = bytes_of_text("root")};
+                                          .root_batch = bytes_of_text("root"),
+                                          .is_behind = true};
     const struct waits waits = {.task = sample_id(0x17),
                                 .attempt = 1,
                                 .awaited = bytes_of(&assignment.task, 16),

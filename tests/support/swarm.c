@@ -1249,5 +1249,8 @@ struct forest_options swarm_options(const struct swarm *swarm, uint8_t replica)
     if (chance(&dice, 50)) {
         options.retention_size = 1 + swarm_draw(&dice, 20000);
     }
+    if (chance(&dice, 50)) {
+        options.turns = 1 + swarm_draw(&dice, 8);
+    }
     return options;
 }

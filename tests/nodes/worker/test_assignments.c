@@ -7,7 +7,10 @@
 #include <stdio.h>
 
 #include <cmocka.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/id.h"
 #include "nodes/worker/worker_loop.h"
@@ -25,10 +28,17 @@ struct fixture {
     struct buffer batch, root_batch;
 };
 
-static enum grove_status nothing(struct grove_attempt *attempt, void *context)
+/* Payloads in the order in which their handlers started; there is one slot. */
+static struct {
+    char text[64];
+    sem_t ended;
+} seen;
+
+static enum grove_status note(struct grove_attempt *attempt, void *context)
 {
-    (void)attempt;
     (void)context;
+    strncat(seen.text, grove_attempt_payload(attempt).data, 15);
+    sem_post(&seen.ended);
     return GROVE_OK;
 }
 
@@ -57,8 +67,11 @@ static int setup(void **state)
     assert_int_equal(credential_save(path, &f->party.worker, error), GROVE_OK);
     options.credential_path = path;
     options.instance = "w";
+    options.slots = 1;
+    seen.text[0] = '\0';
+    sem_init(&seen.ended, 0, 0);
     assert_int_equal(grove_worker_open(&options, &f->worker, error), GROVE_OK);
-    assert_int_equal(grove_worker_handle(f->worker, "echo", nothing, NULL), GROVE_OK);
+    assert_int_equal(grove_worker_handle(f->worker, "echo", note, NULL), GROVE_OK);
     handlers_pause(&f->worker->handlers);
     trust_init(&f->worker->session.trust, &f->party.mesh.public_key, hash_key);
     admit(f, &f->party.client);
@@ -331,7 +344,7 @@ static void each_function_of_a_batch_needs_the_right(void **state)
 
     credential_make(&f->party.mesh, &wanted, &narrow);
     admit(f, &narrow);
-    assert_int_equal(grove_worker_handle(f->worker, "other", nothing, NULL), GROVE_OK);
+    assert_int_equal(grove_worker_handle(f->worker, "other", note, NULL), GROVE_OK);
     party_seal_tasks(&narrow, items, 3, ids, &f->batch);
     f->assignment.task = ids[0];
     f->more[0] = (struct assignment){.task = ids[1], .attempt = 1, .item = 1};
@@ -355,6 +368,37 @@ static void another_trees_root_does_not_vouch(void **state)
     expect_refused(f);
 }
 
+/* One that is behind starts last, whenever it came. */
+static void children_start_before_roots_and_those_before_large_trees(void **state)
+{
+    struct fixture *f = *state;
+
+    make_child(f, &f->party.client);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    f->assignment.is_behind = true;
+    f->item.payload = bytes_of_text("behind ");
+    seal(f, &f->party.worker);
+    assign(f);
+    f->assignment = (struct assignment){.attempt = 1};
+    f->item = party_root(2, "echo", "root ", 1000);
+    seal(f, &f->party.client);
+    assign(f);
+    make_child(f, &f->party.client);
+    f->item.payload = bytes_of_text("child ");
+    seal(f, &f->party.worker);
+    assign(f);
+    assert_int_equal(f->worker->held_count, 3);
+    handlers_unpause(&f->worker->handlers);
+    for (int i = 0; i < 3; i++) {
+        sem_wait(&seen.ended);
+    }
+    while (!handlers_are_idle(&f->worker->handlers)) {
+        sched_yield();
+    }
+    worker_collect(f->worker);
+    assert_string_equal(seen.text, "child root behind ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +419,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(each_function_of_a_batch_needs_the_right, setup, teardown),
         cmocka_unit_test_setup_teardown(another_trees_root_does_not_vouch, setup, teardown),
+        cmocka_unit_test_setup_teardown(children_start_before_roots_and_those_before_large_trees,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
