@@ -159,9 +159,11 @@ void pool_give(struct pool *pool, struct job *job)
     atomic_store(&slot->done, false);
     atomic_store(&pool->tail, tail + 1);
     if (atomic_load(&pool->sleepers) > 0) {
+        /* Empty, but a sleeper that has looked is asleep by then. Whoever is woken needs the lock:
+         * on the same core it would run at once, and find it taken. */
         pthread_mutex_lock(&pool->lock);
-        pthread_cond_signal(&pool->given);
         pthread_mutex_unlock(&pool->lock);
+        pthread_cond_signal(&pool->given);
     }
 }
 
