@@ -3,19 +3,39 @@
 #ifndef GROVE_NODES_HOST_BUS_LOOP_H
 #define GROVE_NODES_HOST_BUS_LOOP_H
 
-#include <czmq.h>
 #include <sys/queue.h>
+#include <zmq.h>
 
 #include "nodes/host/bus.h"
+#include "nodes/host/bus_handshake.h"
+
+struct bus_socket {
+    LIST_ENTRY(bus_socket) link;
+    struct bus *bus;
+    void *zmq;
+    int fd; /* readable: libzmq has news for the socket */
+    bool is_router;
+    bool is_pending;       /* news may have been taken in without the fd: read it before sleeping */
+    bool draining, closed; /* closed while draining: freed after it */
+    uint16_t port;
+    struct handshake handshake; /* of a DEALER */
+    bus_receive *receive;
+    void *context;
+};
 
 LIST_HEAD(bus_sockets, bus_socket);
 
-/* zloop, the context, and the open sockets of a bus. */
-zloop_t *bus_loop(struct bus *bus);
+/* The context of a bus. */
 void *bus_context(struct bus *bus);
-struct bus_sockets *bus_sockets(struct bus *bus);
+
+/* Serves a socket from now on; not any more. */
+void bus_add_socket(struct bus *bus, struct bus_socket *socket);
+void bus_remove_socket(struct bus *bus, struct bus_socket *socket);
 
 /* Something happened: there will be an end of this turn. */
 void bus_begin_turn(struct bus *bus);
+
+/* Delivers what the socket has, at most BUS_DRAIN messages; it may be closed then. */
+void bus_drain(struct bus_socket *socket);
 
 #endif

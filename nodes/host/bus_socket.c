@@ -7,24 +7,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "nodes/host/bus_handshake.h"
 #include "nodes/host/bus_loop.h"
 #include "nodes/host/bus_options.h"
 #include "nodes/host/zap.h"
 
 #define ENDPOINT_SIZE 128
-
-struct bus_socket {
-    LIST_ENTRY(bus_socket) link;
-    struct bus *bus;
-    void *zmq;
-    bool is_router;
-    bool draining, closed; /* closed while draining: freed after it */
-    uint16_t port;
-    struct handshake handshake; /* of a DEALER */
-    bus_receive *receive;
-    void *context;
-};
 
 struct bus_frame {
     atomic_uint references;
@@ -161,6 +148,7 @@ static bool receive_one(struct bus_socket *socket)
         message.frame = frame_create(&part);
     }
     zmq_msg_close(&part);
+    bus_begin_turn(socket->bus);
     /* A ROUTER's connection without a user cannot be, and would be nobody's. */
     if (message.has_user == socket->is_router) {
         socket->receive(socket->context, &message);
@@ -176,21 +164,21 @@ static void socket_destroy(struct bus_socket *socket)
     free(socket);
 }
 
-static int on_readable(zloop_t *loop, zmq_pollitem_t *item, void *context)
+/* libzmq makes the fd readable only when there was no news before: until a look finds nothing, it
+ * says nothing. */
+void bus_drain(struct bus_socket *socket)
 {
-    struct bus_socket *socket = context;
+    bool has_more = true;
 
-    (void)loop;
-    (void)item;
-    bus_begin_turn(socket->bus);
     socket->draining = true;
-    for (int i = 0; i < BUS_DRAIN && !socket->closed && receive_one(socket); i++) {
+    for (int i = 0; i < BUS_DRAIN && has_more && !socket->closed; i++) {
+        has_more = receive_one(socket);
     }
+    socket->is_pending = has_more;
     socket->draining = false;
     if (socket->closed) {
         socket_destroy(socket);
     }
-    return 0;
 }
 
 /* ---- sending */
@@ -220,6 +208,7 @@ enum grove_status bus_send(struct bus_socket *socket, const struct route *route,
     enum grove_status status = GROVE_OK;
 
     assert((route != NULL) == socket->is_router);
+    socket->is_pending = true;
     if (route != NULL) {
         status = send_part(socket, route->byte, route->size, ZMQ_SNDMORE);
     }
@@ -254,12 +243,12 @@ static struct bus_socket *socket_create(struct bus *bus, int type, bus_receive *
 /* From here on the loop reads it. */
 static void serve(struct bus_socket *socket)
 {
-    zmq_pollitem_t item = {.socket = socket->zmq, .events = ZMQ_POLLIN};
+    size_t size = sizeof(socket->fd);
+    const int rc = zmq_getsockopt(socket->zmq, ZMQ_FD, &socket->fd, &size);
 
-    if (zloop_poller(bus_loop(socket->bus), &item, on_readable, socket) != 0) {
-        abort();
-    }
-    LIST_INSERT_HEAD(bus_sockets(socket->bus), socket, link);
+    assert(rc == 0);
+    socket->is_pending = true;
+    bus_add_socket(socket->bus, socket);
 }
 
 /* HOST:PORT to an endpoint for libzmq, names and numbers resolved here: left to itself, libzmq
@@ -392,9 +381,7 @@ void bus_close(struct bus *bus, struct bus_socket *socket)
     if (socket == NULL) {
         return;
     }
-    zmq_pollitem_t item = {.socket = socket->zmq, .events = ZMQ_POLLIN};
-    zloop_poller_end(bus_loop(bus), &item);
-    LIST_REMOVE(socket, link);
+    bus_remove_socket(bus, socket);
     if (socket->draining) {
         socket->closed = true;
     } else {

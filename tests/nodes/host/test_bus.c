@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * A server and its clients on one bus, and plain ZeroMQ sockets that speak as strangers would. */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@
 
 #include "core/certificate.h"
 #include "core/limits.h"
-#include "nodes/host/bus.h"
 #include "nodes/host/bus_context.h"
+#include "nodes/host/bus_loop.h"
 #include "nodes/host/zap.h"
 
 #define KEPT 16
@@ -617,6 +618,42 @@ static void a_descriptor_is_watched_until_unwatched(void **state)
     close(ends[1]);
 }
 
+struct rivals {
+    struct fixture *f;
+    int fds[2];
+};
+
+static void unwatch_both(void *context)
+{
+    struct rivals *rivals = context;
+
+    rivals->f->handled++;
+    bus_unwatch(rivals->f->bus, rivals->fds[0]);
+    bus_unwatch(rivals->f->bus, rivals->fds[1]);
+    bus_stop(rivals->f->bus);
+}
+
+/* Both are ready in one turn; whoever comes first, the other is watched no more. */
+static void a_handler_may_unwatch_what_is_ready(void **state)
+{
+    struct fixture *f = *state;
+    struct rivals rivals = {.f = f};
+
+    for (int i = 0; i < 2; i++) {
+        int ends[2];
+
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        close(ends[1]);
+        rivals.fds[i] = ends[0];
+        assert_int_equal(bus_watch(f->bus, ends[0], unwatch_both, &rivals), GROVE_OK);
+    }
+    bus_run(f->bus);
+    assert_int_equal(f->handled, 1);
+    close(rivals.fds[0]);
+    close(rivals.fds[1]);
+}
+
 static void a_timer_comes_again(void **state)
 {
     struct fixture *f = *state;
@@ -627,6 +664,37 @@ static void a_timer_comes_again(void **state)
         bus_run(f->bus);
         assert_true(f->handled > before);
     }
+}
+
+/* Whether libzmq says that it has news for the socket. */
+static bool has_news(const struct bus_socket *socket, int timeout_ms)
+{
+    struct pollfd news = {.fd = socket->fd, .events = POLLIN};
+
+    return poll(&news, 1, timeout_ms) == 1;
+}
+
+/* Sending takes in the news that a message has come, and nothing tells of it again. */
+static void what_comes_while_something_is_sent_is_not_left(void **state)
+{
+    struct fixture *f = *state;
+    void *dealer = plain_socket(f, ZMQ_DEALER);
+
+    zmq_connect(dealer, f->endpoint);
+    send_parts(dealer, (const char *[]){"first"}, 1);
+    run_until_received(f, 1);
+    while (has_news(f->router, 0) || f->router->is_pending) {
+        bus_stop(f->bus);
+        bus_run(f->bus);
+    }
+    send_parts(dealer, (const char *[]){"second"}, 1);
+    assert_true(has_news(f->router, 5000));
+    while (has_news(f->router, 0)) {
+        (void)!bus_send(f->router, &f->message[0].route, NULL, bytes_of_text("an answer"));
+    }
+    run_until_received(f, 2);
+    expect_text(&f->message[1], "second");
+    zmq_close(dealer);
 }
 
 static void close_own_socket(void *context, const struct bus_message *message)
@@ -677,6 +745,8 @@ int main(void)
         BUS_TEST(names_and_numbers_are_taken),
         BUS_TEST(ipv6_is_taken),
         BUS_TEST(a_turn_drains_many_messages),
+        BUS_TEST(what_comes_while_something_is_sent_is_not_left),
+        BUS_TEST(a_handler_may_unwatch_what_is_ready),
         BUS_TEST(a_signal_raised_often_is_handled_once),
         BUS_TEST(no_raise_is_lost),
         BUS_TEST(a_descriptor_is_watched_until_unwatched),
