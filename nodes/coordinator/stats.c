@@ -95,12 +95,24 @@ static json_t *task(struct stats *stats, const struct request *request, const ch
     return stats_task(stats, request->word[1], error);
 }
 
+static json_t *explain(struct stats *stats, const struct request *request, const char **error)
+{
+    return stats_explain(stats, request->word[1], error);
+}
+
+static json_t *functions(struct stats *stats, const struct request *request, const char **error)
+{
+    return stats_functions(stats, request->word[1], error);
+}
+
 static const struct verb {
     const char *name;
     const char *arguments;
     const char *schema;
     json_t *(*answer)(struct stats *stats, const struct request *request, const char **error);
 } verbs[] = {
+    {"explain", "ID", "grove.explain/1", explain},
+    {"functions", "[CURSOR]", "grove.functions/1", functions},
     {"health", "", "grove.health/1", health},
     {"help", "", "grove.help/1", help},
     {"stats", "", "grove.stats/1", counts},

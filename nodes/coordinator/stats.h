@@ -44,6 +44,16 @@ json_t *stats_health(struct stats *stats, const char **error);
 json_t *stats_workers(struct stats *stats, const char *cursor, const char **error);
 json_t *stats_tree(struct stats *stats, const char *id, const char *cursor, const char **error);
 json_t *stats_task(struct stats *stats, const char *id, const char **error);
+json_t *stats_explain(struct stats *stats, const char *id, const char **error);
+json_t *stats_functions(struct stats *stats, const char *cursor, const char **error);
+
+/* The task that a request names; false with `error` set when there is none. */
+bool stats_find(const struct stats *stats, const char *id, struct task_view *view,
+                const char **error);
+
+/* Counts of one function, and of tasks by state. */
+json_t *stats_function(const struct function_view *view);
+json_t *stats_states(const uint64_t state[TASK_STATE_COUNT]);
 
 /* A string of bytes from outside; null when they are not UTF-8. */
 json_t *stats_text(struct bytes bytes);

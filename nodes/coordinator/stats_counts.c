@@ -10,16 +10,6 @@ static void put(json_t *object, const char *name, uint64_t value)
     json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-static json_t *states(const uint64_t state[TASK_STATE_COUNT])
-{
-    json_t *object = json_object();
-
-    for (unsigned i = 0; i < TASK_STATE_COUNT; i++) {
-        put(object, task_state_name((enum task_state)i), state[i]);
-    }
-    return object;
-}
-
 static json_t *functions(const struct forest *forest)
 {
     json_t *object = json_object();
@@ -27,13 +17,7 @@ static json_t *functions(const struct forest *forest)
     struct function_view view;
 
     for (unsigned i = 0; i < FUNCTIONS_MOST && forest_function(forest, after, &view); i++) {
-        json_t *function = states(view.state);
-
-        put(function, "ended_succeeded", view.succeeded);
-        put(function, "ended_failed", view.failed);
-        put(function, "ended_cancelled", view.cancelled);
-        put(function, "workers", view.sessions);
-        json_object_set_new(object, view.function, function);
+        json_object_set_new(object, view.function, stats_function(&view));
         after = view.function;
     }
     return object;
@@ -168,7 +152,7 @@ json_t *stats_counts(struct stats *stats, const char **error)
     json_t *answer = json_object();
 
     (void)error;
-    json_object_set_new(answer, "states", states(counters->state));
+    json_object_set_new(answer, "states", stats_states(counters->state));
     json_object_set_new(answer, "functions", functions(stats->egress->forest));
     put(answer, "workers", counters->sessions);
     json_object_set_new(answer, "joins", joins(counters));

@@ -156,8 +156,8 @@ static json_t *page(const struct stats *stats, const struct id *root, struct id 
     return list;
 }
 
-static bool find(const struct stats *stats, const char *text, struct task_view *view,
-                 const char **error)
+bool stats_find(const struct stats *stats, const char *text, struct task_view *view,
+                const char **error)
 {
     struct id id;
 
@@ -178,7 +178,8 @@ json_t *stats_tree(struct stats *stats, const char *id, const char *cursor, cons
     struct task_view view, root;
     json_t *answer, *tasks;
 
-    if (!find(stats, id, &view, error) || !forest_task(stats->egress->forest, &view.root, &root)) {
+    if (!stats_find(stats, id, &view, error) ||
+        !forest_task(stats->egress->forest, &view.root, &root)) {
         return NULL;
     }
     if (cursor != NULL && !id_parse(cursor, &at)) {
@@ -217,7 +218,7 @@ json_t *stats_task(struct stats *stats, const char *id, const char **error)
     struct task_view view;
     json_t *answer;
 
-    if (!find(stats, id, &view, error)) {
+    if (!stats_find(stats, id, &view, error)) {
         return NULL;
     }
     answer = task_of(stats, &view);

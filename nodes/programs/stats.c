@@ -37,6 +37,7 @@ static void print_text_form(json_t *answer)
     {
         print_numbers(name, function);
     }
+    print_numbers("joins", json_object_get(answer, "joins"));
     printf("%-12s %" JSON_INTEGER_FORMAT "\n", "workers",
            json_integer_value(json_object_get(answer, "workers")));
     print_numbers("totals", json_object_get(answer, "totals"));

@@ -59,6 +59,8 @@ static void each_wrong_request_has_an_error(void **state)
                                         "tree",
                                         "tree 12",
                                         "task xyz",
+                                        "explain",
+                                        "explain 00000000000000000000000000000001",
                                         "a b c d",
                                         "stats\n",
                                         "workers none",
@@ -78,7 +80,7 @@ static void help_lists_every_verb(void **state)
 {
     json_t *answer = ask(*state, "help");
 
-    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 6);
+    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 8);
     json_decref(answer);
 }
 
@@ -203,6 +205,99 @@ static void a_task_says_which_input_of_which_join_it_is(void **state)
     id_format(&joining.id, request + 5);
     answer = ask(h, request);
     assert_true(json_is_null(json_object_get(answer, "join")));
+    json_decref(answer);
+}
+
+static const char *word(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+/* From a parent that waits down to the child that nobody can run, and what would help. */
+static void explain_goes_from_a_task_down_to_what_would_help(void **state)
+{
+    struct harness *h = *state;
+    char request[64] = "explain ", text[ID_TEXT_SIZE];
+    const json_t *reasons, *first, *last;
+    json_t *answer;
+    struct id root, child;
+
+    greet(h, 1, &h->party.client);
+    enlist(h, 2, 1);
+    submit(h, 1, 0, 1, &root);
+    put_expand(h, &root, 1, true, &child);
+    receive(h, 2, &h->party.worker);
+    work(h, 1);
+    assert_true(commit(h));
+    expect_sent(2, MESSAGE_ACCEPTED);
+
+    id_format(&root, request + 8);
+    answer = ask(h, request);
+    assert_string_equal(word(answer, "schema"), "grove.explain/1");
+    assert_string_equal(word(answer, "state"), "waiting");
+    reasons = json_object_get(answer, "reasons");
+    assert_int_equal(json_array_size(reasons), 2);
+    first = json_array_get(reasons, 0);
+    last = json_array_get(reasons, 1);
+    id_format(&child, text);
+    assert_string_equal(word(first, "kind"), "child");
+    assert_string_equal(word(first, "next"), text);
+    assert_int_equal(number(first, "number"), 1);
+    assert_true(json_is_null(json_object_get(first, "help")));
+    assert_string_equal(word(last, "kind"), "runs");
+    assert_string_equal(word(last, "task"), text);
+    assert_string_equal(word(last, "worker"), "host-1");
+    json_decref(answer);
+}
+
+static void explain_says_who_would_have_to_do_what(void **state)
+{
+    struct harness *h = *state;
+    char request[64] = "explain ";
+    const json_t *reason;
+    json_t *answer;
+    struct id id;
+
+    greet(h, 1, &h->party.client);
+    submit(h, 1, 0, 1, &id);
+    id_format(&id, request + 8);
+    answer = ask(h, request);
+    reason = json_array_get(json_object_get(answer, "reasons"), 0);
+    assert_string_equal(word(reason, "kind"), "no-worker");
+    assert_string_equal(word(reason, "text"), "no worker offers echo");
+    assert_string_equal(word(reason, "help"), "grove worker --exec echo=COMMAND");
+    assert_true(json_is_null(json_object_get(reason, "worker")));
+    json_decref(answer);
+}
+
+static void functions_come_in_pages_in_byte_order(void **state)
+{
+    struct harness *h = *state;
+    struct task_item items[3];
+    const json_t *list;
+    json_t *answer;
+
+    for (uint8_t i = 0; i < 3; i++) {
+        items[i] = party_root(i, i == 0 ? "step" : "echo", "x", h->egress.stamp_ms);
+    }
+    greet(h, 1, &h->party.client);
+    put_submit(h, &h->party.client, items, 3, NULL);
+    receive(h, 1, &h->party.client);
+    work(h, 1);
+    assert_true(commit(h));
+
+    answer = ask(h, "functions");
+    list = json_object_get(answer, "functions");
+    assert_int_equal(json_array_size(list), 2);
+    assert_string_equal(word(json_array_get(list, 0), "function"), "echo");
+    assert_int_equal(number(json_array_get(list, 0), "ready"), 2);
+    assert_string_equal(word(json_array_get(list, 1), "function"), "step");
+    json_decref(answer);
+    answer = ask(h, "functions echo");
+    list = json_object_get(answer, "functions");
+    assert_int_equal(json_array_size(list), 1);
+    assert_string_equal(word(json_array_get(list, 0), "function"), "step");
+    assert_null(json_object_get(answer, "cursor"));
     json_decref(answer);
 }
 
@@ -333,6 +428,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_task_says_who_runs_it_and_who_ran_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_task_says_which_input_of_which_join_it_is, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(explain_goes_from_a_task_down_to_what_would_help, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(explain_says_who_would_have_to_do_what, setup, teardown),
+        cmocka_unit_test_setup_teardown(functions_come_in_pages_in_byte_order, setup, teardown),
         cmocka_unit_test_setup_teardown(counting_does_not_walk_the_forest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_large_tree_comes_in_pages, setup, teardown),
     };

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The functions, in byte order: their tasks and who offers them. */
+#include "nodes/coordinator/stats.h"
+
+static void put(json_t *object, const char *name, uint64_t value)
+{
+    json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+json_t *stats_states(const uint64_t state[TASK_STATE_COUNT])
+{
+    json_t *object = json_object();
+
+    for (unsigned i = 0; i < TASK_STATE_COUNT; i++) {
+        put(object, task_state_name((enum task_state)i), state[i]);
+    }
+    return object;
+}
+
+json_t *stats_function(const struct function_view *view)
+{
+    json_t *function = stats_states(view->state);
+
+    put(function, "ended_succeeded", view->succeeded);
+    put(function, "ended_failed", view->failed);
+    put(function, "ended_cancelled", view->cancelled);
+    put(function, "workers", view->sessions);
+    return function;
+}
+
+json_t *stats_functions(struct stats *stats, const char *cursor, const char **error)
+{
+    const char *after = cursor;
+    struct function_view view;
+    json_t *list = json_array();
+    json_t *answer = json_pack("{s:o}", "functions", list);
+    size_t size = 0;
+
+    (void)error;
+    while (forest_function(stats->egress->forest, after, &view)) {
+        json_t *function = json_pack("{s:s}", "function", view.function);
+        json_t *counts = stats_function(&view);
+
+        json_object_update(function, counts);
+        json_decref(counts);
+        size += stats_size(function);
+        if (size > STATS_ELEMENTS_SIZE) {
+            json_decref(function);
+            json_object_set_new(answer, "cursor", json_string(after));
+            break;
+        }
+        json_array_append_new(list, function);
+        after = view.function;
+    }
+    return answer;
+}
