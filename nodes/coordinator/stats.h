@@ -48,7 +48,7 @@ json_t *stats_explain(struct stats *stats, const char *id, const char **error);
 json_t *stats_functions(struct stats *stats, const char *cursor, const char **error);
 
 /* The task that a request names; false with `error` set when there is none. */
-bool stats_find(const struct stats *stats, const char *id, struct task_view *view,
+bool stats_find(const struct stats *stats, const char *text, struct task_view *view,
                 const char **error);
 
 /* Counts of one function, and of tasks by state. */

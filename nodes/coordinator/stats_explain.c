@@ -40,7 +40,7 @@ static json_t *reason_of(const struct reason *reason)
                      (json_int_t)reason->most, "more", reason->is_more);
 }
 
-json_t *stats_explain(struct stats *stats, const char *text, const char **error)
+json_t *stats_explain(struct stats *stats, const char *id, const char **error)
 {
     struct reason reasons[REASONS_MOST];
     struct task_view view;
@@ -48,7 +48,7 @@ json_t *stats_explain(struct stats *stats, const char *text, const char **error)
     size_t size = 0;
     size_t count;
 
-    if (!stats_find(stats, text, &view, error)) {
+    if (!stats_find(stats, id, &view, error)) {
         return NULL;
     }
     list = json_array();
