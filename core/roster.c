@@ -331,6 +331,13 @@ static void feed_hungry(struct forest *forest)
     }
 }
 
+/* Nothing that a revoked identity has submitted begins any more. */
+static bool has_lost_its_right(const struct forest *forest, const struct task *task)
+{
+    return forest->trust.revocation_count > 0 &&
+           trust_is_revoked(&forest->trust, &task->tree->root->record->seal.signer);
+}
+
 /* Assigns the first task of a queue, or blocks the queue.
  *
  *   returns   whether a task was moved */
@@ -339,6 +346,11 @@ static bool assign_next(struct forest *forest, struct queue *queue)
     struct task *task = ready_first(queue);
     struct session *session = NULL;
 
+    if (has_lost_its_right(forest, task)) {
+        sweep_task(forest, task->tree->root, CODE_CANCELLED);
+        (void)sweep_heed(forest, task); /* the root itself has ended */
+        return true;
+    }
     if (sweep_heed(forest, task)) {
         return true;
     }

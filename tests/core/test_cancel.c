@@ -154,6 +154,21 @@ static void a_task_in_a_cancelled_tree_is_cancelled_already(void **state)
     expect_counts(f, "a", 0, 0, 1);
 }
 
+static void what_a_revoked_identity_has_queued_never_begins(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1);
+    submit(f, "a b");
+    revoke(f, "client");
+    skip_effects(f);
+    report(f, "w1", "a", CODE_SUCCEEDED);
+    expect_effects(f, "settled a\nsettled b\n");
+    sweep(f);
+    expect_effects(f, "swept b\n");
+    expect_state(f, "b", "cancelled");
+}
+
 /* ---- who may */
 
 static void others_find_no_such_task(void **state)
@@ -267,6 +282,7 @@ int main(void)
         TEST(the_same_cancel_again_gets_the_same_counts),
         TEST(cancelling_what_is_over_counts_it),
         TEST(a_task_in_a_cancelled_tree_is_cancelled_already),
+        TEST(what_a_revoked_identity_has_queued_never_begins),
         TEST(others_find_no_such_task),
         TEST(an_attempt_cancels_only_what_is_below_it),
         TEST(no_command_moves_more_than_a_thousand),
