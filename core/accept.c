@@ -13,8 +13,6 @@
 #include "core/tree.h"
 #include "core/wait.h"
 
-#define JOIN_FUNCTION "grove.join"
-
 /* ---- roots */
 
 static bool is_join(const struct entry *entry)

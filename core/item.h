@@ -24,7 +24,8 @@ enum outcome_code {
 
 enum join_kind { JOIN_NONE = 0, JOIN_GATHER = 1, JOIN_RACE = 2, JOIN_MAP = 3 };
 
-#define JOIN_REVISION 256u /* what a revision is multiplied by in `join_kind` */
+#define JOIN_FUNCTION "grove.join" /* of a root that no worker runs: a join from outside */
+#define JOIN_REVISION 256u         /* what a revision is multiplied by in `join_kind` */
 
 struct lineage {
     bool present; /* false: a root */

@@ -203,6 +203,152 @@ enum grove_status grove_result_many(struct grove_client *client, const struct gr
                                     size_t count, uint64_t timeout_ms, struct grove_result *results,
                                     struct grove_failure *failures) GROVE_CHECKED;
 
+/* ---- joins: many tasks as one
+ *
+ * The mesh drives a join itself: it starts an input when there is a place for it, ends the others
+ * when enough of them have ended, and goes on when the handler that called dies; run again, that
+ * gets what is done already, and nothing is run twice. In a handler the inputs are children of its
+ * task; it gives its slot back and is woken once. From outside they are children of a root named
+ * grove.join, which has a tree and can be cancelled like any other. */
+
+/* How far a join is. */
+struct grove_join_progress {
+    uint64_t total; /* inputs; 0: more may come */
+    uint64_t succeeded, failed;
+    uint64_t running;
+};
+
+struct grove_join_options {
+    size_t size;
+    const char *key;       /* the same key, by the same signer or in the same parent, is the same
+                            * join: called for again with the same inputs, it is gone on with */
+    uint32_t limit;        /* of a map: inputs that run, or wait for children, at a time; 0: 16 */
+    bool stop_on_failure;  /* gather, map: the first failure ends the rest */
+    uint32_t max_failures; /* ... or that many; 0: all run, however many fail */
+    uint32_t winners;      /* race: so many; 0 is 1, at most 256 */
+    bool first_settled;    /* race: whoever ends first wins, not whoever succeeds first */
+    bool has_priority;     /* of all inputs that have none of their own */
+    int priority;          /* -100 to 100, greater first */
+    uint64_t deadline_ms;  /* Unix time; all has ended by then; 0: none */
+    /* Called by the thread that called for the join, now and then, while it has a slot; anything
+     * but GROVE_OK stops the join, and is what the call returns. May be NULL. */
+    enum grove_status (*progress)(void *context, const struct grove_join_progress *progress);
+    void *context; /* for progress */
+};
+/* clang-format off */
+#define GROVE_JOIN_OPTIONS_INIT {.size = sizeof(struct grove_join_options)}
+/* clang-format on */
+
+#define GROVE_NO_INPUT SIZE_MAX
+
+/* What came of a join. Arrays are NULL where the inputs were a stream. */
+struct grove_joined {
+    size_t size;
+    struct grove_id id;    /* of the join; from outside a root's, as `grove tree` shows it */
+    size_t count;          /* inputs */
+    size_t succeeded;      /* of them */
+    size_t failed;         /* ... by themselves */
+    size_t cancelled;      /* ... because the join had ended, or was cancelled */
+    size_t first_failed;   /* the first that failed by itself, or GROVE_NO_INPUT */
+    size_t winner_count;   /* of a race */
+    const size_t *winners; /* their places among the inputs, in the order in which they won */
+    struct grove_result *results;   /* count, in input order; empty where there is none */
+    struct grove_failure *failures; /* count, likewise; empty where it succeeded */
+    struct grove_failure failure;   /* why the call did not return GROVE_OK, in a sentence */
+    void *memory;                   /* the library's */
+};
+/* clang-format off */
+#define GROVE_JOINED_INIT {.size = sizeof(struct grove_joined)}
+/* clang-format on */
+
+/* Releases what a join wrote; empty and zeroed ones are fine. */
+void grove_joined_clear(struct grove_joined *joined);
+
+/* Gather runs tasks of any functions and returns when all have ended; or, as its options say, when
+ * some have failed, with the rest cancelled. Race returns with the first success; the others are
+ * cancelled, and nothing below them starts any more. Map runs tasks of one function, never more
+ * than `limit` at a time.
+ *
+ *   tasks     all are looked at first: if one breaks a rule, none is run
+ *   options   NULL: all defaults
+ *   joined    out, may be NULL
+ *   errors    those of grove_wait. GROVE_FAILED: an input did not succeed, or of a race too few
+ * did: joined->failure tells of the first, or of them all; GROVE_CONFLICT: the join of this key has
+ * other inputs; GROVE_INVALID: options or tasks */
+enum grove_status grove_gather(struct grove_client *client, const struct grove_task *tasks,
+                               size_t count, const struct grove_join_options *options,
+                               struct grove_joined *joined) GROVE_CHECKED;
+enum grove_status grove_race(struct grove_client *client, const struct grove_task *tasks,
+                             size_t count, const struct grove_join_options *options,
+                             struct grove_joined *joined) GROVE_CHECKED;
+enum grove_status grove_map(struct grove_client *client, const struct grove_task *tasks,
+                            size_t count, const struct grove_join_options *options,
+                            struct grove_joined *joined) GROVE_CHECKED;
+
+/* Gathers children that this handler has submitted before. */
+enum grove_status grove_gather_submitted(const struct grove_id *ids, size_t count,
+                                         const struct grove_join_options *options,
+                                         struct grove_joined *joined) GROVE_CHECKED;
+
+/* Inputs that come one by one, and outcomes that go one by one: a join of any number takes no more
+ * memory than 65,536 of them. Both are called by the thread that called for the join, and in a
+ * handler with its slot. */
+struct grove_stream {
+    size_t size;
+    /* Gives the input at this position; positions rise by one from 0. What `task` points to is used
+     * until the next call.
+     *
+     *   returns   GROVE_OK; GROVE_CLOSED: there are no more; GROVE_BUSY: none now, so what there is
+     *             goes out, and it is asked again at once; anything else stops the join, and is
+     *             what the call returns */
+    enum grove_status (*next)(void *context, uint64_t position, struct grove_task *task);
+    /* Takes the outcome of the input at this position, in order: one of the two is filled, and
+     * cleared afterwards; to keep it, copy the struct and zero it. May be NULL.
+     *
+     *   returns   GROVE_OK; anything else stops the join, and is what the call returns */
+    enum grove_status (*take)(void *context, uint64_t position, struct grove_result *result,
+                              struct grove_failure *failure);
+    void *context;
+    bool can_restart; /* `next` can be asked from 0 again: a handler that runs again after a crash,
+                       * with other inputs than before, needs it, or gets GROVE_CONFLICT */
+};
+/* clang-format off */
+#define GROVE_STREAM_INIT {.size = sizeof(struct grove_stream)}
+/* clang-format on */
+
+/* As grove_gather and grove_map. The first 256 inputs of a handler, or of a join with a key, go
+ * out together.
+ *
+ *   stopped   by `next`, `take` or progress: from outside the join is cancelled at once, in a
+ *             handler when its task ends or fails */
+enum grove_status grove_gather_stream(struct grove_client *client,
+                                      const struct grove_stream *stream,
+                                      const struct grove_join_options *options,
+                                      struct grove_joined *joined) GROVE_CHECKED;
+enum grove_status grove_map_stream(struct grove_client *client, const struct grove_stream *stream,
+                                   const struct grove_join_options *options,
+                                   struct grove_joined *joined) GROVE_CHECKED;
+
+/* What became of a cancelled task and all below it. */
+struct grove_cancelled {
+    uint64_t never_started;
+    uint64_t stopped; /* told to stop */
+    uint64_t already_done;
+};
+
+/* Ends a task and all below it, for good: nothing of it starts any more, and whatever is still
+ * reported does not count. Cancelled again, it says the same.
+ *
+ *   id        from outside: of one's own root, or a task in its tree; in a handler: of a task below
+ *             its own
+ *   counts    out, may be NULL
+ *   failure   out, may be NULL
+ *   errors    GROVE_NOT_FOUND: no such task, or not one's own; GROVE_FORGOTTEN; GROVE_TIMEOUT: no
+ *             answer in 60 s: it may or may not have been cancelled */
+enum grove_status grove_cancel(struct grove_client *client, const struct grove_id *id,
+                               struct grove_cancelled *counts, struct grove_failure *failure)
+    GROVE_CHECKED;
+
 /* ---- workers */
 
 struct grove_worker_options {

@@ -6,6 +6,7 @@
 #include "nodes/client/task.h"
 #include "nodes/worker/context.h"
 
+#define CANCEL_MS 60000u  /* for the answer to a Cancel: it comes when all below has ended */
 #define SUBMIT_PART 8192u /* tasks in one call; grove_submit_many has two of them on the way */
 
 /* Who makes a call. */
@@ -233,4 +234,31 @@ enum grove_status grove_result(struct grove_client *client, const struct grove_i
                                struct grove_failure *failure)
 {
     return grove_result_many(client, id, 1, timeout_ms, result, failure);
+}
+
+enum grove_status grove_cancel(struct grove_client *client, const struct grove_id *id,
+                               struct grove_cancelled *counts, struct grove_failure *failure)
+{
+    struct caller caller = caller_of(client);
+    enum grove_status status;
+    struct call *call;
+
+    empty_outcomes(1, NULL, failure);
+    if (counts) {
+        memset(counts, 0, sizeof(*counts));
+    }
+    if (is_nobody(&caller)) {
+        return misused(NOBODY, failure);
+    }
+    begin(&caller);
+    call = call_create(CALL_CANCEL, 0, caller.attempt);
+    call->left = 1;
+    memcpy(&call->task, id, sizeof(call->task));
+    call->counts = counts;
+    call->failure = failure;
+    call_set_timeout(call, CANCEL_MS);
+    post(&caller, call);
+    status = finish(&caller, call);
+    end(&caller);
+    return status;
 }

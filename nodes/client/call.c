@@ -10,6 +10,7 @@
 
 #include "core/digests.h"
 #include "core/id.h"
+#include "core/join_message.h"
 #include "nodes/client/task.h"
 #include "nodes/host/clock.h"
 #include "nodes/worker/attempt.h"
@@ -234,6 +235,30 @@ void call_finish(struct call *call, struct call_queue *finished)
         call->is_finishing = true;
         STAILQ_INSERT_TAIL(finished, call, queued);
     }
+}
+
+void call_end(struct call *call, const struct failing *failing, struct call_queue *finished)
+{
+    if (call->left == 0) {
+        return;
+    }
+    call->left = 0;
+    if (failing) {
+        call->status = failing->status;
+        snprintf(call->complaint, sizeof(call->complaint), "%.*s", (int)failing->text.size,
+                 (const char *)failing->text.data);
+        failure_write(call->failure, failing);
+    }
+    call_finish(call, finished);
+}
+
+void call_cancelled(struct call *call, const struct cancelled *counts, struct call_queue *finished)
+{
+    if (call->counts) {
+        *call->counts =
+            (struct grove_cancelled){counts->never_started, counts->stopped, counts->already_done};
+    }
+    call_end(call, NULL, finished);
 }
 
 static void end_if_done(struct request *request, struct call_queue *finished)

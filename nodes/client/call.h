@@ -6,6 +6,7 @@
 #define GROVE_NODES_CLIENT_CALL_H
 
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include "core/table.h"
@@ -16,9 +17,12 @@ enum call_kind {
     CALL_RUN,    /* until it has ended */
     CALL_AWAIT,  /* by id, until it has ended */
     CALL_KEEP,   /* of a handler: until its checkpoint is durable; no requests, `items` has it */
+    CALL_CANCEL, /* until nothing of a task is open; no requests */
+    CALL_JOIN,   /* until its join has news; no requests */
 };
 
 struct call;
+struct joining;
 
 /* Where an outcome goes: pointers of the caller's, or NULL. */
 struct wanted {
@@ -58,14 +62,19 @@ struct call {
     bool is_alone;                 /* ... and is the only one of its attempt */
     bool is_asked;                 /* ... its outcomes are asked for while other threads run */
     size_t count;                  /* of requests in use */
-    size_t left;                   /* of them not ended */
+    size_t left;                   /* of them not ended; 1 without any */
     uint64_t submit_until_ms;      /* monotonic: what is not accepted by then ends */
     uint64_t give_up_ms;           /* ... of a CALL_AWAIT: what has not ended by then */
     struct grove_attempt *attempt; /* whose handler calls, or NULL */
     struct id root, parent;        /* of its children; parent is attempt's task */
+    struct joining *joining;       /* of a CALL_JOIN */
+    struct id task;                /* of a CALL_CANCEL */
+    struct grove_cancelled *counts;
+    struct grove_failure *failure;
+    atomic_bool has_returned; /* its thread has a slot again */
     struct buffer items;
     char complaint[256];      /* what went wrong first, for people */
-    enum grove_status status; /* of a CALL_KEEP */
+    enum grove_status status; /* of one without requests */
     bool is_finishing;        /* in a queue of finished calls */
     bool is_posted;           /* of the calling thread: there is something to wait for */
     sem_t done;
@@ -90,6 +99,13 @@ void call_add_task(struct call *call, const struct grove_task *task, const struc
  *
  *   signer     who will seal them */
 void call_name_tasks(struct call *call, const struct key *signer);
+
+/* On the I/O thread: ends a call without requests. `failing`: NULL when all is well. */
+void call_end(struct call *call, const struct failing *failing, struct call_queue *finished);
+
+/* ... a CALL_CANCEL, with its counts. */
+struct cancelled;
+void call_cancelled(struct call *call, const struct cancelled *counts, struct call_queue *finished);
 
 /* Adds a task by its id. */
 void call_add_id(struct call *call, const struct id *id, const struct wanted *wanted);

@@ -15,6 +15,11 @@ const struct key *client_signer(const struct grove_client *client)
     return &client->credential.signer->public_key;
 }
 
+const struct credential *client_credential(const struct grove_client *client)
+{
+    return &client->credential;
+}
+
 uint64_t client_ledger_ms(const struct grove_client *client)
 {
     return session_ledger_ms(&client->session);
@@ -60,10 +65,23 @@ void client_post(struct grove_client *client, struct call *call)
     struct failing failing = failing_of_status(GROVE_CLOSED, "the client is closing");
     struct call_queue finished = STAILQ_HEAD_INITIALIZER(finished);
 
+    call->status = call->count == 0 ? GROVE_CLOSED : GROVE_OK;
     for (size_t i = 0; i < call->count; i++) {
         request_refused(&call->requests[i], &failing, &finished);
     }
     sem_post(&call->done);
+}
+
+void client_kick(struct grove_client *client, struct joining *joining)
+{
+    pthread_mutex_lock(&client->lock);
+    if (!client->is_closing && !joining->is_queued) {
+        joining->is_queued = true;
+        joining_hold(joining);
+        STAILQ_INSERT_TAIL(&client->joinings, joining, queued);
+        bus_signal_raise(client->signal);
+    }
+    pthread_mutex_unlock(&client->lock);
 }
 
 /* Raising the signal makes a turn, and the end of the turn does the work. */
@@ -140,6 +158,7 @@ static struct grove_client *client_create(const struct grove_client_options *giv
     pthread_cond_init(&client->gone, NULL);
     sem_init(&client->opened, 0, 0);
     STAILQ_INIT(&client->inbox);
+    STAILQ_INIT(&client->joinings);
     STAILQ_INIT(&client->submit);
     STAILQ_INIT(&client->run);
     TAILQ_INIT(&client->working);

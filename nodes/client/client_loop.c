@@ -13,6 +13,9 @@
 static void take_call(struct grove_client *client, struct call *call)
 {
     TAILQ_INSERT_TAIL(&client->working, call, working);
+    if (call->kind == CALL_JOIN || call->kind == CALL_CANCEL) {
+        client_join_call(client, call);
+    }
     for (size_t i = 0; i < call->count; i++) {
         struct request *request = &call->requests[i];
 
@@ -108,6 +111,8 @@ static void end_everything(struct grove_client *client)
             batch_refuse_request(&call->requests[i], &failing, &client->outcomes);
         }
     }
+    client_join_inbox(client);
+    client_join_end(client, &failing);
     STAILQ_INIT(&client->submit);
     STAILQ_INIT(&client->run);
     parcels_clear(&client->parcels);
@@ -126,6 +131,7 @@ void client_end_turn(void *context)
         make_submits(client, &client->run, true);
         make_submits(client, &client->submit, false);
         make_waits(client);
+        client_join_inbox(client); /* behind the Submit of its root */
         parcels_send(&client->parcels, &client->session, clock_monotonic_ms());
     }
     wake_finished(client);
@@ -145,7 +151,9 @@ static void take_accepted(struct grove_client *client, const struct message *mes
     parcel = parcels_take(&client->parcels, message->correlation);
     if (parcel) {
         client->submits -= parcel->type == MESSAGE_SUBMIT;
-        batch_answered(parcel, &accepted, &client->outcomes);
+        if (!client_join_accepted(client, parcel, &accepted)) {
+            batch_answered(parcel, &accepted, &client->outcomes);
+        }
         parcel_destroy(parcel);
     }
 }
@@ -204,7 +212,7 @@ static void take_refused(struct grove_client *client, const struct message *mess
     if (parcel->type == MESSAGE_SUBMIT) {
         client->submits--;
         batch_refused(parcel, &failing, &client->outcomes);
-    } else {
+    } else if (!client_join_refused(client, parcel, &failing)) {
         for (unsigned i = 0; i < parcel->count; i++) {
             outcomes_fail(&client->outcomes, &parcel->entry[i].id, &failing);
         }
@@ -220,6 +228,10 @@ void client_receive(void *context, const struct message *message)
         take_accepted(client, message);
     } else if (message->type == MESSAGE_NOTIFY) {
         take_notify(client, message);
+    } else if (message->type == MESSAGE_PAGED) {
+        client_join_paged(client, message);
+    } else if (message->type == MESSAGE_CANCELLED) {
+        client_join_cancelled(client, message);
     } else if (message->type == MESSAGE_REFUSED) {
         take_refused(client, message);
     }
@@ -294,7 +306,7 @@ static void expire_parcels(struct grove_client *client, uint64_t now_ms)
     TAILQ_FOREACH_SAFE(parcel, &client->parcels.list, link, next) {
         if (parcel->type == MESSAGE_SUBMIT) {
             expire_submit(client, parcel, now_ms);
-        } else if (now_ms >= parcel->made_ms + WAIT_KEPT_MS) {
+        } else if (parcel->type == MESSAGE_WAIT && now_ms >= parcel->made_ms + WAIT_KEPT_MS) {
             parcels_remove(&client->parcels, parcel);
             parcel_destroy(parcel);
         }
@@ -356,5 +368,6 @@ void client_tick(void *context)
     expire_queue(client, &client->run, now_ms);
     expire_queue(client, &client->submit, now_ms);
     expire_calls(client, now_ms);
+    client_join_tick(client, now_ms);
     client_end_turn(client);
 }

@@ -9,6 +9,7 @@
 
 #include "nodes/client/batches.h"
 #include "nodes/client/client.h"
+#include "nodes/client/joining.h"
 
 struct grove_client {
     char path[PATH_MAX];
@@ -18,11 +19,12 @@ struct grove_client {
     struct bus_signal *signal;
     pthread_t thread;
 
-    pthread_mutex_t lock;
-    struct call_queue inbox; /* under lock */
-    bool is_closing;         /* under lock */
-    unsigned callers;        /* under lock: threads in a call */
-    pthread_cond_t gone;     /* ... the last of them has left */
+    pthread_mutex_t lock; /* guards these */
+    struct call_queue inbox;
+    struct joining_queue joinings; /* with something to send */
+    bool is_closing;
+    unsigned callers;    /* threads in a call of the API */
+    pthread_cond_t gone; /* closing, and there is none of them left */
 
     /* Of the I/O thread. */
     struct session session;
@@ -48,5 +50,26 @@ void client_tick(void *context);
 void client_end_turn(void *context);
 void client_welcomed(void *context, const struct message *message, const struct welcome *welcome);
 void client_receive(void *context, const struct message *message);
+
+/* client_joins.c: joins and cancelling, on the I/O thread. */
+
+/* Takes a CALL_JOIN or a CALL_CANCEL. */
+void client_join_call(struct grove_client *client, struct call *call);
+
+/* Takes the joins that have something to send. */
+void client_join_inbox(struct grove_client *client);
+
+/* What comes for a parcel of one of these. False: it belongs to others. */
+bool client_join_accepted(struct grove_client *client, struct parcel *parcel,
+                          const struct accepted *accepted);
+bool client_join_refused(struct grove_client *client, struct parcel *parcel,
+                         const struct failing *failing);
+void client_join_paged(struct grove_client *client, const struct message *message);
+void client_join_cancelled(struct grove_client *client, const struct message *message);
+
+void client_join_tick(struct grove_client *client, uint64_t now_ms);
+
+/* Ends all of them: the client is closing. */
+void client_join_end(struct grove_client *client, const struct failing *failing);
 
 #endif

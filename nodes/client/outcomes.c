@@ -11,13 +11,11 @@
 
 void outcomes_init(struct outcomes *outcomes, struct session *session)
 {
-    uint8_t hash_key[16];
-
     memset(outcomes, 0, sizeof(*outcomes));
     outcomes->session = session;
-    randombytes_buf(hash_key, sizeof(hash_key));
-    outcomes->seals = seal_cache_create(SEALS_CACHED, hash_key);
-    table_init(&outcomes->by_id, hash_key, offsetof(struct request, link),
+    randombytes_buf(outcomes->hash_key, sizeof(outcomes->hash_key));
+    outcomes->seals = seal_cache_create(SEALS_CACHED, outcomes->hash_key);
+    table_init(&outcomes->by_id, outcomes->hash_key, offsetof(struct request, link),
                offsetof(struct request, id), sizeof(struct id));
     TAILQ_INIT(&outcomes->list);
     STAILQ_INIT(&outcomes->finished);

@@ -12,6 +12,7 @@ TAILQ_HEAD(request_list, request);
 struct outcomes {
     struct session *session;    /* its trust says who may sign what */
     struct seal_cache *seals;   /* of results and verdicts */
+    uint8_t hash_key[16];       /* of tables that are filled from outside */
     struct table by_id;         /* struct request; further ones of one id hang on its first */
     struct request_list list;   /* the firsts */
     struct call_queue finished; /* calls that ended; the owner wakes their threads */

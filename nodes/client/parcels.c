@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "nodes/client/joining.h"
 #include "nodes/host/clock.h"
 
 #define INTERVAL_FIRST_MS 1000u
@@ -76,6 +77,9 @@ void parcels_clear(struct parcels *parcels)
 
     TAILQ_FOREACH_SAFE(parcel, &parcels->list, link, next) {
         parcels_remove(parcels, parcel);
+        if (parcel->joining) {
+            joining_lose(parcel);
+        }
         parcel_destroy(parcel);
     }
 }

@@ -8,6 +8,9 @@
 #include "nodes/client/call.h"
 #include "nodes/client/session.h"
 
+struct joining;
+struct portion;
+
 /* Whom the positions of a parcel stand for; by the parcel's type. */
 union parcel_entry {
     struct request *request;       /* Submit, Expand; NULL when nobody waits any more */
@@ -23,7 +26,9 @@ struct parcel {
     uint64_t made_ms;     /* monotonic */
     uint32_t interval_ms; /* until it is sent again unanswered; doubles; 0: only in a new session */
     struct buffer frame;
-    struct call *call; /* of a Checkpoint, or of an Expand that only waits, or NULL */
+    struct call *call;       /* of a Checkpoint or a Cancel, or NULL */
+    struct joining *joining; /* of a portion or a Page, or NULL */
+    struct portion *portion; /* that it has, or NULL */
     unsigned count;
     union parcel_entry entry[];
 };
@@ -40,7 +45,7 @@ struct parcels {
 
 void parcels_init(struct parcels *parcels);
 
-/* Destroys what is left. */
+/* Destroys what is left; joins are told. */
 void parcels_clear(struct parcels *parcels);
 
 /* Makes a parcel with `count` entries, to be filled and then added. */

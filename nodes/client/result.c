@@ -198,3 +198,20 @@ struct failing failing_of_status(enum grove_status status, const char *text)
         .retryable = status == GROVE_TIMEOUT || status == GROVE_BUSY || status == GROVE_NO_LEADER,
     };
 }
+
+struct failing failing_of_failure(const struct grove_failure *failure)
+{
+    struct failing failing = {
+        .function = bytes_of_text(failure->function),
+        .code = failure->code,
+        .status = failure->status,
+        .reason = failure->reason,
+        .text = bytes_of_text(failure->text),
+        .bytes = bytes_of(failure->bytes.data, failure->bytes.size),
+        .attempt = failure->attempt,
+        .retryable = failure->retryable,
+    };
+
+    memcpy(&failing.task, &failure->task, sizeof(failing.task));
+    return failing;
+}

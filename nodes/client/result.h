@@ -34,4 +34,7 @@ struct failing failing_of_verdict(const struct verdict_item *item);
 struct failing failing_of_refusal(enum refusal refusal, struct bytes text);
 struct failing failing_of_status(enum grove_status status, const char *text);
 
+/* A failing of what was written as a failure before; borrows from it. */
+struct failing failing_of_failure(const struct grove_failure *failure);
+
 #endif

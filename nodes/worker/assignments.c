@@ -73,27 +73,42 @@ static void learn_root(struct grove_worker *worker, const struct assignment *ass
         digest = digest_of(item.payload);
         id = id_of_task(&item, &sealed.seal.signer, &digest);
         if (id_equal(&id, root)) {
-            roots_remember(&worker->roots, root, &sealed.seal.signer);
+            const struct root_facts facts = {
+                .submitter = sealed.seal.signer,
+                .is_join = bytes_equal(item.function, bytes_of_text(JOIN_FUNCTION)),
+            };
+
+            roots_remember(&worker->roots, root, &facts);
         }
     }
 }
 
-/* A child is made by a worker, in the tree of somebody with the right to it. */
+/* An input of a join from outside is made by whoever made the join. */
+static bool is_of_own_join(const struct root_facts *root, const struct task_item *item,
+                           const struct key *signer)
+{
+    return root->is_join && key_equal(&root->submitter, signer) &&
+           id_equal(&item->lineage.parent, &item->lineage.root) &&
+           item->lineage.join_kind % JOIN_REVISION != JOIN_NONE;
+}
+
+/* Any other child is made by a worker; all are in the tree of somebody with the right to it. */
 static const char *judge_child(struct grove_worker *worker, const struct assignment *assignment,
                                const struct task_item *item, const struct key *signer)
 {
     const struct certificate *certificate = trust_certificate(&worker->session.trust, signer, NULL);
-    const struct key *submitter;
+    const struct root_facts *root;
 
-    if (!certificate || !(certificate->roles & ROLE_WORKER)) {
-        return "a child that no worker made";
-    }
     learn_root(worker, assignment, &item->lineage.root);
-    submitter = roots_submitter(&worker->roots, &item->lineage.root);
-    if (!submitter) {
+    root = roots_find(&worker->roots, &item->lineage.root);
+    if (!root) {
         return "the root of its tree is not known";
     }
-    return judge_submitter(worker, submitter, item->function);
+    if (!(certificate && (certificate->roles & ROLE_WORKER)) &&
+        !is_of_own_join(root, item, signer)) {
+        return "a child that no worker made";
+    }
+    return judge_submitter(worker, &root->submitter, item->function);
 }
 
 static const char *judge(struct grove_worker *worker, const struct assignment *assignment,

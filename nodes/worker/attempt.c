@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/id.h"
+#include "core/join_message.h"
 #include "core/text.h"
 #include "nodes/client/nonce.h"
 
@@ -154,6 +155,23 @@ void attempt_give_lineage(struct grove_attempt *attempt, struct task_item *item,
         .generation = attempt->generation,
         .occurrence = occurrence,
     };
+}
+
+uint32_t attempt_count_join(struct grove_attempt *attempt, const struct join_terms *terms)
+{
+    static const char purpose[] = "join";
+    struct buffer all = {0};
+    struct digest digest;
+    uint32_t occurrence;
+
+    buffer_append(&all, purpose, sizeof(purpose));
+    wire_terms_encode(&all, terms);
+    digest = digest_of(buffer_bytes(&all));
+    buffer_clear(&all);
+    pthread_mutex_lock(&attempt->lock);
+    occurrence = count_request(attempt, &digest);
+    pthread_mutex_unlock(&attempt->lock);
+    return occurrence;
 }
 
 void attempt_complain(struct grove_attempt *attempt, const char *complaint)

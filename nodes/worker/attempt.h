@@ -101,6 +101,7 @@ struct grove_attempt {
     STAILQ_ENTRY(grove_attempt) telling;
     bool expects_resume; /* it told the mesh that it waits */
     bool is_resumed;     /* ... and goes on with the next free slot */
+    uint64_t resumed_ms; /* monotonic; since when */
     bool is_forgotten;   /* nothing of it counts: neither report nor return it */
     bool is_collected;   /* its handler is out, and touches it no more */
     bool is_reporting;   /* its result is on its way */
@@ -120,6 +121,10 @@ void attempt_destroy(struct grove_attempt *attempt);
 /* Makes an item a child of the attempt, counting it among its equals; a thread of its handler. */
 void attempt_give_lineage(struct grove_attempt *attempt, struct task_item *item,
                           const struct digest *payload_digest);
+
+/* Which of its equals a join is, by its terms; likewise. */
+struct join_terms;
+uint32_t attempt_count_join(struct grove_attempt *attempt, const struct join_terms *terms);
 
 /* Keeps why a call failed, for a handler that only passes its status on; a thread of it. */
 void attempt_complain(struct grove_attempt *attempt, const char *complaint);

@@ -3,10 +3,9 @@
  * on with a free slot, once it has both its outcomes and the Resume. */
 #include "nodes/worker/worker.h"
 
-#include <stdlib.h>
+#include "nodes/host/clock.h"
 
 #define EXPANDS_IN_FLIGHT 48u /* below the pipe's high-water mark */
-#define ASKED_IDS 4096u       /* ids in one Wait */
 
 static void finish_call(struct grove_worker *worker, struct call *call)
 {
@@ -38,6 +37,8 @@ void children_take_call(struct grove_worker *worker, struct call *call)
     TAILQ_INSERT_TAIL(&attempt->calls, call, working);
     if (call->kind == CALL_KEEP) {
         keep_checkpoint(worker, call);
+    } else if (call->kind == CALL_JOIN || call->kind == CALL_CANCEL) {
+        joins_take_call(worker, call);
     }
     for (size_t i = 0; i < call->count; i++) {
         struct request *request = &call->requests[i];
@@ -53,7 +54,7 @@ void children_take_call(struct grove_worker *worker, struct call *call)
         }
     }
     if (call->kind == CALL_AWAIT) {
-        children_tell_later(worker, attempt);
+        waits_tell_later(worker, attempt);
     }
     if (atomic_load(&attempt->is_stopped)) {
         struct failing failing = failing_of_status(GROVE_CANCELLED, NULL);
@@ -85,12 +86,14 @@ static void end_call(struct grove_worker *worker, struct call *call, const struc
         finish_call(worker, call);
         return;
     }
+    if (call->kind == CALL_JOIN || call->kind == CALL_CANCEL) {
+        joins_end_call(worker, call, failing);
+        return;
+    }
     drop_queued(worker, call);
     parcels_forget_call(&worker->parcels, call);
     if (call->kind == CALL_KEEP) {
-        call->status = failing->status;
-        call->left = 0;
-        finish_call(worker, call);
+        call_end(call, failing, &worker->outcomes.finished);
         return;
     }
     for (size_t i = 0; i < call->count; i++) {
@@ -109,69 +112,19 @@ void children_end_calls(struct grove_worker *worker, struct grove_attempt *attem
     }
 }
 
-/* ---- telling that an attempt waits */
-
-void children_tell_later(struct grove_worker *worker, struct grove_attempt *attempt)
-{
-    if (!attempt->is_telling) {
-        attempt->is_telling = true;
-        STAILQ_INSERT_TAIL(&worker->telling, attempt, telling);
-    }
-}
-
-void children_tell_never(struct grove_worker *worker, struct grove_attempt *attempt)
-{
-    if (attempt->is_telling) {
-        attempt->is_telling = false;
-        STAILQ_REMOVE(&worker->telling, attempt, grove_attempt, telling);
-    }
-}
-
-static bool is_answered(const struct call *call)
-{
-    for (size_t i = 0; i < call->count; i++) {
-        if (call->requests[i].wants_answer) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void append_awaited(const struct call *call, size_t most, struct buffer *ids)
-{
-    for (size_t i = 0; i < call->count && ids->size < most * sizeof(struct id); i++) {
-        if (call->requests[i].wants_outcome) {
-            buffer_append(ids, &call->requests[i].id, sizeof(struct id));
-        }
-    }
-}
-
-/* What all its threads wait for; any of that gives it a slot again. Nothing when an id is not known
- * yet, or when one of them is about to go on. */
-static void gather_awaited(const struct grove_attempt *attempt, struct buffer *ids)
+void children_refused_wait(struct grove_worker *worker, struct grove_attempt *attempt,
+                           const struct failing *failing)
 {
     const struct call *call;
 
     TAILQ_FOREACH(call, &attempt->calls, working) {
-        if (!is_answered(call) || call->left == 0) {
-            buffer_reset(ids);
+        if (call->kind == CALL_JOIN && !joining_is_open(call->joining) &&
+            !joining_is_over(call->joining)) {
+            attempt->expects_resume = false;
             return;
         }
-        append_awaited(call, LIMIT_AWAITED, ids);
     }
-}
-
-/* Other threads run: the slot stays, but the outcomes are to come. */
-static void ask(struct grove_worker *worker, struct grove_attempt *attempt)
-{
-    struct call *call;
-
-    TAILQ_FOREACH(call, &attempt->calls, working) {
-        if (call->waits && !call->is_asked && is_answered(call)) {
-            call->is_asked = true;
-            append_awaited(call, SIZE_MAX / sizeof(struct id), &worker->asking);
-        }
-    }
+    children_end_calls(worker, attempt, failing);
 }
 
 /* ---- frames */
@@ -204,92 +157,10 @@ static void put_waits_of_batch(struct wire_writer *writer, const struct parcel *
     }
 }
 
-static void put_wait_by_id(struct wire_writer *writer, struct grove_attempt *attempt,
-                           const struct buffer *ids)
-{
-    struct waits waits = {
-        .task = attempt->key.task,
-        .attempt = attempt->key.attempt,
-        .awaited = buffer_bytes(ids),
-    };
-
-    wire_put_waits(writer, EXPAND_WAITS, &waits);
-    attempt->expects_resume = true;
-    attempt->is_resumed = false;
-    reports_put_progress(writer, EXPAND_PROGRESS, attempt);
-}
-
-/* What the attempt is to tell, if it waits; else asks for what its threads await. */
-static bool is_to_be_told(struct grove_worker *worker, struct grove_attempt *attempt,
-                          struct buffer *ids)
-{
-    buffer_reset(ids);
-    if (!handlers_are_waiting(&worker->handlers, attempt)) {
-        ask(worker, attempt);
-        return false;
-    }
-    gather_awaited(attempt, ids);
-    return ids->size > 0;
-}
-
-/* One frame of waits for children that were made before. */
-static void send_waits(struct grove_worker *worker)
-{
-    struct parcel *parcel = NULL;
-    struct wire_writer writer;
-    struct grove_attempt *attempt;
-    struct buffer ids = {0};
-    size_t cost = 0;
-
-    while ((attempt = STAILQ_FIRST(&worker->telling)) != NULL) {
-        if (is_to_be_told(worker, attempt, &ids)) {
-            cost += 1 + ids.size / sizeof(struct id);
-            if (parcel && cost > WAITS_COST) {
-                break;
-            }
-            if (!parcel) {
-                parcel = parcel_create(&worker->session, MESSAGE_EXPAND, 0);
-                wire_open(&writer, &parcel->frame, MESSAGE_EXPAND, parcel->correlation);
-            }
-            put_wait_by_id(&writer, attempt, &ids);
-        }
-        children_tell_never(worker, attempt);
-    }
-    if (parcel) {
-        wire_close(&writer);
-        parcels_add(&worker->parcels, parcel);
-    }
-    buffer_clear(&ids);
-}
-
-/* If it is lost, so is the session, and the next one asks again. */
-static void send_asking(struct grove_worker *worker)
-{
-    const struct buffer *ids = &worker->asking;
-
-    for (size_t at = 0; at < ids->size; at += ASKED_IDS * sizeof(struct id)) {
-        size_t left = ids->size - at;
-        size_t size = left < ASKED_IDS * sizeof(struct id) ? left : ASKED_IDS * sizeof(struct id);
-        struct buffer frame = {0};
-        struct wire_writer writer;
-
-        wire_open(&writer, &frame, MESSAGE_WAIT, session_correlation(&worker->session));
-        wire_put_bytes(&writer, WAIT_IDS, bytes_of(ids->data + at, size));
-        wire_close(&writer);
-        (void)!session_send(&worker->session, buffer_bytes(&frame));
-        buffer_clear(&frame);
-    }
-    buffer_reset(&worker->asking);
-}
-
 void children_send(struct grove_worker *worker)
 {
-    while (!STAILQ_EMPTY(&worker->telling)) {
-        send_waits(worker);
-    }
-    if (worker->asking.size > 0) {
-        send_asking(worker);
-    }
+    joins_send(worker);
+    waits_send(worker);
     while (!STAILQ_EMPTY(&worker->children) && worker->parcels.count < EXPANDS_IN_FLIGHT) {
         struct wire_writer writer;
         struct parcel *parcel =
@@ -322,8 +193,8 @@ void children_answered(struct grove_worker *worker, struct parcel *parcel,
         struct call *call = calls[i];
 
         if (call->kind == CALL_RUN && call->left > 0 && !call->attempt->expects_resume &&
-            is_answered(call)) {
-            children_tell_later(worker, call->attempt);
+            waits_is_answered(call)) {
+            waits_tell_later(worker, call->attempt);
         }
     }
 }
@@ -336,14 +207,17 @@ static void resume(struct grove_worker *worker, struct grove_attempt *attempt)
     struct call *call;
 
     attempt->is_resumed = true;
+    attempt->resumed_ms = clock_monotonic_ms();
     TAILQ_FOREACH(call, &attempt->calls, working) {
         if (call->left == 0) {
             goes_on = true;
             finish_call(worker, call);
+        } else if (joins_resumed(worker, call)) {
+            goes_on = true;
         }
     }
     if (!goes_on) {
-        children_tell_later(worker, attempt);
+        waits_tell_later(worker, attempt);
     }
 }
 
@@ -369,6 +243,13 @@ void children_refused(struct grove_worker *worker, struct parcel *parcel,
 {
     if (parcel->type == MESSAGE_CHECKPOINT && parcel->call) {
         end_call(worker, parcel->call, failing);
+        return;
+    }
+    if (parcel->joining) {
+        parcel->joining->attempt->expects_resume = false;
+    }
+    if (parcel->joining || parcel->type == MESSAGE_CANCEL) {
+        joins_refused(worker, parcel, failing);
         return;
     }
     for (unsigned i = 0; i < parcel->count; i++) {
@@ -401,17 +282,4 @@ void children_finish(struct grove_worker *worker)
             handlers_resume(&worker->handlers, attempt, call);
         }
     }
-}
-
-void children_ask_again(struct grove_worker *worker)
-{
-    struct request *request;
-
-    buffer_reset(&worker->asking);
-    TAILQ_FOREACH(request, &worker->outcomes.list, awaiting) {
-        if (!request->wants_answer) {
-            buffer_append(&worker->asking, &request->id, sizeof(request->id));
-        }
-    }
-    send_asking(worker);
 }

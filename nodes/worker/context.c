@@ -87,6 +87,31 @@ void grove_context_release(void)
     }
 }
 
+const struct credential *context_credential(const struct grove_attempt *attempt)
+{
+    return &attempt->worker->credential;
+}
+
+uint32_t context_count_join(struct grove_attempt *attempt, const struct join_terms *terms)
+{
+    return attempt_count_join(attempt, terms);
+}
+
+void context_kick(struct grove_attempt *attempt, struct joining *joining)
+{
+    handlers_kick(&attempt->worker->handlers, joining);
+}
+
+void context_wait(struct call *call)
+{
+    handlers_wait(&call->attempt->worker->handlers, call);
+}
+
+void context_wait_on(struct call *call)
+{
+    handlers_wait_on(&call->attempt->worker->handlers, call);
+}
+
 void context_perform(struct call *call)
 {
     struct grove_attempt *attempt = call->attempt;

@@ -3,7 +3,7 @@
 #ifndef GROVE_NODES_WORKER_CONTEXT_H
 #define GROVE_NODES_WORKER_CONTEXT_H
 
-#include "nodes/client/call.h"
+#include "nodes/client/joining.h"
 #include "nodes/worker/attempt.h"
 
 /* NULL outside a handler. */
@@ -15,6 +15,19 @@ void context_run(struct grove_attempt *attempt);
 /* Who seals what this attempt submits, and ledger time. */
 const struct key *context_signer(const struct grove_attempt *attempt);
 uint64_t context_ledger_ms(const struct grove_attempt *attempt);
+
+const struct credential *context_credential(const struct grove_attempt *attempt);
+
+/* Which of its equals a join of this attempt is. */
+uint32_t context_count_join(struct grove_attempt *attempt, const struct join_terms *terms);
+
+/* Has the I/O thread send what is new of a join. */
+void context_kick(struct grove_attempt *attempt, struct joining *joining);
+
+/* Waits for a CALL_JOIN without a slot. Comes back before it has ended, without
+ * call->has_returned, when the join takes more inputs: give them, and wait on. */
+void context_wait(struct call *call);
+void context_wait_on(struct call *call);
 
 /* Has the worker's I/O thread do what the call asks, and waits for it; without a slot, if it awaits
  * children. */

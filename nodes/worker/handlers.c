@@ -47,6 +47,14 @@ static void set_running(struct handlers *handlers, struct grove_attempt *attempt
     attempt->started_ns = clock_monotonic_ns();
 }
 
+/* Its thread goes on. */
+static void give_back(struct grove_attempt *attempt, struct call *call)
+{
+    attempt->blocked -= call->waits;
+    atomic_store(&call->has_returned, true);
+    sem_post(&call->done);
+}
+
 static void leave_waiting(struct handlers *handlers, struct grove_attempt *attempt)
 {
     struct call *call;
@@ -55,8 +63,7 @@ static void leave_waiting(struct handlers *handlers, struct grove_attempt *attem
     set_running(handlers, attempt);
     while ((call = STAILQ_FIRST(&attempt->returning)) != NULL) {
         STAILQ_REMOVE_HEAD(&attempt->returning, queued);
-        attempt->blocked--;
-        sem_post(&call->done);
+        give_back(attempt, call);
     }
     pthread_cond_broadcast(&handlers->moved);
 }
@@ -195,6 +202,7 @@ void handlers_init(struct handlers *handlers)
     STAILQ_INIT(&handlers->ended);
     STAILQ_INIT(&handlers->calls);
     STAILQ_INIT(&handlers->waits);
+    STAILQ_INIT(&handlers->joinings);
 }
 
 void handlers_stop(struct handlers *handlers)
@@ -284,6 +292,7 @@ static void post_and_wait(struct handlers *handlers, struct call *call)
 
     if (is_closed) {
         call->status = GROVE_CLOSED;
+        atomic_store(&call->has_returned, true);
     } else {
         STAILQ_INSERT_TAIL(&handlers->calls, call, queued);
         bus_signal_raise(handlers->signal);
@@ -339,8 +348,7 @@ void handlers_resume(struct handlers *handlers, struct grove_attempt *attempt, s
         STAILQ_INSERT_TAIL(&attempt->returning, call, queued);
         dispatch(handlers);
     } else {
-        attempt->blocked -= call->waits;
-        sem_post(&call->done);
+        give_back(attempt, call);
     }
     pthread_mutex_unlock(&handlers->lock);
 }
@@ -355,8 +363,7 @@ void handlers_release(struct handlers *handlers, struct grove_attempt *attempt, 
         STAILQ_INSERT_TAIL(&attempt->returning, call, queued);
         leave_waiting(handlers, attempt);
     } else {
-        attempt->blocked -= call->waits;
-        sem_post(&call->done);
+        give_back(attempt, call);
     }
     pthread_mutex_unlock(&handlers->lock);
 }
@@ -369,6 +376,30 @@ bool handlers_are_waiting(struct handlers *handlers, const struct grove_attempt 
     are_waiting = attempt->state == ATTEMPT_WAITING && STAILQ_EMPTY(&attempt->returning);
     pthread_mutex_unlock(&handlers->lock);
     return are_waiting;
+}
+
+void handlers_wait_on(struct handlers *handlers, struct call *call)
+{
+    call_wait(call, handlers->spin_us);
+}
+
+void handlers_kick(struct handlers *handlers, struct joining *joining)
+{
+    pthread_mutex_lock(&handlers->lock);
+    if (!handlers->is_closed && !joining->is_queued) {
+        joining->is_queued = true;
+        joining_hold(joining);
+        STAILQ_INSERT_TAIL(&handlers->joinings, joining, queued);
+        bus_signal_raise(handlers->signal);
+    }
+    pthread_mutex_unlock(&handlers->lock);
+}
+
+void handlers_unqueue(struct handlers *handlers, struct joining *joining)
+{
+    pthread_mutex_lock(&handlers->lock);
+    joining->is_queued = false;
+    pthread_mutex_unlock(&handlers->lock);
 }
 
 /* ---- threads of an attempt */
@@ -439,10 +470,12 @@ void handlers_collect(struct handlers *handlers, struct handed *handed)
     STAILQ_INIT(&handed->ended);
     STAILQ_INIT(&handed->calls);
     STAILQ_INIT(&handed->waits);
+    STAILQ_INIT(&handed->joinings);
     pthread_mutex_lock(&handlers->lock);
     STAILQ_CONCAT(&handed->ended, &handlers->ended);
     STAILQ_CONCAT(&handed->calls, &handlers->calls);
     STAILQ_CONCAT(&handed->waits, &handlers->waits);
+    STAILQ_CONCAT(&handed->joinings, &handlers->joinings);
     STAILQ_FOREACH(attempt, &handed->waits, untold) {
         attempt->is_untold = false;
     }

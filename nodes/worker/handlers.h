@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "nodes/client/call.h"
+#include "nodes/client/joining.h"
 #include "nodes/host/bus.h"
 #include "nodes/worker/attempt.h"
 
@@ -33,10 +33,11 @@ struct handlers {
     unsigned wakes; /* threads called, by signal or creation, that have not come yet */
     bool is_paused; /* starts nothing: too much is unreported */
     bool is_stopping;
-    bool is_closed;            /* no I/O thread takes calls any more */
-    struct ended_queue ended;  /* for the I/O thread */
-    struct call_queue calls;   /* likewise */
-    struct untold_queue waits; /* ... whose last thread that ran is gone: all others wait */
+    bool is_closed;                /* no I/O thread takes calls any more */
+    struct ended_queue ended;      /* for the I/O thread */
+    struct call_queue calls;       /* likewise */
+    struct untold_queue waits;     /* ... whose last thread that ran is gone: all others wait */
+    struct joining_queue joinings; /* ... with something to send */
 };
 
 /* What handlers leave for the I/O thread. */
@@ -44,6 +45,7 @@ struct handed {
     struct ended_queue ended;
     struct call_queue calls;
     struct untold_queue waits;
+    struct joining_queue joinings; /* each queued until handlers_unqueue */
 };
 
 /* Sets the fields above the lock first. */
@@ -68,9 +70,17 @@ void handlers_pause(struct handlers *handlers);
 void handlers_unpause(struct handlers *handlers);
 
 /* A thread of a handler: gives a call to the I/O thread and waits until it has ended. When all
- * threads of the attempt are in handlers_wait, it has no slot. */
+ * threads of the attempt are in handlers_wait, it has no slot; that of a patient join comes back
+ * meanwhile, without call->has_returned, to give more. */
 void handlers_call(struct handlers *handlers, struct call *call);
 void handlers_wait(struct handlers *handlers, struct call *call);
+
+/* Waits on, in a call that handlers_wait came back from before it had ended. */
+void handlers_wait_on(struct handlers *handlers, struct call *call);
+
+/* Has the I/O thread send what is new of a join. */
+void handlers_kick(struct handlers *handlers, struct joining *joining);
+void handlers_unqueue(struct handlers *handlers, struct joining *joining);
 
 /* A thread joins those of an attempt, as soon as that has a slot; or leaves them.
  *

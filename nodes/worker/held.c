@@ -24,7 +24,7 @@ void held_release(struct grove_worker *worker, struct grove_attempt *attempt)
     pthread_mutex_lock(&worker->handlers.lock);
     has_started = attempt->has_started;
     pthread_mutex_unlock(&worker->handlers.lock);
-    children_tell_never(worker, attempt);
+    waits_tell_never(worker, attempt);
     attempt->is_released = true;
     if (!has_started || attempt->is_collected) {
         attempt_destroy(attempt);

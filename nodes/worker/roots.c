@@ -8,7 +8,7 @@ struct root {
     struct table_link link;
     TAILQ_ENTRY(root) next;
     struct id id;
-    struct key submitter;
+    struct root_facts facts;
 };
 
 void roots_init(struct roots *roots, const uint8_t hash_key[16])
@@ -35,7 +35,7 @@ void roots_clear(struct roots *roots)
     table_clear(&roots->by_id);
 }
 
-void roots_remember(struct roots *roots, const struct id *id, const struct key *submitter)
+void roots_remember(struct roots *roots, const struct id *id, const struct root_facts *facts)
 {
     struct root *root = table_find(&roots->by_id, id);
 
@@ -49,15 +49,15 @@ void roots_remember(struct roots *roots, const struct id *id, const struct key *
         abort();
     }
     root->id = *id;
-    root->submitter = *submitter;
+    root->facts = *facts;
     table_insert(&roots->by_id, root);
     TAILQ_INSERT_TAIL(&roots->list, root, next);
     roots->count++;
 }
 
-const struct key *roots_submitter(const struct roots *roots, const struct id *id)
+const struct root_facts *roots_find(const struct roots *roots, const struct id *id)
 {
     const struct root *root = table_find(&roots->by_id, id);
 
-    return root ? &root->submitter : NULL;
+    return root ? &root->facts : NULL;
 }

@@ -22,9 +22,15 @@ struct roots {
 void roots_init(struct roots *roots, const uint8_t hash_key[16]);
 void roots_clear(struct roots *roots);
 
-void roots_remember(struct roots *roots, const struct id *id, const struct key *submitter);
+/* What is known of a root. */
+struct root_facts {
+    struct key submitter;
+    bool is_join; /* from outside: its submitter makes its children */
+};
+
+void roots_remember(struct roots *roots, const struct id *id, const struct root_facts *facts);
 
 /* NULL for one that is not remembered. */
-const struct key *roots_submitter(const struct roots *roots, const struct id *id);
+const struct root_facts *roots_find(const struct roots *roots, const struct id *id);
 
 #endif

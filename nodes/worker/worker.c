@@ -112,6 +112,7 @@ enum grove_status grove_worker_open(const struct grove_worker_options *options,
     TAILQ_INIT(&created->assigned);
     STAILQ_INIT(&created->children);
     STAILQ_INIT(&created->telling);
+    STAILQ_INIT(&created->joinings);
     STAILQ_INIT(&created->ended);
     take_options(created, &copy);
     status = load(created, &copy);
@@ -239,6 +240,7 @@ void grove_worker_close(struct grove_worker *worker)
     }
     abandon(worker);
     guardian_stop(worker->guardian);
+    joins_clear(worker);
     handlers_clear(&worker->handlers);
     parcels_clear(&worker->parcels);
     buffer_clear(&worker->returned);

@@ -57,6 +57,7 @@ struct grove_worker {
     unsigned held_count;
     struct request_queue children; /* to be sealed */
     struct telling_queue telling;  /* attempts whose wait is to be told */
+    struct joining_queue joinings; /* joins that may have something to send */
     struct buffer asking;          /* ids of children to be asked for */
     struct reporting_queue ended;  /* to be reported */
     struct buffer returned;        /* struct handed_back, to be told */
@@ -108,13 +109,53 @@ void children_refused(struct grove_worker *worker, struct parcel *parcel,
 void children_end_calls(struct grove_worker *worker, struct grove_attempt *attempt,
                         const struct failing *failing);
 
+/* The mesh does not take a wait: ends the calls, unless they wait for a join that is not there yet,
+ * whose wait is told again when it is. */
+void children_refused_wait(struct grove_worker *worker, struct grove_attempt *attempt,
+                           const struct failing *failing);
+
+/* waits.c: telling what attempts wait for. */
+
 /* Has the mesh told that the attempt waits, if all its threads do; else asks for what they await.
  * Or does nothing of that any more. */
-void children_tell_later(struct grove_worker *worker, struct grove_attempt *attempt);
-void children_tell_never(struct grove_worker *worker, struct grove_attempt *attempt);
+void waits_tell_later(struct grove_worker *worker, struct grove_attempt *attempt);
+void waits_tell_never(struct grove_worker *worker, struct grove_attempt *attempt);
+
+/* Puts what the attempt waits for into an Expand; only if all of it waits, and for nothing but what
+ * is in the mesh, or is `beside` in that message. */
+void waits_put(struct grove_worker *worker, struct wire_writer *writer,
+               struct grove_attempt *attempt, struct joining *beside);
+
+/* Makes frames of what is to be told and asked. */
+void waits_send(struct grove_worker *worker);
+
+/* Whether all ids of its children are known. */
+bool waits_is_answered(const struct call *call);
 
 /* In a new session: asks for every outcome that is awaited. */
-void children_ask_again(struct grove_worker *worker);
+void waits_ask_again(struct grove_worker *worker);
+
+/* joins.c: joins of handlers, and cancelling. */
+void joins_take_call(struct grove_worker *worker, struct call *call);
+
+/* Joins that handlers left for the I/O thread. */
+void joins_collect(struct grove_worker *worker, struct joining_queue *joinings);
+
+/* A join may have something to send or to ask, or may have been left. */
+void joins_take(struct grove_worker *worker, struct joining *joining);
+void joins_send(struct grove_worker *worker);
+void joins_clear(struct grove_worker *worker);
+void joins_answered(struct grove_worker *worker, struct parcel *parcel,
+                    const struct accepted *accepted);
+void joins_paged(struct grove_worker *worker, const struct message *message);
+void joins_cancelled(struct grove_worker *worker, const struct message *message);
+void joins_refused(struct grove_worker *worker, struct parcel *parcel,
+                   const struct failing *failing);
+void joins_end_call(struct grove_worker *worker, struct call *call, const struct failing *failing);
+
+/* Its attempt has a slot again. False: this call needs nothing more for going on, or is none. */
+bool joins_resumed(struct grove_worker *worker, struct call *call);
+void joins_tick(struct grove_worker *worker, uint64_t now_ms);
 
 /* reports.c: what goes back. */
 

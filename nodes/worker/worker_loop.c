@@ -59,7 +59,7 @@ static void enlisted(struct grove_worker *worker, uint64_t index)
     worker->index = index;
     worker->is_enlisted = true;
     parcels_renew(&worker->parcels);
-    children_ask_again(worker);
+    waits_ask_again(worker);
 }
 
 void worker_welcomed(void *context, const struct message *message, const struct welcome *welcome)
@@ -152,7 +152,7 @@ static void take_stopped(struct grove_worker *worker, const struct stopped *stop
             reports_hand_back(worker, &stopped->task, stopped->attempt, RETURN_STOPPED, "");
         }
     } else if (stopped->reason == REFUSED_AWAITED) {
-        children_end_calls(worker, attempt, &failing);
+        children_refused_wait(worker, attempt, &failing);
     } else if (stopped->reason != 0) {
         held_forget(worker, attempt);
     } else if (handlers_take_back(&worker->handlers, attempt)) {
@@ -178,6 +178,26 @@ static void take_stop(struct grove_worker *worker, const struct message *message
     }
 }
 
+/* The mesh wants to start them elsewhere, or not yet. */
+static void take_recall(struct grove_worker *worker, const struct message *message)
+{
+    struct bytes function;
+    struct grove_attempt *attempt;
+    struct grove_attempt *next;
+
+    if (wire_recall_decode(message->body, &function) != GROVE_OK) {
+        return;
+    }
+    TAILQ_FOREACH_SAFE(attempt, &worker->held, held, next) {
+        if (bytes_equal(bytes_of_text(attempt->function->name), function) &&
+            handlers_take_back(&worker->handlers, attempt)) {
+            reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, RETURN_UNSTARTED,
+                              "");
+            held_release(worker, attempt);
+        }
+    }
+}
+
 static void take_accepted(struct grove_worker *worker, const struct message *message)
 {
     struct accepted accepted;
@@ -188,10 +208,12 @@ static void take_accepted(struct grove_worker *worker, const struct message *mes
     }
     session_set_stamp(&worker->session, accepted.stamp_ms);
     parcel = parcels_take(&worker->parcels, message->correlation);
-    if (parcel) {
+    if (parcel && parcel->joining) {
+        joins_answered(worker, parcel, &accepted);
+    } else if (parcel) {
         children_answered(worker, parcel, &accepted);
-        parcel_destroy(parcel);
     }
+    parcel_destroy(parcel);
 }
 
 /* Durable: a Report, a Return or a Checkpoint; or our Goodbye. */
@@ -210,8 +232,7 @@ static void take_done(struct grove_worker *worker, const struct message *message
     if (parcel->type == MESSAGE_REPORT || parcel->type == MESSAGE_RETURN) {
         reports_done(worker, parcel);
     } else if (parcel->call) {
-        parcel->call->left = 0;
-        call_finish(parcel->call, &worker->outcomes.finished);
+        call_end(parcel->call, NULL, &worker->outcomes.finished);
     }
     parcel_destroy(parcel);
 }
@@ -239,8 +260,14 @@ void worker_receive(void *context, const struct message *message)
         if (wire_resume_decode(message->body, &resumed) == GROVE_OK) {
             children_resumed(worker, resumed);
         }
+    } else if (message->type == MESSAGE_PAGED) {
+        joins_paged(worker, message);
+    } else if (message->type == MESSAGE_CANCELLED) {
+        joins_cancelled(worker, message);
     } else if (message->type == MESSAGE_STOP) {
         take_stop(worker, message);
+    } else if (message->type == MESSAGE_RECALL) {
+        take_recall(worker, message);
     } else if (message->type == MESSAGE_REFUSED) {
         take_refused(worker, message);
     }
@@ -259,9 +286,10 @@ void worker_collect(struct grove_worker *worker)
         STAILQ_REMOVE_HEAD(&handed.calls, queued);
         children_take_call(worker, call);
     }
+    joins_collect(worker, &handed.joinings);
     while ((attempt = STAILQ_FIRST(&handed.waits)) != NULL) {
         STAILQ_REMOVE_HEAD(&handed.waits, untold);
-        children_tell_later(worker, attempt);
+        waits_tell_later(worker, attempt);
     }
     while ((attempt = STAILQ_FIRST(&handed.ended)) != NULL) {
         STAILQ_REMOVE_HEAD(&handed.ended, ended);
@@ -433,6 +461,7 @@ void worker_tick(void *context)
         reports_send_progress(worker);
     }
     reports_time_out(worker);
+    joins_tick(worker, now_ms);
     watch_silence(worker, now_ms);
     watch_drain(worker, now_ms);
     watch_unsafe(worker);

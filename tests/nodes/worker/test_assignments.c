@@ -135,14 +135,20 @@ static void expect_refused(struct fixture *f)
 }
 
 /* Makes the item a child of a root that `submitter` made. */
-static void make_child(struct fixture *f, const struct credential *submitter)
+static void make_child_of(struct fixture *f, const char *function,
+                          const struct credential *submitter)
 {
-    struct task_item root = party_root(9, "root", "", 1000);
+    struct task_item root = party_root(9, function, "", 1000);
 
     f->item.lineage = (struct lineage){.present = true, .attempt = 1};
     party_seal_tasks(submitter, &root, 1, &f->item.lineage.root, &f->root_batch);
     f->item.lineage.parent = f->item.lineage.root;
     f->assignment.depth = 1;
+}
+
+static void make_child(struct fixture *f, const struct credential *submitter)
+{
+    make_child_of(f, "root", submitter);
 }
 
 static void a_task_by_a_client_is_taken_once(void **state)
@@ -301,6 +307,64 @@ static void a_child_that_a_client_claims_is_refused(void **state)
     expect_refused(f);
 }
 
+/* What a client makes is a child only as an input of a join of its own. */
+static void an_input_of_a_join_is_made_by_its_caller(void **state)
+{
+    struct fixture *f = *state;
+
+    make_child_of(f, JOIN_FUNCTION, &f->party.client);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    seal(f, &f->party.client);
+    assign(f);
+    expect_refused(f); /* in no join */
+    buffer_reset(&f->worker->returned);
+    f->item.lineage.join_kind = JOIN_MAP + JOIN_REVISION;
+    seal(f, &f->party.client);
+    assign(f);
+    expect_held(f);
+}
+
+static void an_input_by_another_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct credential other;
+
+    party_credential(&f->party, "other", ROLE_CLIENT, &other);
+    admit(f, &other);
+    make_child_of(f, JOIN_FUNCTION, &f->party.client);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    f->item.lineage.join_kind = JOIN_MAP;
+    seal(f, &other);
+    assign(f);
+    expect_refused(f);
+    credential_clear(&other);
+}
+
+static void an_input_of_no_join_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    make_child(f, &f->party.client);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    f->item.lineage.join_kind = JOIN_MAP;
+    seal(f, &f->party.client);
+    assign(f);
+    expect_refused(f);
+}
+
+static void an_input_below_another_parent_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    make_child_of(f, JOIN_FUNCTION, &f->party.client);
+    f->assignment.root_batch = buffer_bytes(&f->root_batch);
+    f->item.lineage.join_kind = JOIN_MAP;
+    f->item.lineage.parent.byte[0] ^= 1;
+    seal(f, &f->party.client);
+    assign(f);
+    expect_refused(f);
+}
+
 static void a_child_in_a_tree_without_the_right_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -415,6 +479,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_root_that_is_said_to_be_a_child_is_refused, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_child_that_a_client_claims_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_input_of_a_join_is_made_by_its_caller, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_input_by_another_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_input_of_no_join_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_input_below_another_parent_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_in_a_tree_without_the_right_is_refused, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(each_function_of_a_batch_needs_the_right, setup, teardown),
