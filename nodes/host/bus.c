@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0
- * The loop. A turn serves all that is ready: timers, signals, fds and sockets, in this order; what
- * it produced is flushed at its end. Then the bus looks again without sleeping until spin_us have
- * gone by without a turn:
+ * The loop. zloop calls a handler for each fd that is ready; the first of them in a turn arms a timer
+ * of 0 ms, which zloop calls after all that were ready have been served: that is the end of the
+ * turn. The timer stays armed while the bus spins, so that zloop polls without sleeping:
  *
- *   sleep ──ready──▶ turn ──▶ end of turn, spin ──spin_us without a turn──▶ sleep
- *                     ▲                │
- *                     └─────ready──────┘
+ *   sleep ──ready──▶ turn ──tick──▶ end of turn, spin ──spin_us without a turn──▶ sleep
+ *                     ▲                    │
+ *                     └───────ready────────┘
  *
  * Waking an idle core costs 5 to 50 us; an answer that comes before that finds the loop awake.
  *
- * poll and sockets drained until they have no more, rather than czmq's zloop, which asks libzmq for
- * the state of each socket before and after each sleep, and looks once more before a timer ends the
- * turn, at two to five calls of the kernel each. */
+ * Sockets are polled by their fds: of a socket itself zloop would ask libzmq for the state before
+ * and after each sleep, at two calls of the kernel each. Such an fd tells once that there is news,
+ * so a socket is drained until it has no more, and again, by the tick, after anything was sent. */
 #include "nodes/host/bus.h"
 
 #include <assert.h>
-#include <limits.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -37,6 +35,7 @@ struct watch {
 
 struct timer {
     LIST_ENTRY(timer) link;
+    struct bus *bus;
     uint64_t period_ms, due_ms;
     bus_handler *handler;
     void *context;
@@ -56,21 +55,16 @@ struct bus_signal {
     atomic_bool raised;
 };
 
-/* Whose an fd is that is polled; of the bus itself, to be woken by: neither. */
-struct owner {
-    struct watch *watch;
-    struct bus_socket *socket;
-};
+#define NOT_ARMED (-1)
 
 struct bus {
+    zloop_t *loop;
     void *zmq;
     uint64_t spin_ns;
     uint64_t turn_ended_ns;
+    int tick; /* zloop's id of the 0 ms timer, or NOT_ARMED */
     bool in_turn;
-    bool has_changed; /* fds came or went: the two arrays are of the past */
-    struct pollfd *polled;
-    struct owner *owners;
-    size_t polled_count;
+    bool has_changed; /* sockets came or went while they were walked */
     int wake_fd; /* readable when `woken` */
     atomic_bool woken, stopping;
     struct bus_sockets sockets;
@@ -101,9 +95,57 @@ static void end_turn(struct bus *bus)
     bus->turn_ended_ns = clock_monotonic_ns();
 }
 
+/* Drains what may have news that its fd does not tell of; a handler may close any of them.
+ *
+ *   returns   whether some have still */
+static bool drain_pending(struct bus *bus)
+{
+    struct bus_socket *socket, *next;
+    bool is_pending = false;
+
+    LIST_FOREACH_SAFE(socket, &bus->sockets, link, next) {
+        if (socket->is_pending) {
+            bus->has_changed = false;
+            bus_drain(socket);
+            if (bus->has_changed) {
+                return true;
+            }
+            is_pending |= socket->is_pending;
+        }
+    }
+    return is_pending;
+}
+
+static int on_tick(zloop_t *loop, int id, void *context)
+{
+    struct bus *bus = context;
+
+    if (bus->in_turn) {
+        end_turn(bus);
+    } else {
+        sched_yield();
+    }
+    const bool is_pending = drain_pending(bus);
+    if (!is_pending && !bus->in_turn &&
+        clock_monotonic_ns() - bus->turn_ended_ns >= bus->spin_ns) {
+        zloop_timer_end(loop, id);
+        bus->tick = NOT_ARMED;
+    }
+    return atomic_load(&bus->stopping) ? -1 : 0;
+}
+
+void bus_tick(struct bus *bus)
+{
+    if (bus->tick == NOT_ARMED) {
+        bus->tick = zloop_timer(bus->loop, 0, 0, on_tick, bus);
+        assert(bus->tick != NOT_ARMED);
+    }
+}
+
 void bus_begin_turn(struct bus *bus)
 {
     bus->in_turn = true;
+    bus_tick(bus);
 }
 
 void *bus_context(struct bus *bus)
@@ -111,14 +153,34 @@ void *bus_context(struct bus *bus)
     return bus->zmq;
 }
 
+/* ---- sockets */
+
+static int on_news(zloop_t *loop, zmq_pollitem_t *item, void *context)
+{
+    (void)loop;
+    (void)item;
+    bus_drain(context);
+    return 0;
+}
+
 void bus_add_socket(struct bus *bus, struct bus_socket *socket)
 {
+    zmq_pollitem_t item = {.fd = socket->fd, .events = ZMQ_POLLIN};
+
+    if (zloop_poller(bus->loop, &item, on_news, socket) != 0) {
+        abort();
+    }
+    zloop_poller_set_tolerant(bus->loop, &item);
     LIST_INSERT_HEAD(&bus->sockets, socket, link);
     bus->has_changed = true;
+    bus_tick(bus);
 }
 
 void bus_remove_socket(struct bus *bus, struct bus_socket *socket)
 {
+    zmq_pollitem_t item = {.fd = socket->fd, .events = ZMQ_POLLIN};
+
+    zloop_poller_end(bus->loop, &item);
     LIST_REMOVE(socket, link);
     bus->has_changed = true;
 }
@@ -136,12 +198,14 @@ static void wake(struct bus *bus)
 }
 
 /* `woken` is lowered before the signals are looked at, so that one raised meanwhile wakes again. */
-static void answer_wake(struct bus *bus)
+static int on_wake(zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
+    struct bus *bus = context;
     struct bus_signal *signal, *next;
     uint64_t count;
 
-    const ssize_t size = read(bus->wake_fd, &count, sizeof(count));
+    (void)loop;
+    const ssize_t size = read(item->fd, &count, sizeof(count));
     assert(size == sizeof(count));
     atomic_store(&bus->woken, false);
     LIST_FOREACH_SAFE(signal, &bus->signals, link, next) {
@@ -150,6 +214,7 @@ static void answer_wake(struct bus *bus)
             signal->handler(signal->context);
         }
     }
+    return atomic_load(&bus->stopping) ? -1 : 0;
 }
 
 struct bus_signal *bus_signal_create(struct bus *bus, bus_handler *handler, void *context)
@@ -180,22 +245,37 @@ void bus_signal_raise(struct bus_signal *signal)
 
 /* ---- what is watched */
 
+static int on_watched(zloop_t *loop, zmq_pollitem_t *item, void *context)
+{
+    const struct watch *watch = context;
+
+    (void)loop;
+    (void)item;
+    bus_begin_turn(watch->bus);
+    watch->handler(watch->context);
+    return 0;
+}
+
 enum grove_status bus_watch(struct bus *bus, int fd, bus_handler *handler, void *context)
 {
-    struct watch *watch = calloc(1, sizeof(*watch));
+    struct watch *watch = allocate(sizeof(*watch));
+    zmq_pollitem_t item = {.fd = fd, .events = ZMQ_POLLIN};
 
-    if (watch == NULL) {
+    *watch = (struct watch){.bus = bus, .fd = fd, .handler = handler, .context = context};
+    if (zloop_poller(bus->loop, &item, on_watched, watch) != 0) {
+        free(watch);
         return GROVE_IO;
     }
-    *watch = (struct watch){.bus = bus, .fd = fd, .handler = handler, .context = context};
+    zloop_poller_set_tolerant(bus->loop, &item);
     LIST_INSERT_HEAD(&bus->watches, watch, link);
-    bus->has_changed = true;
     return GROVE_OK;
 }
 
 static void watch_destroy(struct watch *watch)
 {
-    watch->bus->has_changed = true;
+    zmq_pollitem_t item = {.fd = watch->fd, .events = ZMQ_POLLIN};
+
+    zloop_poller_end(watch->bus->loop, &item);
     LIST_REMOVE(watch, link);
     free(watch);
 }
@@ -211,17 +291,31 @@ void bus_unwatch(struct bus *bus, int fd)
     }
 }
 
+/* zloop makes up for each tick that it missed while the process was stopped; once is enough. */
+static int on_timer(zloop_t *loop, int id, void *context)
+{
+    struct timer *timer = context;
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    (void)loop;
+    (void)id;
+    if (now_ms >= timer->due_ms) {
+        timer->due_ms = now_ms + timer->period_ms / 2;
+        bus_begin_turn(timer->bus);
+        timer->handler(timer->context);
+    }
+    return 0;
+}
+
 enum grove_status bus_every(struct bus *bus, uint32_t ms, bus_handler *handler, void *context)
 {
-    struct timer *timer = calloc(1, sizeof(*timer));
+    struct timer *timer = allocate(sizeof(*timer));
 
-    if (timer == NULL) {
+    *timer = (struct timer){.bus = bus, .period_ms = ms, .handler = handler, .context = context};
+    if (zloop_timer(bus->loop, ms, 0, on_timer, timer) < 0) {
+        free(timer);
         return GROVE_IO;
     }
-    *timer = (struct timer){.period_ms = ms,
-                            .due_ms = clock_monotonic_ms() + ms,
-                            .handler = handler,
-                            .context = context};
     LIST_INSERT_HEAD(&bus->timers, timer, link);
     return GROVE_OK;
 }
@@ -234,161 +328,28 @@ void bus_at_turn_end(struct bus *bus, bus_handler *handler, void *context)
     STAILQ_INSERT_TAIL(&bus->turn_ends, end, link);
 }
 
-/* ---- turns */
-
-static void *grow(void *list, size_t count, size_t size)
-{
-    void *grown = reallocarray(list, count, size);
-
-    if (grown == NULL) {
-        abort();
-    }
-    return grown;
-}
-
-static void poll_also(struct bus *bus, int fd, struct owner owner)
-{
-    bus->polled[bus->polled_count] = (struct pollfd){.fd = fd, .events = POLLIN};
-    bus->owners[bus->polled_count++] = owner;
-}
-
-static void gather(struct bus *bus)
-{
-    struct bus_socket *socket;
-    struct watch *watch;
-    size_t count = 1;
-
-    LIST_FOREACH(watch, &bus->watches, link) {
-        count++;
-    }
-    LIST_FOREACH(socket, &bus->sockets, link) {
-        count++;
-    }
-    bus->polled = grow(bus->polled, count, sizeof(*bus->polled));
-    bus->owners = grow(bus->owners, count, sizeof(*bus->owners));
-    bus->polled_count = 0;
-    poll_also(bus, bus->wake_fd, (struct owner){.watch = NULL});
-    LIST_FOREACH(watch, &bus->watches, link) {
-        poll_also(bus, watch->fd, (struct owner){.watch = watch});
-    }
-    LIST_FOREACH(socket, &bus->sockets, link) {
-        poll_also(bus, socket->fd, (struct owner){.socket = socket});
-    }
-    bus->has_changed = false;
-}
-
-/* Milliseconds to sleep, as poll takes them. */
-static int time_to_sleep(const struct bus *bus)
-{
-    const uint64_t now_ns = clock_monotonic_ns();
-    const uint64_t now_ms = now_ns / 1000000;
-    const struct bus_socket *socket;
-    const struct timer *timer;
-    uint64_t ms = INT_MAX;
-
-    if (now_ns - bus->turn_ended_ns < bus->spin_ns) {
-        return 0;
-    }
-    LIST_FOREACH(socket, &bus->sockets, link) {
-        if (socket->is_pending) {
-            return 0;
-        }
-    }
-    LIST_FOREACH(timer, &bus->timers, link) {
-        const uint64_t left_ms = timer->due_ms > now_ms ? timer->due_ms - now_ms : 0;
-
-        ms = left_ms < ms ? left_ms : ms;
-    }
-    return LIST_EMPTY(&bus->timers) ? -1 : (int)ms;
-}
-
-/* What was missed while the process was stopped is made up for once. */
-static void serve_timers(struct bus *bus)
-{
-    const uint64_t now_ms = clock_monotonic_ms();
-    struct timer *timer;
-
-    LIST_FOREACH(timer, &bus->timers, link) {
-        if (timer->due_ms <= now_ms) {
-            timer->due_ms += timer->period_ms;
-            if (timer->due_ms <= now_ms) {
-                timer->due_ms = now_ms + timer->period_ms;
-            }
-            bus_begin_turn(bus);
-            timer->handler(timer->context);
-        }
-    }
-}
-
-/* A handler may change what is there to be served; what it leaves is ready in the next turn, too.
- */
-static void serve_ready(struct bus *bus)
-{
-    if (bus->polled[0].revents != 0) {
-        answer_wake(bus);
-    }
-    for (size_t i = 1; i < bus->polled_count && !bus->has_changed; i++) {
-        struct watch *watch = bus->owners[i].watch;
-        struct bus_socket *socket = bus->owners[i].socket;
-
-        if (watch != NULL && bus->polled[i].revents != 0) {
-            bus_begin_turn(bus);
-            watch->handler(watch->context);
-        } else if (socket != NULL && (bus->polled[i].revents != 0 || socket->is_pending)) {
-            bus_drain(socket);
-        }
-    }
-}
-
-/* Whoever else wants this core goes first. */
-static void turn(struct bus *bus)
-{
-    if (bus->has_changed) {
-        gather(bus);
-    }
-    if (poll(bus->polled, bus->polled_count, time_to_sleep(bus)) < 0) {
-        return; /* a signal of the process */
-    }
-    serve_timers(bus);
-    serve_ready(bus);
-    if (bus->in_turn) {
-        end_turn(bus);
-    } else {
-        sched_yield();
-    }
-}
-
-void bus_run(struct bus *bus)
-{
-    while (!atomic_load(&bus->stopping)) {
-        turn(bus);
-    }
-    atomic_store(&bus->stopping, false);
-    if (bus->in_turn) {
-        end_turn(bus);
-    }
-}
-
-void bus_stop(struct bus *bus)
-{
-    atomic_store(&bus->stopping, true);
-    wake(bus);
-}
-
 /* ---- the bus */
 
 struct bus *bus_create(uint32_t spin_us)
 {
     struct bus *bus = allocate(sizeof(*bus));
+    zmq_pollitem_t item = {.events = ZMQ_POLLIN};
 
+    /* Else czmq takes SIGINT and SIGTERM for itself. */
+    zsys_handler_set(NULL);
     bus->zmq = bus_context_retain();
+    bus->loop = zloop_new();
     bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (bus->wake_fd < 0) {
+    if (bus->loop == NULL || bus->wake_fd < 0) {
         abort();
     }
     bus->spin_ns = (uint64_t)spin_us * 1000;
-    bus->has_changed = true;
+    bus->tick = NOT_ARMED;
     STAILQ_INIT(&bus->turn_ends);
+    item.fd = bus->wake_fd;
+    if (zloop_poller(bus->loop, &item, on_wake, bus) != 0) {
+        abort();
+    }
     return bus;
 }
 
@@ -410,6 +371,7 @@ void bus_destroy(struct bus *bus)
     LIST_FOREACH_SAFE(watch, &bus->watches, link, next) {
         watch_destroy(watch);
     }
+    zloop_destroy(&bus->loop);
     LIST_FOREACH_SAFE(timer, &bus->timers, link, next_timer) {
         free(timer);
     }
@@ -418,9 +380,25 @@ void bus_destroy(struct bus *bus)
         STAILQ_REMOVE_HEAD(&bus->turn_ends, link);
         free(end);
     }
-    free(bus->polled);
-    free(bus->owners);
     close(bus->wake_fd);
     bus_context_release();
     free(bus);
+}
+
+/* zloop also returns when a signal interrupts its poll. */
+void bus_run(struct bus *bus)
+{
+    while (!atomic_load(&bus->stopping)) {
+        zloop_start(bus->loop);
+    }
+    atomic_store(&bus->stopping, false);
+    if (bus->in_turn) {
+        end_turn(bus);
+    }
+}
+
+void bus_stop(struct bus *bus)
+{
+    atomic_store(&bus->stopping, true);
+    wake(bus);
 }

@@ -3,8 +3,8 @@
 #ifndef GROVE_NODES_HOST_BUS_LOOP_H
 #define GROVE_NODES_HOST_BUS_LOOP_H
 
+#include <czmq.h>
 #include <sys/queue.h>
-#include <zmq.h>
 
 #include "nodes/host/bus.h"
 #include "nodes/host/bus_handshake.h"
@@ -31,6 +31,9 @@ void *bus_context(struct bus *bus);
 /* Serves a socket from now on; not any more. */
 void bus_add_socket(struct bus *bus, struct bus_socket *socket);
 void bus_remove_socket(struct bus *bus, struct bus_socket *socket);
+
+/* Looks at all that is pending before it sleeps. */
+void bus_tick(struct bus *bus);
 
 /* Something happened: there will be an end of this turn. */
 void bus_begin_turn(struct bus *bus);

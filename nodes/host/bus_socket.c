@@ -175,6 +175,9 @@ void bus_drain(struct bus_socket *socket)
         has_more = receive_one(socket);
     }
     socket->is_pending = has_more;
+    if (has_more && !socket->closed) {
+        bus_tick(socket->bus);
+    }
     socket->draining = false;
     if (socket->closed) {
         socket_destroy(socket);
@@ -209,6 +212,7 @@ enum grove_status bus_send(struct bus_socket *socket, const struct route *route,
 
     assert((route != NULL) == socket->is_router);
     socket->is_pending = true;
+    bus_tick(socket->bus);
     if (route != NULL) {
         status = send_part(socket, route->byte, route->size, ZMQ_SNDMORE);
     }
