@@ -9,10 +9,12 @@
 #include <sodium.h>
 
 #include "tests/bench/floor.h"
+#include "tests/bench/joins.h"
 #include "tests/bench/mesh.h"
 #include "tests/bench/workload.h"
 
 enum { CORES = 2, BATCH = 256, SLOTS = 2, WINDOW = 1024, SPIN_US = 200, QUEUED = 200000 };
+enum { CHILDREN = 1000, ITEMS = 1000, LIMIT = 20, MAP_SLOTS = 32, STREAMED = 1000000 };
 
 static bool only_these(const char *wanted, const char *name)
 {
@@ -199,6 +201,78 @@ static void run_crowd(const struct mesh *mesh, const struct floor_parts *parts)
     print_used(&used, "1 sign + 3 verifies a task (client; coordinator, worker, client), 2 cores");
 }
 
+static void run_gather(const struct mesh *mesh)
+{
+    struct grove_client *client = workload_client(mesh->client_credential, SPIN_US);
+    char measured[64];
+
+    joins_gather(client, CHILDREN, 3);
+    const double ms = joins_gather(client, CHILDREN, 15);
+
+    snprintf(measured, sizeof(measured), "%.1f ms", ms);
+    print_row("W3", "a parent gathers 1,000 children", measured, "10 ms", ms / 10, "<= 10 ms",
+              ms <= 10);
+    grove_client_close(client);
+}
+
+/* Ideal is ITEMS / LIMIT items one after the other. */
+static void run_map(struct grove_client *client, unsigned item_us)
+{
+    const double ideal = (double)ITEMS / LIMIT * item_us / 1e6;
+    const unsigned rounds = item_us > 5000 ? 3 : 9;
+    char work[64], measured[64], floor[64];
+
+    const double raw = raw_window_seconds(ITEMS, LIMIT, item_us);
+    const double seconds = joins_map(client, ITEMS, LIMIT, item_us, rounds);
+    const bool is_long = item_us > 5000;
+
+    snprintf(work, sizeof(work), "map 1,000 of %u ms, limit 20", item_us / 1000);
+    snprintf(measured, sizeof(measured), "%.0f ms", seconds * 1e3);
+    snprintf(floor, sizeof(floor), "%.0f ms", (is_long ? ideal : raw) * 1e3);
+    print_row("W4", work, measured, floor, (is_long ? ideal : raw) / seconds,
+              is_long ? ">= 0.95 x ideal" : ">= 0.8 x raw plaintext broker",
+              is_long ? ideal >= 0.95 * seconds : raw >= 0.8 * seconds);
+    printf("     ideal %.0f ms; the raw plaintext broker %.0f ms\n", ideal * 1e3, raw * 1e3);
+}
+
+static void run_maps(const char *grove)
+{
+    struct mesh mesh;
+
+    mesh_start(&mesh, grove, MAP_SLOTS, WINDOW, SPIN_US);
+    struct grove_client *client = workload_client(mesh.client_credential, SPIN_US);
+    joins_map(client, ITEMS, LIMIT, 1000, 1);
+    run_map(client, 1000);
+    run_map(client, 20000);
+    grove_client_close(client);
+    mesh_stop(&mesh);
+}
+
+static double mib(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+/* What a million items take at both ends and between them: bounded at the ends. */
+static void run_million(const char *grove)
+{
+    struct mesh mesh;
+    const uint64_t before = mesh_resident(getpid(), "VmRSS:");
+
+    mesh_start(&mesh, grove, SLOTS, WINDOW, 0);
+    struct grove_client *client = workload_client(mesh.client_credential, 0);
+    const double seconds = joins_stream(client, STREAMED, 1024);
+    const uint64_t after = mesh_resident(getpid(), "VmHWM:");
+
+    printf("M    map of 1,000,000 echoes, streamed: %.0f items/s; memory: client %.0f MiB more, "
+           "worker %.0f MiB, coordinator %.0f MiB (%.0f B an item)\n",
+           STREAMED / seconds, mib(after > before ? after - before : 0),
+           mib(mesh_resident(mesh.worker, "VmHWM:")),
+           mib(mesh_resident(mesh.coordinator, "VmHWM:")), (double)mesh_memory(&mesh) / STREAMED);
+    grove_client_close(client);
+    mesh_stop(&mesh);
+}
+
 int main(int argc, char **argv)
 {
     struct floor_parts parts;
@@ -206,7 +280,7 @@ int main(int argc, char **argv)
     const char *wanted = argc > 2 ? argv[2] : NULL;
 
     if (argc < 2 || sodium_init() < 0) {
-        fprintf(stderr, "usage: bench GROVE [W1,W2,W5,W6,W8]\n");
+        fprintf(stderr, "usage: bench GROVE [W1,W2,W3,W4,W5,W6,W8,M]\n");
         return 2;
     }
     printf("signed, encrypted, synced before acknowledged; one coordinator, one worker, one "
@@ -226,6 +300,9 @@ int main(int argc, char **argv)
     if (only_these(wanted, "W2")) {
         run_stream(&mesh, &parts);
     }
+    if (only_these(wanted, "W3")) {
+        run_gather(&mesh);
+    }
     if (only_these(wanted, "W8")) {
         run_crowd(&mesh, &parts);
     }
@@ -233,5 +310,11 @@ int main(int argc, char **argv)
         run_enqueue(&mesh, &parts, argv[1]);
     }
     mesh_stop(&mesh);
+    if (only_these(wanted, "W4")) {
+        run_maps(argv[1]);
+    }
+    if (only_these(wanted, "M")) {
+        run_million(argv[1]);
+    }
     return 0;
 }

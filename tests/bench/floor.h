@@ -24,4 +24,8 @@ void floor_measure(const char *directory, struct floor_parts *parts);
 /* Tasks/s through a broker that forwards single plaintext frames and keeps nothing. */
 double raw_broker_rate(unsigned in_flight, unsigned payload_size, unsigned tasks);
 
+/* Seconds that plain sockets take for so many tasks of `item_us` each, `limit` of them at a time.
+ */
+double raw_window_seconds(unsigned tasks, unsigned limit, unsigned item_us);
+
 #endif

@@ -19,6 +19,7 @@
 #include "nodes/grove.h"
 #include "nodes/host/clock.h"
 #include "nodes/host/credential.h"
+#include "tests/bench/joins.h"
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
 
@@ -145,7 +146,7 @@ static _Noreturn void run_worker(const struct mesh *mesh, unsigned slots, unsign
     if (grove_worker_open(&options, &worker, error) != GROVE_OK ||
         grove_worker_handle(worker, "echo", echo, NULL) != GROVE_OK ||
         grove_worker_handle(worker, "chain", chain, NULL) != GROVE_OK ||
-        grove_worker_run(worker, error) != GROVE_OK) {
+        joins_handle(worker) != GROVE_OK || grove_worker_run(worker, error) != GROVE_OK) {
         give_up("worker", error);
     }
     exit(0);
@@ -282,12 +283,17 @@ void mesh_usage(const struct mesh *mesh, struct mesh_usage *usage)
     usage->cpu_s = usage->coordinator_s + usage->worker_s + cpu_seconds(getpid());
 }
 
-uint64_t mesh_memory(const struct mesh *mesh)
+uint64_t mesh_resident(pid_t process, const char *which)
 {
     char path[64];
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)mesh->coordinator);
-    return read_number(path, "VmRSS:") * 1024;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)process);
+    return read_number(path, which) * 1024;
+}
+
+uint64_t mesh_memory(const struct mesh *mesh)
+{
+    return mesh_resident(mesh->coordinator, "VmRSS:");
 }
 
 uint64_t mesh_disk(const struct mesh *mesh)

@@ -33,6 +33,9 @@ void mesh_stop(struct mesh *mesh);
 
 void mesh_usage(const struct mesh *mesh, struct mesh_usage *usage);
 
+/* Resident bytes of a process: now by "VmRSS:", at most by "VmHWM:". */
+uint64_t mesh_resident(pid_t process, const char *which);
+
 /* Resident bytes of the coordinator; bytes its directory takes on the disk. */
 uint64_t mesh_memory(const struct mesh *mesh);
 uint64_t mesh_disk(const struct mesh *mesh);
