@@ -103,3 +103,8 @@ void emit_trusted(struct forest *forest)
 {
     effects_add(forest->effects, &(struct effect){.kind = EFFECT_TRUSTED});
 }
+
+void emit_recall(struct forest *forest)
+{
+    effects_add(forest->effects, &(struct effect){.kind = EFFECT_RECALL});
+}

@@ -37,5 +37,6 @@ void emit_join(struct forest *forest, const struct id *join);
 void emit_swept(struct forest *forest, const struct id *task);
 void emit_settled(struct forest *forest, const struct task *task);
 void emit_trusted(struct forest *forest);
+void emit_recall(struct forest *forest);
 
 #endif

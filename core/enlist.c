@@ -122,7 +122,7 @@ static void open_session(struct forest *forest, const struct key *identity, cons
  * does not list. */
 static struct work *first_gone(const struct session *session)
 {
-    static const enum place started[] = {PLACE_SLOT, PLACE_WAITING, PLACE_RESUMABLE};
+    static const enum place started[] = {PLACE_SLOT, PLACE_WAITING, PLACE_RESUMABLE, PLACE_BARRED};
     struct work *work = NULL;
 
     for (size_t i = 0; i < sizeof(started) / sizeof(started[0]); i++) {
@@ -190,7 +190,7 @@ void enlist_retire(struct forest *forest, struct session *session, enum retire_r
  * assignment. */
 static struct work *first_held(const struct session *session)
 {
-    static const enum place line[] = {PLACE_SLOT,     PLACE_RESUMABLE, PLACE_WAITING,
+    static const enum place line[] = {PLACE_SLOT,     PLACE_RESUMABLE, PLACE_BARRED, PLACE_WAITING,
                                       PLACE_CHILDREN, PLACE_ROOTS,     PLACE_LARGE};
     struct work *work = NULL;
 

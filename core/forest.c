@@ -12,6 +12,7 @@
 #include "core/enlist.h"
 #include "core/join.h"
 #include "core/kept.h"
+#include "core/limit.h"
 #include "core/memory.h"
 #include "core/roster.h"
 #include "core/sweep.h"
@@ -290,6 +291,17 @@ static void apply_sweep(struct forest *forest)
     emit_done(forest, REFUSED_NOT);
 }
 
+static void apply_limit(struct forest *forest, const struct command *command)
+{
+    enum refusal refusal =
+        trust_has_role(&forest->trust, &command->limit.identity, ROLE_OPERATOR, forest->now_ms);
+
+    if (refusal == REFUSED_NOT) {
+        refusal = limit_set(forest, &command->limit.limit);
+    }
+    emit_done(forest, refusal);
+}
+
 static void dispatch(struct forest *forest, const struct command *command)
 {
     switch (command->kind) {
@@ -330,7 +342,7 @@ static void dispatch(struct forest *forest, const struct command *command)
         apply_sweep(forest);
         break;
     case COMMAND_LIMIT:
-        emit_done(forest, REFUSED_UNEXPECTED);
+        apply_limit(forest, command);
         break;
     }
 }
@@ -357,15 +369,17 @@ void forest_apply(struct forest *forest, const struct command *command, struct e
 bool forest_has_more(const struct forest *forest)
 {
     return !TAILQ_EMPTY(&forest->leaving) || !RB_EMPTY(&forest->runnable) ||
-           !TAILQ_EMPTY(&forest->sweeps);
+           !TAILQ_EMPTY(&forest->sweeps) || limit_loose(forest);
 }
 
 uint64_t forest_due_ms(const struct forest *forest)
 {
     const uint64_t due_ms = timers_due_ms(&forest->timers);
     const uint64_t fades_ms = timers_due_ms(&forest->fading);
+    const uint64_t free_ms = limit_due_ms(forest);
+    const uint64_t first_ms = due_ms < fades_ms ? due_ms : fades_ms;
 
-    return due_ms < fades_ms ? due_ms : fades_ms;
+    return first_ms < free_ms ? first_ms : free_ms;
 }
 
 bool forest_has_forgettable(const struct forest *forest, uint64_t now_ms)
@@ -426,6 +440,7 @@ void forest_destroy(struct forest *forest)
     }
     free_sessions(forest);
     free_trees(forest);
+    limit_clear(forest);
     memory_clear(forest);
     timers_clear(&forest->timers);
     trust_clear(&forest->trust);

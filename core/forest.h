@@ -164,6 +164,14 @@ struct function_view {
     uint64_t state[TASK_STATE_COUNT];      /* tasks in each state now */
     uint64_t succeeded, failed, cancelled; /* ever */
     uint64_t sessions;                     /* that offer it */
+    struct {
+        uint32_t running; /* attempts at a time; 0: any number */
+        uint32_t rate;    /* attempts begun in 1,000 s; 0: any number */
+        bool paused;
+    } limit;
+    uint64_t
+        active; /* attempts that count as running: all that sessions hold and that do not wait */
+    uint64_t barred; /* parents that could go on, but for the limit */
 };
 
 /* Functions in byte order, from `after` on (NULL: first); false at the end. */

@@ -8,6 +8,7 @@
 #include "core/join.h"
 #include "core/join_check.h"
 #include "core/kept.h"
+#include "core/limit.h"
 #include "core/memory.h"
 #include "core/pool.h"
 #include "core/ready.h"
@@ -55,6 +56,7 @@ static bool may_be_taken_from(const struct task *task, enum place place)
         return task->state == TASK_RUNNING;
     case PLACE_WAITING:
     case PLACE_RESUMABLE:
+    case PLACE_BARRED:
         return task->state == TASK_WAITING;
     case PLACE_COUNT:
         break;
@@ -463,5 +465,7 @@ const char *forest_check(struct forest *forest)
     holds(&census, !trust, trust);
     const char *joins = join_check(forest);
     holds(&census, !joins, joins);
+    const char *limits = limit_check(forest);
+    holds(&census, !limits, limits);
     return forest->fault[0] ? forest->fault : NULL;
 }

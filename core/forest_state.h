@@ -43,18 +43,42 @@ struct record {
     struct pruned tree;
 };
 
-/* A function's name, interned while a task or a session refers to it. */
+/* What an operator has set for a function, and what its attempts have used of it. */
+struct function_limit {
+    uint32_t running; /* attempts at a time; 0: any number */
+    uint32_t rate;    /* attempts begun in 1,000 s; 0: any number */
+    bool paused;
+    uint64_t level; /* left of its rate, in millionths of an attempt, at ... */
+    uint64_t level_ms;
+};
+
+/* A function's name, interned while a task or a session refers to it, or it has a limit. */
 struct function {
     struct table_link by_name;
     RB_ENTRY(function) named;              /* forest->functions, in byte order */
     char name[LIMIT_FUNCTION_LENGTH + 1];  /* zeros to the end: a key of fixed size */
-    uint64_t uses;                         /* derived: tasks and pools that point here */
+    uint64_t uses;                         /* derived: tasks and pools that point here; its limit */
     uint64_t sessions;                     /* derived: that offer it */
     uint64_t state[TASK_STATE_COUNT];      /* derived: its tasks in each state */
     uint64_t succeeded, failed, cancelled; /* ever, while interned */
     uint64_t begun;                        /* forest->served when a root of it began last */
     LIST_HEAD(, offer) offers;             /* derived: pools that offer it */
     TAILQ_HEAD(, queue) blocked;           /* derived: queues that wait for room in a session */
+    struct function_limit limit;
+    /* what follows from the limit (core/limit.h); derived */
+    uint64_t active;  /* attempts that count as running */
+    uint64_t allowed; /* at most so many: more than its limit, if that came later */
+    bool is_held;     /* nothing begins */
+    RB_HEAD(barred_tree, work) barred; /* who could go on, but for the limit; oldest first */
+    uint64_t barred_count;
+    bool is_loose; /* in forest->loose: something may go on, at the end of the command */
+    RB_ENTRY(function) loose;
+    bool is_rated; /* in forest->rated: until free_ms its rate lets nothing begin */
+    RB_ENTRY(function) rated;
+    uint64_t free_ms;
+    struct {
+        uint64_t active, barred;
+    } counted; /* scratch of forest_check */
 };
 
 /* What makes two submissions the same call of one parent, whatever the generation (DESIGN, Ids).
@@ -136,8 +160,8 @@ struct tree {
     uint16_t sweeps;      /* derived: under way in this tree */
 };
 
-/* Where a session holds an attempt; ahead, in the order in which they start. An attempt told to stop
- * stays where it is until it is given back. */
+/* Where a session holds an attempt; ahead, in the order in which they start. An attempt told to
+ * stop stays where it is until it is given back. */
 enum place {
     PLACE_NONE,      /* no session holds one */
     PLACE_CHILDREN,  /* assigned ahead, a child */
@@ -146,6 +170,7 @@ enum place {
     PLACE_SLOT,      /* has a slot: it has started, as far as anybody knows */
     PLACE_WAITING,   /* its task is WAITING, and nothing awaited has ended */
     PLACE_RESUMABLE, /* ... something has, as its worker was told: first in line for a slot */
+    PLACE_BARRED,    /* ... something has, but its function is at its limit */
     PLACE_COUNT
 };
 
@@ -161,6 +186,7 @@ struct work {
     /* the attempt in force: number task->attempts */
     struct session *session;
     TAILQ_ENTRY(work) held; /* in session->places[place] */
+    RB_ENTRY(work) barred;  /* in its function's */
     uint8_t place;          /* enum place */
     bool stopping;          /* the task ended meanwhile */
     bool resumed;           /* has waited and got a slot again */
@@ -412,6 +438,9 @@ struct forest {
     struct table by_name;           /* functions; derived */
     struct function_tree functions; /* derived, but for what they counted */
     struct function *recent; /* derived: the last one used, which the next item mostly wants too */
+    RB_HEAD(loose_tree, function) loose; /* derived: left over by the last command */
+    RB_HEAD(rated_tree, function) rated; /* derived: held by their rate */
+    uint64_t limited;                    /* derived: functions that have a limit */
 
     struct table queues; /* derived */
     struct table lanes;  /* derived */

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "core/limit.h"
+
 static int by_name(const struct function *a, const struct function *b)
 {
     return strcmp(a->name, b->name);
@@ -219,6 +221,7 @@ void function_drop(struct forest *forest, struct function *function)
         forest->recent = NULL;
     }
     assert(LIST_EMPTY(&function->offers) && TAILQ_EMPTY(&function->blocked));
+    limit_forget(forest, function);
     table_remove(&forest->by_name, function);
     RB_REMOVE(function_tree, &forest->functions, function);
     free(function);

@@ -49,6 +49,7 @@
 #define LIMIT_REMEMBERED_SIZE (UINT64_C(1) << 30) /* bytes of remembered ids, at most 56 B each */
 #define LIMIT_MOVES 1000u                         /* tasks one command may move */
 #define LIMIT_TURNS 255u                          /* attempts that make a tree large; a byte */
+#define LIMIT_LIMITED 1000u                       /* functions that have a limit of their own */
 #define LIMIT_LARGE_SHARE 8u                      /* 1 place in 8 ahead is not for large trees */
 #define LIMIT_TERMS_SIZE 320u                     /* bytes of a Join as it travels */
 #define LIMIT_JOIN_INPUTS UINT32_C(1000000000)    /* inputs of a join */

@@ -14,7 +14,9 @@ static void owe(const struct work *work, enum outstanding which, struct effects 
     const bool is_resumed = work->resumed || work->place == PLACE_RESUMABLE;
     const bool is_known = which == OUTSTANDING_UNSEEN && work->seen && !is_resumed;
 
-    if (!work->stopping && (work->place == PLACE_WAITING || is_known)) {
+    const bool is_parked = work->place == PLACE_WAITING || work->place == PLACE_BARRED;
+
+    if (!work->stopping && (is_parked || is_known)) {
         return;
     }
     if (work->stopping) {
@@ -27,8 +29,8 @@ static void owe(const struct work *work, enum outstanding which, struct effects 
 
 void outstanding_session(struct session *session, enum outstanding which, struct effects *effects)
 {
-    static const enum place line[] = {PLACE_SLOT,  PLACE_CHILDREN, PLACE_ROOTS,
-                                      PLACE_LARGE, PLACE_WAITING,  PLACE_RESUMABLE};
+    static const enum place line[] = {PLACE_SLOT,    PLACE_CHILDREN,  PLACE_ROOTS, PLACE_LARGE,
+                                      PLACE_WAITING, PLACE_RESUMABLE, PLACE_BARRED};
     struct work *work = NULL;
 
     for (size_t i = 0; i < sizeof(line) / sizeof(line[0]); i++) {
@@ -48,5 +50,8 @@ void forest_outstanding(const struct forest *forest, uint64_t session, struct ef
 
     for (; at; at = session ? NULL : roster_session_after(forest, at->index)) {
         outstanding_session(at, OUTSTANDING_ALL, effects);
+    }
+    if (session == 0 && forest->limited > 0) {
+        effects_add(effects, &(struct effect){.kind = EFFECT_RECALL});
     }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/kept.h"
+#include "core/limit.h"
 
 /* Sessions that take any task stand before those so full of waiting attempts that they only take
  * deep ones. */
@@ -32,6 +33,12 @@ uint32_t pool_ahead(const struct session *session)
 uint32_t pool_busy(const struct session *session)
 {
     return session->held[PLACE_SLOT] + pool_ahead(session);
+}
+
+uint32_t pool_parked(const struct session *session)
+{
+    return session->held[PLACE_WAITING] + session->held[PLACE_RESUMABLE] +
+           session->held[PLACE_BARRED];
 }
 
 static void leave_line(struct session *session)
@@ -69,7 +76,7 @@ static enum session_room room_of(const struct session *session, uint32_t busy)
 void pool_place(struct session *session)
 {
     const uint32_t busy = pool_busy(session);
-    const uint32_t held = busy + session->held[PLACE_WAITING] + session->held[PLACE_RESUMABLE];
+    const uint32_t held = busy + pool_parked(session);
     const uint32_t places = session->slots + session->window;
     const uint32_t most = places + session->max_waiting;
     const uint32_t spare =
@@ -167,7 +174,7 @@ static bool refuses(const struct queue_key *key, const struct session *session)
 /* The least room that the first task of a queue can do with. */
 static enum session_room room_for(const struct queue *queue)
 {
-    if (queue->key.needs & NEED_SLOT) {
+    if ((queue->key.needs & NEED_SLOT) || limit_is_set(queue->key.function)) {
         return ROOM_SLOT;
     }
     return queue->rank.standing == STANDING_LARGE && queue->key.depth > 0 ? ROOM_AHEAD : ROOM_SMALL;
@@ -200,6 +207,9 @@ struct session *pool_choose(const struct queue *queue)
     struct session *best = NULL;
     struct offer *offer = NULL;
 
+    if (queue->key.function->is_held) {
+        return NULL;
+    }
     LIST_FOREACH(offer, &queue->key.function->offers, of_function) {
         struct session *session = first_in_line(offer->pool, queue);
         if (session && (!best || by_line(session, best) < 0)) {

@@ -23,6 +23,9 @@ struct session *pool_choose(const struct queue *queue);
 /* Attempts that count against the window: those that are not waiting. */
 uint32_t pool_busy(const struct session *session);
 
+/* Those whose tasks are WAITING. */
+uint32_t pool_parked(const struct session *session);
+
 /* ... those of them that have no slot. */
 uint32_t pool_ahead(const struct session *session);
 

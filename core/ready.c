@@ -307,7 +307,7 @@ void ready_unblock(struct forest *forest, struct function *function)
 {
     struct queue *queue = NULL;
 
-    while ((queue = TAILQ_FIRST(&function->blocked))) {
+    while (!function->is_held && (queue = TAILQ_FIRST(&function->blocked))) {
         const struct rank rank = rank_of(ready_first(queue));
         let_run(forest, queue, &rank);
     }

@@ -42,7 +42,8 @@ void ready_block(struct forest *forest, struct queue *queue);
  * command need not. */
 void ready_block_stuck(struct forest *forest);
 
-/* A session that offers this function got room: its queues may run again. */
+/* A session that offers this function got room: its queues may run again, if its limit does not
+ * hold them. */
 void ready_unblock(struct forest *forest, struct function *function);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/emit.h"
 #include "core/join.h"
 #include "core/kept.h"
+#include "core/limit.h"
 #include "core/pool.h"
 #include "core/ready.h"
 #include "core/sweep.h"
@@ -166,6 +167,7 @@ void roster_free(struct forest *forest, struct session *session)
 
 static void enter(struct work *work, enum place place)
 {
+    limit_enter(work, place);
     work->place = (uint8_t)place;
     TAILQ_INSERT_TAIL(&work->session->places[place], work, held);
     work->session->held[place]++;
@@ -173,6 +175,7 @@ static void enter(struct work *work, enum place place)
 
 static void quit(struct work *work)
 {
+    limit_leave(work);
     TAILQ_REMOVE(&work->session->places[work->place], work, held);
     work->session->held[work->place]--;
     work->place = PLACE_NONE;
@@ -216,6 +219,7 @@ void roster_release(struct forest *forest, struct work *work)
     const bool was_inside = join_is_inside(work->task);
 
     quit(work);
+    limit_loosen(forest, work->task->request.function);
     join_hold(work->task, -1);
     session->stopping -= work->stopping;
     session->lost -= work->losses > 0;
@@ -232,16 +236,32 @@ void roster_wait(struct forest *forest, struct work *work)
 {
     quit(work);
     enter(work, PLACE_WAITING);
+    limit_loosen(forest, work->task->request.function);
     make_hungry(forest, work->session);
 }
 
+static void let_resume(struct forest *forest, struct work *work)
+{
+    quit(work);
+    enter(work, PLACE_RESUMABLE);
+    make_hungry(forest, work->session);
+    emit_attempt(forest, EFFECT_RESUME, work);
+}
+
+/* Who needs a place under a limit gets it at the end of the command, in order of age. */
 void roster_wake(struct forest *forest, struct work *work)
 {
-    if (work->place == PLACE_WAITING) {
+    struct function *function = work->task->request.function;
+
+    if (work->place != PLACE_WAITING) {
+        return;
+    }
+    if (function->limit.running > 0) {
         quit(work);
-        enter(work, PLACE_RESUMABLE);
-        make_hungry(forest, work->session);
-        emit_attempt(forest, EFFECT_RESUME, work);
+        enter(work, PLACE_BARRED);
+        limit_loosen(forest, function);
+    } else {
+        let_resume(forest, work);
     }
 }
 
@@ -249,9 +269,10 @@ void roster_stop(struct forest *forest, struct work *work)
 {
     work->stopping = true;
     work->session->stopping++;
-    if (work->place == PLACE_RESUMABLE) {
+    if (work->place == PLACE_RESUMABLE || work->place == PLACE_BARRED) {
         quit(work);
         enter(work, PLACE_WAITING); /* it needs no slot to stop */
+        limit_loosen(forest, work->task->request.function);
     }
     if (!work->session->is_leaving) {
         emit_attempt(forest, EFFECT_STOP, work);
@@ -310,6 +331,7 @@ static void take(struct forest *forest, struct session *session, struct task *ta
     }
     work->started_ms = forest->now_ms;
     roster_put(work, session, place);
+    limit_begin(forest, task->request.function);
     pool_place(session);
     forest->counters.attempts++;
     emit_attempt(forest, EFFECT_ASSIGN, work);
@@ -328,6 +350,27 @@ static void feed_hungry(struct forest *forest)
         for (size_t i = 0; session->is_in_line && i < session->function_count; i++) {
             ready_unblock(forest, session->functions[i]);
         }
+    }
+}
+
+/* What waits for a place under a limit gets it before anything new; then its function may go on.
+ * Stops when there is no move left. */
+static void feed_loose(struct forest *forest, uint32_t *moves)
+{
+    struct function *function = NULL;
+    struct work *work = NULL;
+
+    while ((function = limit_loose(forest))) {
+        while ((work = limit_admissible(function))) {
+            if (*moves == 0) {
+                return;
+            }
+            --*moves;
+            if (!sweep_heed(forest, work->task)) {
+                let_resume(forest, work);
+            }
+        }
+        limit_tighten(forest, function);
     }
 }
 
@@ -363,18 +406,21 @@ static bool assign_next(struct forest *forest, struct queue *queue)
     return session != NULL;
 }
 
-/* A task that turns out to be cancelled may wake its parent, or make room in the window of a map.
- */
+/* A task that turns out to be cancelled may wake its parent, or make room in the window of a map or
+ * under a limit. */
 void roster_assign(struct forest *forest)
 {
     uint32_t moves = LIMIT_MOVES;
     struct queue *queue = NULL;
 
+    limit_pass_time(forest);
     do {
         join_admit(forest);
+        feed_loose(forest, &moves);
         feed_hungry(forest);
         while (moves > 0 && (queue = ready_next(forest))) {
             moves -= assign_next(forest, queue);
         }
-    } while (!TAILQ_EMPTY(&forest->hungry) || !TAILQ_EMPTY(&forest->eager));
+    } while (!TAILQ_EMPTY(&forest->hungry) || !TAILQ_EMPTY(&forest->eager) ||
+             (moves > 0 && limit_loose(forest)));
 }

@@ -265,6 +265,15 @@ static void write_trust(struct stream_writer *out, const struct trust *trust)
     }
 }
 
+static void write_limit(struct stream_writer *out, const struct function_limit *limit)
+{
+    stream_write_uint(out, limit->running);
+    stream_write_uint(out, limit->rate);
+    stream_write_bool(out, limit->paused);
+    stream_write_uint(out, limit->level);
+    stream_write_uint(out, limit->level_ms);
+}
+
 static void write_functions(struct stream_writer *out, const struct forest *forest)
 {
     const struct function *function = NULL;
@@ -276,6 +285,7 @@ static void write_functions(struct stream_writer *out, const struct forest *fore
         stream_write_uint(out, function->failed);
         stream_write_uint(out, function->cancelled);
         stream_write_uint(out, function->begun);
+        write_limit(out, &function->limit);
     }
     stream_write_bool(out, false);
 }

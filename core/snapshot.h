@@ -7,7 +7,7 @@
  *   clock       stamps and sequences
  *   counters    what was counted for ever
  *   trust       certificates, then revocations, as signed, in the order of admission
- *   functions   in byte order, with what they counted
+ *   functions   in byte order, with what they counted and their limits
  *   tasks       tree by tree, parents before their children, siblings oldest first: the place of a
  *               task and its depth say whose child it is
  *   joins       of each task, in the order of the tasks; with the ids of their inputs
@@ -22,7 +22,7 @@
 #include "core/stream.h"
 
 #define SNAPSHOT_MAGIC "grove.snapshot" /* with its NUL */
-#define SNAPSHOT_VERSION 3u
+#define SNAPSHOT_VERSION 4u
 
 /* How a task or a result names the seal of its batch.  A seal with one user follows it, a seal with
  * more follows the first of them, and the others name it by its number. */

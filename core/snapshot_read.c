@@ -5,6 +5,7 @@
 
 #include "core/item.h"
 #include "core/kept.h"
+#include "core/limit.h"
 #include "core/memory.h"
 #include "core/ready.h"
 #include "core/roster.h"
@@ -80,6 +81,21 @@ static void read_trust(struct snapshot_reader *reader)
     }
 }
 
+static void read_limit(struct snapshot_reader *reader, struct function *function)
+{
+    struct stream_reader *in = &reader->in;
+    struct function_limit limit;
+
+    limit.running = (uint32_t)stream_read_uint(in, UINT32_MAX);
+    limit.rate = (uint32_t)stream_read_uint(in, UINT32_MAX);
+    limit.paused = stream_read_bool(in);
+    limit.level = stream_read_uint(in, UINT64_MAX);
+    limit.level_ms = stream_read_uint(in, reader->forest->now_ms);
+    if (!in->failed && !limit_restore(reader->forest, function, &limit)) {
+        stream_fail(in);
+    }
+}
+
 /* All that tasks and sessions will name.  Each gets a use that let_functions_go gives back. */
 static void read_functions(struct snapshot_reader *reader)
 {
@@ -96,6 +112,7 @@ static void read_functions(struct snapshot_reader *reader)
         function->failed = stream_read_uint(in, UINT64_MAX);
         function->cancelled = stream_read_uint(in, UINT64_MAX);
         function->begun = stream_read_uint(in, reader->forest->served);
+        read_limit(reader, function);
     }
 }
 
@@ -175,6 +192,7 @@ static bool may_be_held(const struct task *task, enum place place)
     case PLACE_WAITING:
         return stopping || task->state == TASK_WAITING;
     case PLACE_RESUMABLE:
+    case PLACE_BARRED:
         return task->state == TASK_WAITING;
     case PLACE_NONE:
     case PLACE_COUNT:
@@ -367,6 +385,7 @@ static void set_going(struct forest *forest)
 {
     struct session *session = NULL;
 
+    limit_restore_all(forest);
     for (struct task *task = TAILQ_FIRST(&forest->roots); task; task = snapshot_next_task(task)) {
         timers_set(&forest->timers, task);
         if (task->state == TASK_READY) {

@@ -2,6 +2,7 @@
  * Reading a forest, for egress and for people. */
 #include "core/join.h"
 #include "core/kept.h"
+#include "core/limit.h"
 #include "core/memory.h"
 #include "core/pool.h"
 #include "core/roster.h"
@@ -30,6 +31,12 @@ static void view_work(const struct work *work, struct task_view *view)
     }
 }
 
+/* What its function's limit holds is READY in all else. */
+static bool is_held(const struct task *task)
+{
+    return task->state == TASK_READY && task->request.function->is_held;
+}
+
 bool forest_task(const struct forest *forest, const struct id *id, struct task_view *view)
 {
     const struct task *task = tree_find(forest, id);
@@ -42,7 +49,7 @@ bool forest_task(const struct forest *forest, const struct id *id, struct task_v
         .id = task->id,
         .root = task->tree->root->id,
         .is_root = !parent,
-        .state = (enum task_state)task->state,
+        .state = is_held(task) ? TASK_HELD : (enum task_state)task->state,
         .depth = task->depth,
         .attempt = task->attempts,
         .attempts_started = task->attempts,
@@ -139,7 +146,7 @@ bool forest_session(const struct forest *forest, uint64_t after, struct session_
     if (!session) {
         return false;
     }
-    const uint32_t waiting = session->held[PLACE_WAITING] + session->held[PLACE_RESUMABLE];
+    const uint32_t waiting = pool_parked(session);
     *view = (struct session_view){
         .session = session->index,
         .identity = session->identity,
@@ -171,6 +178,9 @@ bool forest_function(const struct forest *forest, const char *after, struct func
         .failed = function->failed,
         .cancelled = function->cancelled,
         .sessions = function->sessions,
+        .limit = {function->limit.running, function->limit.rate, function->limit.paused},
+        .active = function->active,
+        .barred = function->barred_count,
     };
     memcpy(view->state, function->state, sizeof(view->state));
     return true;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "core/forest.h"
+#include "tests/support/limit_shadow.h"
 #include "tests/support/swarm.h"
 
 #define REPLICAS 3
@@ -54,6 +55,7 @@ struct run {
     struct swarm *swarm;
     struct forest_options options[REPLICAS];
     struct replica replicas[REPLICAS];
+    struct limit_shadow limits;
     bool verbose;
 };
 
@@ -64,6 +66,7 @@ struct reached {
     uint64_t codes[CODE_JOIN_FAILED + 1];
     uint64_t succeeded, failed, cancelled, losses, retries;
     uint64_t restored, commands;
+    uint64_t barred, full, short_of_time; /* functions, after a command */
     size_t most_tasks, largest_snapshot;
 };
 
@@ -210,6 +213,17 @@ static bool is_owed(const struct effects *owed, const struct said *said)
     return false;
 }
 
+static bool has_limits(const struct forest *forest)
+{
+    struct function_view view = {.function = NULL};
+    bool found = false;
+
+    while (!found && forest_function(forest, view.function, &view)) {
+        found = view.limit.running > 0 || view.limit.rate > 0 || view.limit.paused;
+    }
+    return found;
+}
+
 /* The state alone tells a new leader exactly what the effects have said so far. */
 static void expect_what_is_owed(struct run *run)
 {
@@ -234,6 +248,7 @@ static void expect_what_is_owed(struct run *run)
                      (int)said->kind);
         }
     }
+    count += has_limits(run->replicas[0].forest); /* a Recall */
     if (count != owed->count) {
         print_effects("owed", owed);
         fail_msg("%s: %zu are owed, not %zu", swarm_describe(run->swarm), count, owed->count);
@@ -396,6 +411,16 @@ static void apply(struct run *run, const struct command *command)
     }
 }
 
+static void expect_limits(struct run *run)
+{
+    const char *broken =
+        limit_shadow_watch(&run->limits, run->replicas[0].forest, &run->replicas[0].effects);
+
+    if (broken) {
+        fail_msg("%s: %s", swarm_describe(run->swarm), broken);
+    }
+}
+
 static void step(struct run *run, const struct command *command, struct reached *reached)
 {
     if (run->verbose) {
@@ -412,6 +437,7 @@ static void step(struct run *run, const struct command *command, struct reached 
     swarm_learn(run->swarm, &run->replicas[0].effects);
     listen(run, &run->replicas[0].effects);
     expect_resumes_in_time(run, command);
+    expect_limits(run);
     check(run, swarm_draw(run->swarm, run->replicas[2].forest ? 3 : 2));
     reached->commands++;
 }
@@ -444,6 +470,9 @@ static void note_counters(struct run *run, struct reached *reached)
     reached->cancelled += counters->cancelled;
     reached->losses += counters->losses;
     reached->retries += counters->retries;
+    reached->barred += run->limits.barred;
+    reached->full += run->limits.full;
+    reached->short_of_time += run->limits.short_of_time;
     for (size_t i = 0; i < TASK_STATE_COUNT; i++) {
         tasks += counters->state[i];
     }
@@ -498,7 +527,10 @@ static void print_reached(const struct reached *reached)
                   (unsigned long long)reached->losses, (unsigned long long)reached->retries,
                   (unsigned long long)reached->restored, reached->most_tasks,
                   reached->largest_snapshot);
-    for (size_t i = 0; i <= EFFECT_SWEPT; i++) {
+    print_message("limits: %llu barred, %llu full, %llu short of time\n",
+                  (unsigned long long)reached->barred, (unsigned long long)reached->full,
+                  (unsigned long long)reached->short_of_time);
+    for (size_t i = 0; i <= EFFECT_RECALL; i++) {
         print_message("effect %zu: %llu  ", i, (unsigned long long)reached->effects[i]);
     }
     print_message("\n");
@@ -518,9 +550,10 @@ static void print_reached(const struct reached *reached)
 /* A swarm that meets only refusals would prove nothing. */
 static void expect_every_corner(const struct reached *reached)
 {
-    for (size_t i = 0; i <= EFFECT_SWEPT; i++) {
+    for (size_t i = 0; i <= EFFECT_RECALL; i++) {
         assert_true(reached->effects[i] > 0);
     }
+    assert_true(reached->barred > 0 && reached->full > 0 && reached->short_of_time > 0);
     static const enum outcome_code codes[] = {
         CODE_SUCCEEDED, CODE_FAILED, CODE_PERMANENT, CODE_TIMEOUT,   CODE_POISON, CODE_DEADLINE,
         CODE_REFUSED,   CODE_LOST,   CODE_CANCELLED, CODE_ABANDONED, CODE_JOINED, CODE_JOIN_FAILED};

@@ -672,6 +672,28 @@ void forget(struct fixture *f, uint64_t after_ms)
     apply(f, &command);
 }
 
+void fixture_limit(struct fixture *f, const char *who, const struct limit *limit)
+{
+    struct command command = {.kind = COMMAND_LIMIT};
+
+    command.limit.identity = signer_named(who).public_key;
+    command.limit.limit = *limit;
+    apply(f, &command);
+}
+
+struct function_view function_of(const struct fixture *f, const char *function)
+{
+    struct function_view view = {.function = NULL};
+
+    while (forest_function(f->forest, view.function, &view)) {
+        if (strcmp(view.function, function) == 0) {
+            return view;
+        }
+    }
+    fail_msg("no function is named %s", function);
+    return view;
+}
+
 static bool append(void *context, const void *data, size_t size)
 {
     buffer_append(context, data, size);

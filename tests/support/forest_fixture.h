@@ -139,6 +139,12 @@ void cancel_by(struct fixture *f, const char *who, const char *by, const char *t
 void sweep(struct fixture *f);
 struct join_view join_of(const struct fixture *f, const char *join);
 
+/* What a name sets for a function: .change, .running, .rate, .paused. */
+#define set_limit(f, who, name, ...)                                                               \
+    fixture_limit(f, who, &(struct limit){.function = bytes_of_text(name), __VA_ARGS__})
+void fixture_limit(struct fixture *f, const char *who, const struct limit *limit);
+struct function_view function_of(const struct fixture *f, const char *function);
+
 /* A result as this worker would sign it for the attempt in force; change it, then report it. */
 struct result_item result_of(struct fixture *f, const char *worker, const char *name,
                              enum outcome_code code);

@@ -913,6 +913,42 @@ static void draw_trust(struct swarm *swarm)
     swarm->command.trust.certificate = buffer_bytes(&swarm->forms[form]);
 }
 
+/* ---- limits */
+
+static void draw_limit(struct swarm *swarm)
+{
+    const uint32_t who = chance(swarm, 97) ? OPERATOR : swarm_draw(swarm, STEADY);
+    const uint32_t name =
+        chance(swarm, 97) ? swarm_draw(swarm, 5) : swarm_draw(swarm, FUNCTION_COUNT);
+
+    swarm->command.limit.identity = swarm->identities[who].public_key;
+    swarm->command.limit.limit = (struct limit){
+        .function = bytes_of_text(functions[name]),
+        .change = swarm_draw(swarm, 8),
+        .running = chance(swarm, 70) ? 1 + swarm_draw(swarm, 4) : 0,
+        .rate = chance(swarm, 40) ? 1 + swarm_draw(swarm, chance(swarm, 50) ? 3000 : 200000) : 0,
+        .paused = chance(swarm, 15),
+    };
+}
+
+/* Lifts a limit; false when there is none. */
+static bool lift_limit(struct swarm *swarm, const struct forest *forest)
+{
+    struct function_view view = {.function = NULL};
+
+    while (forest_function(forest, view.function, &view)) {
+        if (view.limit.running > 0 || view.limit.rate > 0 || view.limit.paused) {
+            swarm->command.kind = COMMAND_LIMIT;
+            swarm->command.limit.identity = swarm->identities[OPERATOR].public_key;
+            swarm->command.limit.limit = (struct limit){
+                .function = keep(swarm, bytes_of_text(view.function)),
+                .change = LIMIT_CHANGE_RUNNING | LIMIT_CHANGE_RATE | LIMIT_CHANGE_PAUSED};
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the stream */
 
 static enum command_kind draw_kind(struct swarm *swarm)
@@ -921,9 +957,10 @@ static enum command_kind draw_kind(struct swarm *swarm)
         enum command_kind kind;
         uint32_t weight;
     } table[] = {
-        {COMMAND_SUBMIT, 20}, {COMMAND_EXPAND, 24},    {COMMAND_REPORT, 24}, {COMMAND_RETURN, 6},
+        {COMMAND_SUBMIT, 20}, {COMMAND_EXPAND, 23},    {COMMAND_REPORT, 23}, {COMMAND_RETURN, 6},
         {COMMAND_EXPIRE, 8},  {COMMAND_CHECKPOINT, 2}, {COMMAND_ENLIST, 6},  {COMMAND_RETIRE, 3},
         {COMMAND_FORGET, 2},  {COMMAND_TRUST, 1},      {COMMAND_CANCEL, 3},  {COMMAND_SWEEP, 1},
+        {COMMAND_LIMIT, 2},
     };
     uint32_t at = swarm_draw(swarm, 100);
     size_t i = 0;
@@ -1014,10 +1051,12 @@ const struct command *swarm_next(struct swarm *swarm, const struct forest *fores
     case COMMAND_EXPIRE:
     case COMMAND_FORGET:
     case COMMAND_SWEEP:
-    case COMMAND_LIMIT:
         break;
     case COMMAND_CANCEL:
         draw_cancel(swarm);
+        break;
+    case COMMAND_LIMIT:
+        draw_limit(swarm);
         break;
     }
     swarm->applied++;
@@ -1112,6 +1151,8 @@ const struct command *swarm_calm(struct swarm *swarm, const struct forest *fores
         enlist_steady(swarm);
     } else if (forest_has_more(forest)) {
         swarm->command.kind = COMMAND_SWEEP;
+    } else if (lift_limit(swarm, forest)) {
+        swarm->command.kind = COMMAND_LIMIT;
     } else if (cancel_outside(swarm, forest)) {
         swarm->command.kind = COMMAND_CANCEL;
     } else if (swarm->applied % 4 == 0 || !report_running(swarm, forest, &view)) {
