@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MPL-2.0
- * The loop. zloop calls a handler for each fd that is ready; the first of them in a turn arms a timer
- * of 0 ms, which zloop calls after all that were ready have been served: that is the end of the
- * turn. The timer stays armed while the bus spins, so that zloop polls without sleeping:
+ * The loop. zloop sleeps until an fd is ready or a timer is due; all fds are in one set of epoll,
+ * which is all that zloop polls, so that a look at them costs one call of the kernel. A turn serves
+ * what is ready and ends by flushing what it produced; turn follows turn, and the bus looks again
+ * without sleeping, until spin_us have gone by without one:
  *
- *   sleep ──ready──▶ turn ──tick──▶ end of turn, spin ──spin_us without a turn──▶ sleep
- *                     ▲                    │
- *                     └───────ready────────┘
+ *   zloop sleeps ──ready──▶ turn ──▶ end of turn, spin ──spin_us without a turn──▶ zloop sleeps
+ *                            ▲                │
+ *                            └─────ready──────┘
  *
  * Waking an idle core costs 5 to 50 us; an answer that comes before that finds the loop awake.
  *
  * Sockets are polled by their fds: of a socket itself zloop would ask libzmq for the state before
  * and after each sleep, at two calls of the kernel each. Such an fd tells once that there is news,
- * so a socket is drained until it has no more, and again, by the tick, after anything was sent. */
+ * so a socket is drained until it has no more, and again after anything was sent. */
 #include "nodes/host/bus.h"
 
 #include <assert.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@
 
 struct watch {
     LIST_ENTRY(watch) link;
+    struct bus_source source;
     struct bus *bus;
     int fd;
     bus_handler *handler;
@@ -56,16 +59,21 @@ struct bus_signal {
 };
 
 #define NOT_ARMED (-1)
+#define READY_MOST 16             /* fds served in one look; the others in the next */
+#define AWAY_NS UINT64_C(1000000) /* at most, before zloop sees to its timers */
 
 struct bus {
     zloop_t *loop;
     void *zmq;
     uint64_t spin_ns;
     uint64_t turn_ended_ns;
-    int tick; /* zloop's id of the 0 ms timer, or NOT_ARMED */
+    int tick;        /* zloop's id of the 0 ms timer, or NOT_ARMED */
+    bool is_serving; /* looks again by itself: no need for the tick */
     bool in_turn;
-    bool has_changed; /* sockets came or went while they were walked */
-    int wake_fd; /* readable when `woken` */
+    bool has_changed; /* fds came or went while they were walked */
+    int ready_fd;     /* of epoll; readable when a source is ready */
+    int wake_fd;      /* readable when `woken` */
+    struct bus_source woken_source;
     atomic_bool woken, stopping;
     struct bus_sockets sockets;
     LIST_HEAD(, watch) watches;
@@ -95,57 +103,111 @@ static void end_turn(struct bus *bus)
     bus->turn_ended_ns = clock_monotonic_ns();
 }
 
-/* Drains what may have news that its fd does not tell of; a handler may close any of them.
- *
- *   returns   whether some have still */
-static bool drain_pending(struct bus *bus)
+static bool has_pending(const struct bus *bus)
 {
-    struct bus_socket *socket, *next;
-    bool is_pending = false;
+    const struct bus_socket *socket;
 
-    LIST_FOREACH_SAFE(socket, &bus->sockets, link, next) {
+    LIST_FOREACH(socket, &bus->sockets, link) {
         if (socket->is_pending) {
-            bus->has_changed = false;
-            bus_drain(socket);
-            if (bus->has_changed) {
-                return true;
-            }
-            is_pending |= socket->is_pending;
+            return true;
         }
     }
-    return is_pending;
+    return false;
+}
+
+/* What may have news that its fd does not tell of. A handler may close any of them. */
+static void drain_pending(struct bus *bus)
+{
+    struct bus_socket *socket, *next;
+
+    bus->has_changed = false;
+    LIST_FOREACH_SAFE(socket, &bus->sockets, link, next) {
+        if (socket->is_pending) {
+            bus_drain(socket);
+        }
+        if (bus->has_changed) {
+            return;
+        }
+    }
+}
+
+/* A handler may unwatch or close any of them; what is left is still ready at the next look. */
+static void serve_ready(struct bus *bus)
+{
+    struct epoll_event ready[READY_MOST];
+    const int count = epoll_wait(bus->ready_fd, ready, READY_MOST, 0);
+
+    bus->has_changed = false;
+    for (int i = 0; i < count && !bus->has_changed; i++) {
+        const struct bus_source *source = ready[i].data.ptr;
+
+        source->serve(source->context);
+    }
+}
+
+static int on_tick(zloop_t *loop, int id, void *context);
+
+/* The tick has zloop come back without sleeping. */
+static void set_tick(struct bus *bus, bool is_wanted)
+{
+    if (is_wanted && bus->tick == NOT_ARMED) {
+        bus->tick = zloop_timer(bus->loop, 0, 0, on_tick, bus);
+        assert(bus->tick != NOT_ARMED);
+    } else if (!is_wanted && bus->tick != NOT_ARMED) {
+        zloop_timer_end(bus->loop, bus->tick);
+        bus->tick = NOT_ARMED;
+    }
+}
+
+/* Turn after turn. Whoever else wants this core goes first when there is nothing to do. */
+static int serve(struct bus *bus)
+{
+    const uint64_t began_ns = clock_monotonic_ns();
+    uint64_t now_ns = began_ns;
+    bool is_awake = true;
+
+    bus->is_serving = true;
+    while (is_awake && now_ns - began_ns < AWAY_NS && !atomic_load(&bus->stopping)) {
+        serve_ready(bus);
+        drain_pending(bus);
+        if (bus->in_turn) {
+            end_turn(bus);
+        } else {
+            sched_yield();
+        }
+        now_ns = clock_monotonic_ns();
+        is_awake = has_pending(bus) || now_ns - bus->turn_ended_ns < bus->spin_ns;
+    }
+    bus->is_serving = false;
+    set_tick(bus, is_awake);
+    return atomic_load(&bus->stopping) ? -1 : 0;
 }
 
 static int on_tick(zloop_t *loop, int id, void *context)
 {
-    struct bus *bus = context;
-
-    if (bus->in_turn) {
-        end_turn(bus);
-    } else {
-        sched_yield();
-    }
-    const bool is_pending = drain_pending(bus);
-    if (!is_pending && !bus->in_turn &&
-        clock_monotonic_ns() - bus->turn_ended_ns >= bus->spin_ns) {
-        zloop_timer_end(loop, id);
-        bus->tick = NOT_ARMED;
-    }
-    return atomic_load(&bus->stopping) ? -1 : 0;
+    (void)loop;
+    (void)id;
+    return serve(context);
 }
 
-void bus_tick(struct bus *bus)
+static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
-    if (bus->tick == NOT_ARMED) {
-        bus->tick = zloop_timer(bus->loop, 0, 0, on_tick, bus);
-        assert(bus->tick != NOT_ARMED);
+    (void)loop;
+    (void)item;
+    return serve(context);
+}
+
+void bus_look_again(struct bus *bus)
+{
+    if (!bus->is_serving) {
+        set_tick(bus, true);
     }
 }
 
 void bus_begin_turn(struct bus *bus)
 {
     bus->in_turn = true;
-    bus_tick(bus);
+    bus_look_again(bus);
 }
 
 void *bus_context(struct bus *bus)
@@ -153,36 +215,41 @@ void *bus_context(struct bus *bus)
     return bus->zmq;
 }
 
-/* ---- sockets */
+/* ---- what is in the set */
 
-static int on_news(zloop_t *loop, zmq_pollitem_t *item, void *context)
+static bool add(struct bus *bus, int fd, struct bus_source *source)
 {
-    (void)loop;
-    (void)item;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+    return epoll_ctl(bus->ready_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* One that is closed already is in no set any more. */
+static void take_out(struct bus *bus, int fd)
+{
+    epoll_ctl(bus->ready_fd, EPOLL_CTL_DEL, fd, NULL);
+    bus->has_changed = true;
+}
+
+static void drain(void *context)
+{
     bus_drain(context);
-    return 0;
 }
 
 void bus_add_socket(struct bus *bus, struct bus_socket *socket)
 {
-    zmq_pollitem_t item = {.fd = socket->fd, .events = ZMQ_POLLIN};
-
-    if (zloop_poller(bus->loop, &item, on_news, socket) != 0) {
+    socket->source = (struct bus_source){.serve = drain, .context = socket};
+    if (!add(bus, socket->fd, &socket->source)) {
         abort();
     }
-    zloop_poller_set_tolerant(bus->loop, &item);
     LIST_INSERT_HEAD(&bus->sockets, socket, link);
-    bus->has_changed = true;
-    bus_tick(bus);
+    bus_look_again(bus);
 }
 
 void bus_remove_socket(struct bus *bus, struct bus_socket *socket)
 {
-    zmq_pollitem_t item = {.fd = socket->fd, .events = ZMQ_POLLIN};
-
-    zloop_poller_end(bus->loop, &item);
+    take_out(bus, socket->fd);
     LIST_REMOVE(socket, link);
-    bus->has_changed = true;
 }
 
 /* ---- waking */
@@ -198,14 +265,13 @@ static void wake(struct bus *bus)
 }
 
 /* `woken` is lowered before the signals are looked at, so that one raised meanwhile wakes again. */
-static int on_wake(zloop_t *loop, zmq_pollitem_t *item, void *context)
+static void answer_wake(void *context)
 {
     struct bus *bus = context;
     struct bus_signal *signal, *next;
     uint64_t count;
 
-    (void)loop;
-    const ssize_t size = read(item->fd, &count, sizeof(count));
+    const ssize_t size = read(bus->wake_fd, &count, sizeof(count));
     assert(size == sizeof(count));
     atomic_store(&bus->woken, false);
     LIST_FOREACH_SAFE(signal, &bus->signals, link, next) {
@@ -214,7 +280,6 @@ static int on_wake(zloop_t *loop, zmq_pollitem_t *item, void *context)
             signal->handler(signal->context);
         }
     }
-    return atomic_load(&bus->stopping) ? -1 : 0;
 }
 
 struct bus_signal *bus_signal_create(struct bus *bus, bus_handler *handler, void *context)
@@ -245,37 +310,34 @@ void bus_signal_raise(struct bus_signal *signal)
 
 /* ---- what is watched */
 
-static int on_watched(zloop_t *loop, zmq_pollitem_t *item, void *context)
+static void serve_watch(void *context)
 {
     const struct watch *watch = context;
 
-    (void)loop;
-    (void)item;
     bus_begin_turn(watch->bus);
     watch->handler(watch->context);
-    return 0;
 }
 
 enum grove_status bus_watch(struct bus *bus, int fd, bus_handler *handler, void *context)
 {
     struct watch *watch = allocate(sizeof(*watch));
-    zmq_pollitem_t item = {.fd = fd, .events = ZMQ_POLLIN};
 
-    *watch = (struct watch){.bus = bus, .fd = fd, .handler = handler, .context = context};
-    if (zloop_poller(bus->loop, &item, on_watched, watch) != 0) {
+    *watch = (struct watch){.source = {.serve = serve_watch, .context = watch},
+                            .bus = bus,
+                            .fd = fd,
+                            .handler = handler,
+                            .context = context};
+    if (!add(bus, fd, &watch->source)) {
         free(watch);
         return GROVE_IO;
     }
-    zloop_poller_set_tolerant(bus->loop, &item);
     LIST_INSERT_HEAD(&bus->watches, watch, link);
     return GROVE_OK;
 }
 
 static void watch_destroy(struct watch *watch)
 {
-    zmq_pollitem_t item = {.fd = watch->fd, .events = ZMQ_POLLIN};
-
-    zloop_poller_end(watch->bus->loop, &item);
+    take_out(watch->bus, watch->fd);
     LIST_REMOVE(watch, link);
     free(watch);
 }
@@ -339,15 +401,18 @@ struct bus *bus_create(uint32_t spin_us)
     zsys_handler_set(NULL);
     bus->zmq = bus_context_retain();
     bus->loop = zloop_new();
+    bus->ready_fd = epoll_create1(EPOLL_CLOEXEC);
     bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (bus->loop == NULL || bus->wake_fd < 0) {
+    if (bus->loop == NULL || bus->ready_fd < 0 || bus->wake_fd < 0) {
         abort();
     }
     bus->spin_ns = (uint64_t)spin_us * 1000;
     bus->tick = NOT_ARMED;
     STAILQ_INIT(&bus->turn_ends);
-    item.fd = bus->wake_fd;
-    if (zloop_poller(bus->loop, &item, on_wake, bus) != 0) {
+    bus->woken_source = (struct bus_source){.serve = answer_wake, .context = bus};
+    item.fd = bus->ready_fd;
+    if (!add(bus, bus->wake_fd, &bus->woken_source) ||
+        zloop_poller(bus->loop, &item, on_ready, bus) != 0) {
         abort();
     }
     return bus;
@@ -381,6 +446,7 @@ void bus_destroy(struct bus *bus)
         free(end);
     }
     close(bus->wake_fd);
+    close(bus->ready_fd);
     bus_context_release();
     free(bus);
 }

@@ -113,7 +113,7 @@ enum grove_status bus_send(struct bus_socket *socket, const struct route *route,
 /* Calls `handler` on the loop: when fd is readable; every `ms`; at the end of each turn that did
  * anything. A handler may unwatch any fd.
  *
- *   errors    GROVE_IO: no memory for another */
+ *   errors    GROVE_IO: an fd that cannot be polled, or no memory for another */
 enum grove_status bus_watch(struct bus *bus, int fd, bus_handler *handler, void *context)
     GROVE_CHECKED;
 void bus_unwatch(struct bus *bus, int fd);

@@ -9,8 +9,15 @@
 #include "nodes/host/bus.h"
 #include "nodes/host/bus_handshake.h"
 
+/* What is done when an fd is readable. */
+struct bus_source {
+    bus_handler *serve;
+    void *context;
+};
+
 struct bus_socket {
     LIST_ENTRY(bus_socket) link;
+    struct bus_source source;
     struct bus *bus;
     void *zmq;
     int fd; /* readable: libzmq has news for the socket */
@@ -33,7 +40,7 @@ void bus_add_socket(struct bus *bus, struct bus_socket *socket);
 void bus_remove_socket(struct bus *bus, struct bus_socket *socket);
 
 /* Looks at all that is pending before it sleeps. */
-void bus_tick(struct bus *bus);
+void bus_look_again(struct bus *bus);
 
 /* Something happened: there will be an end of this turn. */
 void bus_begin_turn(struct bus *bus);

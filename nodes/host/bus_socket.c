@@ -176,7 +176,7 @@ void bus_drain(struct bus_socket *socket)
     }
     socket->is_pending = has_more;
     if (has_more && !socket->closed) {
-        bus_tick(socket->bus);
+        bus_look_again(socket->bus);
     }
     socket->draining = false;
     if (socket->closed) {
@@ -212,7 +212,7 @@ enum grove_status bus_send(struct bus_socket *socket, const struct route *route,
 
     assert((route != NULL) == socket->is_router);
     socket->is_pending = true;
-    bus_tick(socket->bus);
+    bus_look_again(socket->bus);
     if (route != NULL) {
         status = send_part(socket, route->byte, route->size, ZMQ_SNDMORE);
     }
