@@ -159,7 +159,7 @@ static void set_tick(struct bus *bus, bool is_wanted)
     }
 }
 
-/* Turn after turn. Whoever else wants this core goes first when there is nothing to do. */
+/* Turn after turn. Whoever else wants this core goes first while there is nothing to do. */
 static int serve(struct bus *bus)
 {
     const uint64_t began_ns = clock_monotonic_ns();
@@ -170,13 +170,16 @@ static int serve(struct bus *bus)
     while (is_awake && now_ns - began_ns < AWAY_NS && !atomic_load(&bus->stopping)) {
         serve_ready(bus);
         drain_pending(bus);
-        if (bus->in_turn) {
+        const bool was_turn = bus->in_turn;
+
+        if (was_turn) {
             end_turn(bus);
-        } else {
-            sched_yield();
         }
         now_ns = clock_monotonic_ns();
         is_awake = has_pending(bus) || now_ns - bus->turn_ended_ns < bus->spin_ns;
+        if (is_awake && !was_turn) {
+            sched_yield();
+        }
     }
     bus->is_serving = false;
     set_tick(bus, is_awake);
