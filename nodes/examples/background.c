@@ -46,6 +46,7 @@ static enum grove_status submit(struct grove_client *client, struct grove_id *id
     return grove_submit_many(client, tasks, LETTERS, ids, NULL);
 }
 
+/* Does not mind which program, or who, has submitted them. */
 static enum grove_status collect(struct grove_client *client, const struct grove_id *ids)
 {
     struct grove_result results[LETTERS];
@@ -61,26 +62,38 @@ static enum grove_status collect(struct grove_client *client, const struct grove
     return status;
 }
 
-static int run_client(void)
+static struct grove_client *open_client(void)
 {
     struct grove_client *client;
-    struct grove_id ids[LETTERS];
     char error[GROVE_ERROR_SIZE];
 
     if (grove_client_open(NULL, &client, error) != GROVE_OK) {
         fprintf(stderr, "client: %s\n", error);
-        return 1;
+        return NULL;
     }
-    enum grove_status status = submit(client, ids);
+    return client;
+}
 
+/* Two clients, which know of each other no more than the ids. */
+static int submit_and_collect(void)
+{
+    struct grove_id ids[LETTERS];
+    enum grove_status status = GROVE_NO_LEADER;
+    struct grove_client *client = open_client();
+
+    if (client != NULL) {
+        status = submit(client, ids);
+        grove_client_close(client);
+    }
     if (status == GROVE_OK) {
         printf("%u letters are accepted, and will be sent whatever becomes of us\n", LETTERS);
-        status = collect(client, ids);
+        client = open_client();
+        status = client != NULL ? collect(client, ids) : GROVE_NO_LEADER;
+        grove_client_close(client);
     }
     if (status != GROVE_OK) {
         fprintf(stderr, "background: %s\n", grove_status_text(status));
     }
-    grove_client_close(client);
     return status == GROVE_OK ? 0 : 1;
 }
 
@@ -99,7 +112,7 @@ int main(void)
         fprintf(stderr, "worker: cannot offer send-letter\n");
         return 1;
     }
-    const int code = run_client();
+    const int code = submit_and_collect();
 
     grove_worker_stop(worker);
     pthread_join(thread, NULL);
