@@ -177,6 +177,10 @@ struct function_view {
 /* Functions in byte order, from `after` on (NULL: first); false at the end. */
 bool forest_function(const struct forest *forest, const char *after, struct function_view *view);
 
+/* False when nobody offers or asks for a function of this name, and it has no limit. */
+bool forest_function_named(const struct forest *forest, struct bytes name,
+                           struct function_view *view);
+
 /* Counters, kept as it goes, never by walking. */
 struct forest_counters {
     uint64_t state[TASK_STATE_COUNT];                 /* tasks in each state now */

@@ -165,10 +165,8 @@ bool forest_session(const struct forest *forest, uint64_t after, struct session_
     return true;
 }
 
-bool forest_function(const struct forest *forest, const char *after, struct function_view *view)
+static bool show_function(const struct function *function, struct function_view *view)
 {
-    const struct function *function = function_after(forest, after);
-
     if (!function) {
         return false;
     }
@@ -184,6 +182,17 @@ bool forest_function(const struct forest *forest, const char *after, struct func
     };
     memcpy(view->state, function->state, sizeof(view->state));
     return true;
+}
+
+bool forest_function(const struct forest *forest, const char *after, struct function_view *view)
+{
+    return show_function(function_after(forest, after), view);
+}
+
+bool forest_function_named(const struct forest *forest, struct bytes name,
+                           struct function_view *view)
+{
+    return show_function(function_find(forest, name), view);
 }
 
 const struct forest_counters *forest_counters(const struct forest *forest)

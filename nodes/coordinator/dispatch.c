@@ -196,3 +196,34 @@ void egress_stop(struct egress *egress, struct session *session)
     egress_send(egress, session, NULL, buffer_bytes(&egress->frame));
     buffer_reset(&session->stops);
 }
+
+static bool has_limit(const struct forest *forest, struct bytes function)
+{
+    struct function_view view;
+
+    return forest_function_named(forest, function, &view) &&
+           (view.limit.running > 0 || view.limit.rate > 0 || view.limit.paused);
+}
+
+void egress_recall(struct egress *egress, struct session *session)
+{
+    struct session_view view;
+
+    if (!session->is_recalled) {
+        return;
+    }
+    session->is_recalled = false;
+    if (session->seat == NULL || !forest_session(egress->forest, session->seat->index - 1, &view)) {
+        return;
+    }
+    for (size_t i = 0; i < view.function_count; i++) {
+        const struct bytes function = bytes_of_text(view.functions[i]);
+
+        if (has_limit(egress->forest, function)) {
+            buffer_reset(&egress->frame);
+            wire_recall_encode(&egress->frame, function);
+            egress_send(egress, session, NULL, buffer_bytes(&egress->frame));
+            egress->counters.recalled++;
+        }
+    }
+}

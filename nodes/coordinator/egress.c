@@ -62,12 +62,6 @@ static void begin_answers(struct job *job)
     }
 }
 
-static void notify_later(struct egress *egress, struct session *session, const struct id *task)
-{
-    buffer_append(&session->settled, task, sizeof(*task));
-    egress_due(egress, session);
-}
-
 /* The waiter is there before the effects that follow: none that settles this task is missed. */
 static void on_answer(struct egress *egress, const struct effect *effect)
 {
@@ -90,7 +84,7 @@ static void on_answer(struct egress *egress, const struct effect *effect)
         return;
     }
     if (effect->settled) {
-        notify_later(egress, job->session, &effect->task);
+        egress_notify_later(egress, job->session, &effect->task);
     } else {
         waiters_add(egress->waiters, job->session, &effect->task);
     }
@@ -109,83 +103,6 @@ static void on_appended(struct egress *egress, const struct effect *effect)
     job->appends.data[effect->position] = (uint8_t)effect->refusal;
 }
 
-/* The attempt hears of a child it awaits: when it ends, or now. */
-static void await_child(struct egress *egress, struct session *session, const struct waits *waits,
-                        const struct id *child)
-{
-    struct task_view view;
-
-    if (!forest_task(egress->forest, child, &view) || view.is_root ||
-        !id_equal(&view.parent, &waits->task)) {
-        return;
-    }
-    if (task_state_is_open(view.state)) {
-        waiters_add(egress->waiters, session, child);
-    } else {
-        notify_later(egress, session, child);
-    }
-}
-
-static void await_children(struct egress *egress, const struct job *job, const struct waits *waits)
-{
-    const struct id *ids = (const struct id *)(const void *)job->ids.data;
-    struct task_view view;
-
-    if (!forest_task(egress->forest, &waits->task, &view) || view.session != job->worker ||
-        view.attempt != waits->attempt) {
-        return;
-    }
-    for (size_t at = 0; at + sizeof(struct id) <= waits->awaited.size; at += sizeof(struct id)) {
-        struct id child;
-
-        memcpy(&child, waits->awaited.data + at, sizeof(child));
-        await_child(egress, job->session, waits, &child);
-    }
-    for (size_t i = 0; i < waits->positions.size; i++) {
-        const uint8_t position = waits->positions.data[i];
-
-        if ((position + 1u) * sizeof(struct id) <= job->ids.size) {
-            await_child(egress, job->session, waits, &ids[position]);
-        }
-    }
-}
-
-static void await_all(struct egress *egress, const struct job *job)
-{
-    struct expand expand;
-    struct bytes element;
-    struct waits waits;
-    size_t left = WAITS_COST;
-
-    if (!job->session->is_open || wire_expand_decode(job->body, &expand) != GROVE_OK) {
-        return;
-    }
-    while (left > 0 && wire_next(&expand.waits, &element)) {
-        if (wire_waits_decode(element, &waits) != GROVE_OK) {
-            left--;
-        } else if (waits_pay(&waits, &left)) {
-            await_children(egress, job, &waits);
-        }
-    }
-}
-
-/* Its counts are there when the last task below has been stopped. */
-static void await_counts(struct egress *egress, const struct job *job)
-{
-    struct watcher question = {
-        .session = job->session,
-        .envelope = job->envelope,
-        .correlation = job->correlation,
-        .type = MESSAGE_CANCEL,
-    };
-    struct cancel cancel;
-
-    if (wire_cancel_decode(job->body, &cancel) == GROVE_OK) {
-        question.page.join = cancel.task;
-        egress_watch(egress, &question);
-    }
-}
-
 /* A message that held a batch is accepted item by item; any other is done. */
 static void answer_job(struct egress *egress, struct job *job)
 {
@@ -195,7 +112,7 @@ static void answer_job(struct egress *egress, struct job *job)
     }
     switch ((unsigned)job->type) {
     case MESSAGE_EXPAND:
-        await_all(egress, job);
+        egress_await_children(egress, job);
         job->answer = ANSWER_ACCEPTED;
         break;
     case MESSAGE_SUBMIT:
@@ -204,7 +121,7 @@ static void answer_job(struct egress *egress, struct job *job)
     case MESSAGE_ENLIST: /* by a Welcome */
         break;
     case MESSAGE_CANCEL:
-        await_counts(egress, job);
+        egress_await_counts(egress, job);
         break;
     case MESSAGE_GOODBYE:
         egress_done(egress, job->session, &job->envelope, job->correlation);
@@ -236,8 +153,29 @@ static void on_done(struct egress *egress, const struct effect *effect)
 
 /* ---- workers */
 
+/* Told of all limits that concern it: which one was narrowed, or what it has heard of, does not
+ * matter, for nothing of a limited function is assigned ahead. */
+static void recall(struct egress *egress, struct session *session)
+{
+    session->is_recalled = true;
+    egress_due(egress, session);
+}
+
+static void on_recall(struct egress *egress)
+{
+    const struct seat *seat;
+
+    TAILQ_FOREACH(seat, &egress->seats->oldest_first, order) {
+        if (seat->session != NULL) {
+            recall(egress, seat->session);
+        }
+    }
+}
+
+/* A session that comes back may have missed a Recall. */
 static void on_enlisted(struct egress *egress, const struct effect *effect)
 {
+    const bool is_back = seats_find(egress->seats, effect->session) != NULL;
     struct seat *seat = seats_take(egress->seats, effect->session, egress->now_ms);
     struct job *job = jobs_find(egress->jobs, effect->token);
 
@@ -245,6 +183,9 @@ static void on_enlisted(struct egress *egress, const struct effect *effect)
     if (job != NULL && job->session->is_open) {
         seat_bind(seat, job->session);
         egress_welcome(egress, job->session, &job->envelope, job->correlation);
+        if (is_back) {
+            recall(egress, job->session);
+        }
     }
 }
 
@@ -297,7 +238,7 @@ static void on_settled(struct egress *egress, const struct effect *effect)
     struct waiter *waiter = waiters_take(egress->waiters, &effect->task);
 
     while (waiter != NULL) {
-        notify_later(egress, waiter->session, &effect->task);
+        egress_notify_later(egress, waiter->session, &effect->task);
         waiter = waiters_release(egress->waiters, waiter);
     }
     progress_forget(egress->progress, &effect->task);
@@ -338,6 +279,7 @@ static void perform(struct egress *egress, const struct effect *effect)
         watchers_tell(egress->watchers, &effect->task);
         break;
     case EFFECT_RECALL:
+        on_recall(egress);
         break;
     }
 }
@@ -369,6 +311,7 @@ static void send_work(struct egress *egress, struct session *session)
     egress_drain(egress, session);
     if (session_has_room(session)) {
         egress_stop(egress, session);
+        egress_recall(egress, session);
         if (session->seat != NULL && session->resumes.size == 0) {
             egress_assign(egress, session);
         }

@@ -22,7 +22,7 @@ struct egress_counters {
     uint64_t sent, sent_size; /* messages, bytes */
     uint64_t full, gone;      /* pipes without room; peers that left */
     uint64_t assigned, notified, resent;
-    uint64_t paged;                  /* answers to Page */
+    uint64_t paged, recalled;        /* Paged, Recall */
     uint64_t refused[REFUSED_COUNT]; /* whole messages, by reason */
 };
 
@@ -83,7 +83,7 @@ void egress_flush(struct egress *egress);
 void egress_ask(struct egress *egress, struct session *session, const struct envelope *envelope,
                 uint64_t correlation, struct bytes ids);
 
-/* Keeps a Page, or a Cancel that was applied, to be answered when the turn ends or when there is
+/* Keeps a Page, or a Cancel, to be answered when the turn ends or when there is
  * something to say.
  *
  *   question   copied; of an open session */
@@ -125,6 +125,7 @@ void egress_heartbeat(struct egress *egress, struct session *session,
 void egress_assign(struct egress *egress, struct session *session); /* dispatch.c */
 void egress_resume(struct egress *egress, struct session *session);
 void egress_stop(struct egress *egress, struct session *session);
+void egress_recall(struct egress *egress, struct session *session);
 void egress_answer_asked(struct egress *egress); /* notify.c */
 void egress_notify(struct egress *egress, struct session *session);
 
@@ -141,6 +142,14 @@ struct outcomes {
  * ids it took; tasks that are open or forgotten are passed over. */
 size_t egress_put_outcomes(struct egress *egress, struct session *session,
                            const struct outcomes *outcomes, struct wire_writer *writer);
+
+/* The session hears of the outcome of a task that has ended; and of those that the attempts in an
+ * Expand wait for, now or when they end. */
+void egress_notify_later(struct egress *egress, struct session *session, const struct id *task);
+void egress_await_children(struct egress *egress, const struct job *job);
+
+/* Keeps a Cancel that was applied until its counts are there. */
+void egress_await_counts(struct egress *egress, const struct job *job);
 
 /* Finds out which watchers of what has news can be answered. */
 void egress_look(struct egress *egress); /* pages.c */

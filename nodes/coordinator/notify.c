@@ -232,3 +232,71 @@ void egress_answer_asked(struct egress *egress)
     buffer_reset(&egress->asked);
     buffer_reset(&egress->asked_ids);
 }
+
+/* ---- who hears of what */
+
+void egress_notify_later(struct egress *egress, struct session *session, const struct id *task)
+{
+    buffer_append(&session->settled, task, sizeof(*task));
+    egress_due(egress, session);
+}
+
+/* The attempt hears of a child it awaits: when it ends, or now. */
+static void await_child(struct egress *egress, struct session *session, const struct waits *waits,
+                        const struct id *child)
+{
+    struct task_view view;
+
+    if (!forest_task(egress->forest, child, &view) || view.is_root ||
+        !id_equal(&view.parent, &waits->task)) {
+        return;
+    }
+    if (task_state_is_open(view.state)) {
+        waiters_add(egress->waiters, session, child);
+    } else {
+        egress_notify_later(egress, session, child);
+    }
+}
+
+static void await_children(struct egress *egress, const struct job *job, const struct waits *waits)
+{
+    const struct id *ids = (const struct id *)(const void *)job->ids.data;
+    struct task_view view;
+
+    if (!forest_task(egress->forest, &waits->task, &view) || view.session != job->worker ||
+        view.attempt != waits->attempt) {
+        return;
+    }
+    for (size_t at = 0; at + sizeof(struct id) <= waits->awaited.size; at += sizeof(struct id)) {
+        struct id child;
+
+        memcpy(&child, waits->awaited.data + at, sizeof(child));
+        await_child(egress, job->session, waits, &child);
+    }
+    for (size_t i = 0; i < waits->positions.size; i++) {
+        const uint8_t position = waits->positions.data[i];
+
+        if ((position + 1u) * sizeof(struct id) <= job->ids.size) {
+            await_child(egress, job->session, waits, &ids[position]);
+        }
+    }
+}
+
+void egress_await_children(struct egress *egress, const struct job *job)
+{
+    struct expand expand;
+    struct bytes element;
+    struct waits waits;
+    size_t left = WAITS_COST;
+
+    if (!job->session->is_open || wire_expand_decode(job->body, &expand) != GROVE_OK) {
+        return;
+    }
+    while (left > 0 && wire_next(&expand.waits, &element)) {
+        if (wire_waits_decode(element, &waits) != GROVE_OK) {
+            left--;
+        } else if (waits_pay(&waits, &left)) {
+            await_children(egress, job, &waits);
+        }
+    }
+}

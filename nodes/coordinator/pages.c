@@ -23,6 +23,22 @@ void egress_watch(struct egress *egress, const struct watcher *question)
     }
 }
 
+void egress_await_counts(struct egress *egress, const struct job *job)
+{
+    struct watcher question = {
+        .session = job->session,
+        .envelope = job->envelope,
+        .correlation = job->correlation,
+        .type = MESSAGE_CANCEL,
+    };
+    struct cancel cancel;
+
+    if (wire_cancel_decode(job->body, &cancel) == GROVE_OK) {
+        question.page.join = cancel.task;
+        egress_watch(egress, &question);
+    }
+}
+
 /* ---- what can be answered */
 
 static bool has_news(const struct egress *egress, const struct page *page,

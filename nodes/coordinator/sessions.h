@@ -56,8 +56,9 @@ struct session {
     TAILQ_ENTRY(session) due;
     struct buffer assigns, resumes, stops; /* struct errand */
     struct buffer settled;                 /* struct id: tasks to notify of */
-    struct buffer backlog;                 /* frames that its pipe had no room for */
-    size_t backlog_sent;                   /* bytes of it that went out since */
+    bool is_recalled;      /* hands back what has not started of functions that have a limit */
+    struct buffer backlog; /* frames that its pipe had no room for */
+    size_t backlog_sent;   /* bytes of it that went out since */
 };
 
 TAILQ_HEAD(session_list, session);

@@ -96,6 +96,7 @@ static json_t *messages(const struct stats *stats)
     put(object, "assigned", egress->counters.assigned);
     put(object, "notified", egress->counters.notified);
     put(object, "paged", egress->counters.paged);
+    put(object, "recalled", egress->counters.recalled);
     put(object, "resent", egress->counters.resent);
     put(object, "sessions", egress->sessions->count);
     put(object, "waiters", egress->waiters->count);

@@ -28,6 +28,12 @@ json_t *stats_function(const struct function_view *view)
     return function;
 }
 
+static json_t *limit_of(const struct function_view *view)
+{
+    return json_pack("{s:I, s:I, s:b}", "running", (json_int_t)view->limit.running, "rate",
+                     (json_int_t)view->limit.rate, "paused", view->limit.paused);
+}
+
 json_t *stats_functions(struct stats *stats, const char *cursor, const char **error)
 {
     const char *after = cursor;
@@ -38,7 +44,9 @@ json_t *stats_functions(struct stats *stats, const char *cursor, const char **er
 
     (void)error;
     while (forest_function(stats->egress->forest, after, &view)) {
-        json_t *function = json_pack("{s:s}", "function", view.function);
+        json_t *function =
+            json_pack("{s:s, s:o, s:I, s:I}", "function", view.function, "limit", limit_of(&view),
+                      "active", (json_int_t)view.active, "barred", (json_int_t)view.barred);
         json_t *counts = stats_function(&view);
 
         json_object_update(function, counts);

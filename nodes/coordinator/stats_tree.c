@@ -7,28 +7,12 @@
 #include "core/id.h"
 
 #define PAGE_TASKS 256u
-#define NAME_SIZE (LIMIT_FUNCTION_LENGTH + 1)
 
-/* Whether a worker offers this function now. Functions are in byte order: the search starts at the
- * name without its last byte. */
 static bool is_offered(const struct forest *forest, struct bytes function)
 {
     struct function_view view;
-    char name[NAME_SIZE] = {0};
-    char after[NAME_SIZE] = {0};
-    const char *from = after;
 
-    if (function.size == 0 || function.size >= NAME_SIZE) {
-        return false;
-    }
-    memcpy(name, function.data, function.size);
-    memcpy(after, function.data, function.size - 1);
-    while (forest_function(forest, from[0] != '\0' ? from : NULL, &view) &&
-           strcmp(view.function, name) < 0) {
-        from = view.function;
-    }
-    return forest_function(forest, from[0] != '\0' ? from : NULL, &view) &&
-           strcmp(view.function, name) == 0 && view.sessions > 0;
+    return forest_function_named(forest, function, &view) && view.sessions > 0;
 }
 
 /* The session that holds the task, or that made its result; 0: none did. */
@@ -91,7 +75,7 @@ static json_t *time_of(uint64_t ms)
 /* Why it does not run, where that is not plain from its state. */
 static void put_waiting(const struct stats *stats, const struct task_view *view, json_t *task)
 {
-    char text[NAME_SIZE + 32];
+    char text[LIMIT_FUNCTION_LENGTH + 32];
 
     if (view->is_resumable) {
         json_object_set_new(task, "waiting", json_string("a slot of its worker"));

@@ -270,11 +270,21 @@ static void explain_says_who_would_have_to_do_what(void **state)
     json_decref(answer);
 }
 
-static void functions_come_in_pages_in_byte_order(void **state)
+static void put_limit(struct harness *h, const struct limit *limit)
+{
+    greet(h, 3, &h->party.operator);
+    wire_limit_encode(&h->frame, 6, limit);
+    receive(h, 3, &h->party.operator);
+    work(h, 1);
+    assert_true(commit(h));
+    expect_sent(3, MESSAGE_DONE);
+}
+
+static void functions_are_listed_in_byte_order_with_their_limits(void **state)
 {
     struct harness *h = *state;
     struct task_item items[3];
-    const json_t *list;
+    const json_t *list, *limit;
     json_t *answer;
 
     for (uint8_t i = 0; i < 3; i++) {
@@ -286,9 +296,18 @@ static void functions_come_in_pages_in_byte_order(void **state)
     work(h, 1);
     assert_true(commit(h));
 
+    put_limit(h, &(struct limit){.function = bytes_of_text("step"),
+                                 .change = LIMIT_CHANGE_RUNNING | LIMIT_CHANGE_PAUSED,
+                                 .running = 7,
+                                 .paused = true});
     answer = ask(h, "functions");
     list = json_object_get(answer, "functions");
     assert_int_equal(json_array_size(list), 2);
+    limit = json_object_get(json_array_get(list, 1), "limit");
+    assert_int_equal(number(limit, "running"), 7);
+    assert_int_equal(number(limit, "rate"), 0);
+    assert_true(json_is_true(json_object_get(limit, "paused")));
+    assert_int_equal(number(json_array_get(list, 1), "active"), 0);
     assert_string_equal(word(json_array_get(list, 0), "function"), "echo");
     assert_int_equal(number(json_array_get(list, 0), "ready"), 2);
     assert_string_equal(word(json_array_get(list, 1), "function"), "step");
@@ -431,7 +450,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(explain_goes_from_a_task_down_to_what_would_help, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(explain_says_who_would_have_to_do_what, setup, teardown),
-        cmocka_unit_test_setup_teardown(functions_come_in_pages_in_byte_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(functions_are_listed_in_byte_order_with_their_limits, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(counting_does_not_walk_the_forest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_large_tree_comes_in_pages, setup, teardown),
     };
