@@ -86,7 +86,8 @@ struct grove_attempt {
     uint64_t ran_ns, started_ns; /* time RUNNING so far; since when */
     struct buffer item;          /* its result, encoded, once ENDED */
     uint32_t percent;
-    bool has_progress; /* to be sent */
+    bool has_progress;        /* to be streamed */
+    bool has_unkept_progress; /* to go with the next message that the ledger keeps */
     char progress[LIMIT_PROGRESS_LENGTH + 1];
     bool is_untold; /* in handlers->waits */
     TAILQ_ENTRY(grove_attempt) queued;

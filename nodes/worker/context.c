@@ -262,6 +262,7 @@ void grove_progress(unsigned percent, const char *text)
     }
     attempt->progress[size] = '\0';
     attempt->has_progress = true;
+    attempt->has_unkept_progress = true;
     pthread_mutex_unlock(&attempt->worker->handlers.lock);
 }
 

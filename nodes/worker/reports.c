@@ -54,21 +54,42 @@ void reports_end(struct grove_worker *worker, struct grove_attempt *attempt)
 
 /* ---- progress */
 
+/* The lock is held. */
+static void locked_put(struct wire_writer *writer, uint32_t field,
+                       const struct grove_attempt *attempt)
+{
+    const struct progress_item item = {
+        .task = attempt->key.task,
+        .attempt = attempt->key.attempt,
+        .percent = attempt->percent,
+        .text = bytes_of_text(attempt->progress),
+    };
+
+    wire_put_progress(writer, field, &item);
+}
+
 void reports_put_progress(struct wire_writer *writer, uint32_t field, struct grove_attempt *attempt)
 {
     struct handlers *handlers = &attempt->worker->handlers;
 
     pthread_mutex_lock(&handlers->lock);
-    if (attempt->has_progress) {
-        struct progress_item item = {
-            .task = attempt->key.task,
-            .attempt = attempt->key.attempt,
-            .percent = attempt->percent,
-            .text = bytes_of_text(attempt->progress),
-        };
-
+    if (attempt->has_unkept_progress) {
+        attempt->has_unkept_progress = false;
         attempt->has_progress = false;
-        wire_put_progress(writer, field, &item);
+        locked_put(writer, field, attempt);
+    }
+    pthread_mutex_unlock(&handlers->lock);
+}
+
+/* What is streamed is not kept by anybody. */
+static void stream_progress(struct wire_writer *writer, struct grove_attempt *attempt)
+{
+    struct handlers *handlers = &attempt->worker->handlers;
+
+    pthread_mutex_lock(&handlers->lock);
+    if (attempt->has_progress) {
+        attempt->has_progress = false;
+        locked_put(writer, PROGRESS_PROGRESS, attempt);
     }
     pthread_mutex_unlock(&handlers->lock);
 }
@@ -83,7 +104,7 @@ void reports_send_progress(struct grove_worker *worker)
     wire_open(&writer, &frame, MESSAGE_PROGRESS, 0);
     empty = frame.size;
     TAILQ_FOREACH(attempt, &worker->held, held) {
-        reports_put_progress(&writer, PROGRESS_PROGRESS, attempt);
+        stream_progress(&writer, attempt);
     }
     if (frame.size > empty) {
         wire_close(&writer);

@@ -45,5 +45,14 @@ def parents_on_one_worker_wait_for_children_on_another():
         check(len(mesh.executions()) == 20 * 13, "nothing ran twice")
 
 
-run_tests([three_levels_finish_on_one_slot, as_many_parents_as_slots_finish,
+def the_last_progress_survives_although_it_was_streamed():
+    with Mesh() as mesh:
+        mesh.worker()
+        ids = mesh.submit_all("linger", "p", 1, "400")
+        mesh.outcomes(ids)
+        progress = mesh.ask("tree " + ids[0])["tasks"][0]["progress"]
+        check(progress == {"percent": 100, "text": "all done"}, progress)
+
+
+run_tests([the_last_progress_survives_although_it_was_streamed, three_levels_finish_on_one_slot, as_many_parents_as_slots_finish,
            parents_beyond_max_waiting_finish, parents_on_one_worker_wait_for_children_on_another])

@@ -5,6 +5,7 @@
  *   echo         returns its payload
  *   random       returns 16 random bytes in hexadecimal: run again, it would return others
  *   nap MS       sleeps, returns MS
+ *   linger MS    says that it is 100 percent done, sleeps, returns MS
  *   flow N       awaits N segments in turn; a segment N awaits N echoes in turn; returns their
  * count chain N K F  awaits N randoms in turn and returns what they returned, one after the other;
  * when there is no file F after K of them, makes it and kills its own process kill         kills
@@ -108,6 +109,16 @@ static enum grove_status run_nap(struct grove_attempt *attempt, void *context)
 {
     (void)context;
     note(attempt);
+    nap(strtol(payload(attempt), NULL, 10));
+    return return_text(attempt, payload(attempt));
+}
+
+/* Has said all long before it ends: the last progress has been streamed by then. */
+static enum grove_status run_linger(struct grove_attempt *attempt, void *context)
+{
+    (void)context;
+    note(attempt);
+    grove_progress(100, "all done");
     nap(strtol(payload(attempt), NULL, 10));
     return return_text(attempt, payload(attempt));
 }
@@ -251,6 +262,7 @@ static const struct {
     {"segment", run_level, "echo"}, {"chain", run_chain, NULL},
     {"kill", run_kill, NULL},       {"primary", run_primary, NULL},
     {"process", run_process, NULL}, {"stubborn", run_stubborn, NULL},
+    {"linger", run_linger, NULL},
 };
 
 int main(int argc, char **argv)
