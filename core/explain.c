@@ -54,6 +54,22 @@ static struct reason why_held(const struct task *task)
     return reason;
 }
 
+/* What holds a function; of several, what will not pass by itself. */
+static void limited(struct reason *reason, const struct function *function)
+{
+    if (function->limit.paused) {
+        reason->kind = REASON_PAUSED;
+    } else if (function->is_rated) {
+        reason->kind = REASON_RATE;
+        reason->at_ms = function->free_ms;
+        reason->most = function->limit.rate;
+    } else {
+        reason->kind = REASON_LIMIT;
+        reason->number = function->active;
+        reason->most = function->limit.running;
+    }
+}
+
 static struct reason why_ready(const struct task *task)
 {
     const struct function *function = task->request.function;
@@ -68,9 +84,13 @@ static struct reason why_ready(const struct task *task)
         reason.kind = REASON_NO_TAKER;
         reason.number = work->refusals;
         reason.text = blob_bytes(work->failure);
+    } else if (function->is_held) {
+        limited(&reason, function);
     } else if (queue->key.needs & NEED_CALM) {
         reason.kind = REASON_CALM;
         reason.number = work->losses;
+    } else if (pool_is_capped(queue)) {
+        reason.kind = REASON_CAP;
     } else {
         reason.number = ready_before(task, COUNTED_MOST);
         reason.is_more = reason.number == COUNTED_MOST;
@@ -185,15 +205,26 @@ static struct reason of_children(const struct task *task)
     return reason;
 }
 
+/* Something it waited for has ended. */
+static struct reason why_not_resumed(const struct task *task)
+{
+    const struct function *function = task->request.function;
+    const bool is_barred = task->work->place == PLACE_BARRED;
+    struct reason reason = of_task(is_barred ? REASON_BARRED : REASON_SLOT, task);
+
+    at_session(&reason, task->work->session);
+    reason.number = is_barred ? function->active : 0;
+    reason.most = is_barred ? function->limit.running : 0;
+    return reason;
+}
+
 static struct reason why_waiting(const struct task *task)
 {
     const struct join *join = awaited_join(task);
     const struct work *work = task->work;
 
-    if (work->place == PLACE_RESUMABLE) {
-        struct reason reason = of_task(REASON_SLOT, task);
-        at_session(&reason, work->session);
-        return reason;
+    if (work->place == PLACE_RESUMABLE || work->place == PLACE_BARRED) {
+        return why_not_resumed(task);
     }
     return join ? of_join(task, join) : of_children(task);
 }
@@ -269,9 +300,11 @@ const char *reason_name(enum reason_kind kind)
         [REASON_WINDOW] = "window",     [REASON_NO_WORKER] = "no-worker",
         [REASON_NO_TAKER] = "no-taker", [REASON_NO_SLOT] = "no-slot",
         [REASON_CALM] = "calm",         [REASON_AHEAD] = "ahead",
-        [REASON_RUNS] = "runs",         [REASON_SLOT] = "slot",
-        [REASON_CHILD] = "child",       [REASON_JOIN] = "join",
-        [REASON_INPUTS] = "inputs",
+        [REASON_PAUSED] = "paused",     [REASON_LIMIT] = "limit",
+        [REASON_RATE] = "rate",         [REASON_CAP] = "cap",
+        [REASON_BARRED] = "barred",     [REASON_RUNS] = "runs",
+        [REASON_SLOT] = "slot",         [REASON_CHILD] = "child",
+        [REASON_JOIN] = "join",         [REASON_INPUTS] = "inputs",
     };
 
     return names[kind];
@@ -318,6 +351,16 @@ static int say(const struct reason *reason, const struct words *words, char *lin
     case REASON_NO_TAKER:
         return snprintf(line, size, "each worker that offers %s has refused it: %.*s",
                         words->function, text, data);
+    case REASON_PAUSED:
+        return snprintf(line, size, "%s is paused", words->function);
+    case REASON_LIMIT:
+        return snprintf(line, size, "%s of %s run, and %" PRIu64 " may at a time", words->number,
+                        words->function, reason->most);
+    case REASON_RATE:
+        return snprintf(line, size, "the rate of %s lets nothing begin now", words->function);
+    case REASON_CAP:
+        return snprintf(line, size, "the workers that offer %s hold as many as may wait there",
+                        words->function);
     case REASON_NO_SLOT:
         return snprintf(line, size, "no slot is free at %" PRIu64 " workers; %s are before it",
                         reason->most, words->number);
@@ -333,6 +376,9 @@ static int say(const struct reason *reason, const struct words *words, char *lin
                         data);
     case REASON_SLOT:
         return snprintf(line, size, "it may go on when a slot falls free at worker %s", instance);
+    case REASON_BARRED:
+        return snprintf(line, size, "it may go on when fewer than %" PRIu64 " of %s run",
+                        reason->most, words->function);
     case REASON_CHILD:
         return snprintf(line, size, "it waits for %s children, first %s", words->number,
                         words->next);
@@ -358,9 +404,17 @@ static int help(const struct reason *reason, const struct words *words, char *li
     case REASON_BACKOFF:
     case REASON_INPUTS:
         return snprintf(line, size, "grove cancel %s", words->task);
+    case REASON_PAUSED:
+        return snprintf(line, size, "grove limit %s --resume", words->function);
+    case REASON_LIMIT:
+    case REASON_BARRED:
+        return snprintf(line, size, "grove limit %s --running N", words->function);
+    case REASON_RATE:
+        return snprintf(line, size, "grove limit %s --rate N", words->function);
     case REASON_NO_SLOT:
     case REASON_SLOT:
     case REASON_CALM:
+    case REASON_CAP:
         return snprintf(line, size, "grove worker --slots N");
     case REASON_ENDED:
     case REASON_STOPPING:

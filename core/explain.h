@@ -14,12 +14,19 @@ enum reason_kind {
     REASON_WINDOW,    /* join: its map; number of inputs before it; most: the map's limit */
     REASON_NO_WORKER, /* no session offers its function */
     REASON_NO_TAKER,  /* number: sessions that offer it, and all have refused it */
+    REASON_PAUSED,    /* nothing of its function begins */
+    REASON_LIMIT,     /* number: attempts of its function that run; most: that may */
+    REASON_RATE,      /* at_ms: its function's rate lets nothing begin before; most: in 1,000 s */
+    REASON_CAP,       /* most: sessions that offer it; those with room hold as many waiting attempts
+                         as they may at its depth */
     REASON_NO_SLOT, /* number of tasks before it; most: sessions that offer it, all without room */
     REASON_CALM,    /* number: workers it was lost with; it waits for a session without another
                        such task */
     REASON_AHEAD,   /* session: has it; number of attempts that it starts before */
     REASON_RUNS,    /* session; at_ms: since */
     REASON_SLOT,    /* session: may go on there, when a slot falls free */
+    REASON_BARRED,  /* session; number of attempts of its function run, of most that may: it goes on
+                       before anything new */
     REASON_CHILD,   /* next: what it waits for; number: how many children in all */
     REASON_JOIN,    /* join; number of inputs that have ended, of most; next: the first that has
                        not */

@@ -218,3 +218,18 @@ struct session *pool_choose(const struct queue *queue)
     }
     return best;
 }
+
+bool pool_is_capped(const struct queue *queue)
+{
+    const struct offer *offer = NULL;
+    bool is_capped = false;
+
+    LIST_FOREACH(offer, &queue->key.function->offers, of_function) {
+        const struct session *session = RB_MIN(session_line, &offer->pool->line);
+        if (session && session->excess <= queue->key.depth) {
+            return false;
+        }
+        is_capped |= session != NULL;
+    }
+    return is_capped;
+}

@@ -20,6 +20,9 @@ void pool_place(struct session *session);
  * then the least loaded, then the oldest. NULL: none has room. */
 struct session *pool_choose(const struct queue *queue);
 
+/* Whether sessions with a free place would take the first task of this queue, were it deeper. */
+bool pool_is_capped(const struct queue *queue);
+
 /* Attempts that count against the window: those that are not waiting. */
 uint32_t pool_busy(const struct session *session);
 

@@ -115,6 +115,62 @@ static void a_loss_beside_another(void **state)
                "it was lost with 1 workers, and never runs beside another such task");
 }
 
+static void expect_until(struct fixture *f, const char *task, uint64_t at_ms)
+{
+    struct reason reason;
+    const struct id id = id_of(f, task);
+
+    assert_int_equal(forest_explain(f->forest, &id, &reason, 1), 1);
+    assert_int_equal(reason.at_ms, at_ms);
+}
+
+static void a_limit_of_its_function(void **state)
+{
+    struct fixture *f = *state;
+    const struct certificate certificate = certificate_of(f, "op", ROLE_OPERATOR, "*");
+
+    admit(f, &certificate);
+    enlist(f, "w1", .slots = 4);
+    set_limit(f, "op", "step", .change = LIMIT_CHANGE_RUNNING, .running = 1);
+    submit(f, "a b");
+    expect_why(f, "b", "limit", "1 of step run, and 1 may at a time");
+    expect_help(f, "b", "grove limit step --running N");
+    set_limit(f, "op", "step", .change = LIMIT_CHANGE_PAUSED, .paused = true);
+    expect_why(f, "b", "paused", "step is paused");
+    expect_help(f, "b", "grove limit step --resume");
+    set_limit(f, "op", "flow", .change = LIMIT_CHANGE_RATE, .rate = 1000);
+    submit_with(f, "p q", .function = "flow");
+    expect_why(f, "q", "rate", "the rate of flow lets nothing begin now");
+    expect_until(f, "q", f->now_ms + 1000);
+    expect_help(f, "q", "grove limit flow --rate N");
+}
+
+static void a_parent_whose_function_is_at_its_limit(void **state)
+{
+    struct fixture *f = *state;
+    const struct certificate certificate = certificate_of(f, "op", ROLE_OPERATOR, "*");
+
+    admit(f, &certificate);
+    enlist(f, "w1", .slots = 4);
+    set_limit(f, "op", "flow", .change = LIMIT_CHANGE_RUNNING, .running = 1);
+    submit_with(f, "p q", .function = "flow");
+    expand_and_wait(f, "w1", "p", "c");
+    report(f, "w1", "c", CODE_SUCCEEDED);
+    expect_why(f, "p", "barred", "it may go on when fewer than 1 of flow run");
+    expect_help(f, "p", "grove limit flow --running N");
+}
+
+static void workers_full_of_what_waits(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1, .max_waiting = 1, .functions = "flow");
+    submit_with(f, "p q r", .function = "flow");
+    expand_and_wait(f, "w1", "p", "c");
+    expand_and_wait(f, "w1", "q", "d");
+    expect_why(f, "r", "cap", "the workers that offer flow hold as many as may wait there");
+}
+
 /* A chain from the root down to what runs. */
 static void children_that_run(void **state)
 {
@@ -192,6 +248,9 @@ int main(void)
         TEST(a_place_ahead),
         TEST(a_delay_and_a_backoff),
         TEST(workers_that_refused),
+        TEST(a_limit_of_its_function),
+        TEST(a_parent_whose_function_is_at_its_limit),
+        TEST(workers_full_of_what_waits),
         TEST(a_loss_beside_another),
         TEST(children_that_run),
         TEST(a_slot_to_go_on_in),
