@@ -4,6 +4,7 @@
 
 #include "core/append.h"
 #include "core/attempt.h"
+#include "core/budget.h"
 #include "core/emit.h"
 #include "core/entry.h"
 #include "core/join.h"
@@ -146,6 +147,7 @@ static struct task *expand_item(struct expansion *expansion)
 {
     struct forest *forest = expansion->forest;
     struct entry *entry = &expansion->entry;
+    const size_t size = entry->batch->sealed.item[entry->position].size;
     enum refusal refusal = judge_lineage(forest, expansion->session, &entry->item.lineage);
 
     if (refusal != REFUSED_NOT) {
@@ -168,7 +170,10 @@ static struct task *expand_item(struct expansion *expansion)
     }
     refusal = entry_judge_options(entry);
     if (refusal == REFUSED_NOT) {
-        refusal = entry_judge_room(forest, 1, entry->batch->sealed.item[entry->position].size);
+        refusal = entry_judge_room(forest, 1, size);
+    }
+    if (refusal == REFUSED_NOT) {
+        refusal = budget_judge(parent, 1, size);
     }
     return refusal == REFUSED_NOT ? entry_answer_new(entry, parent, PLANT_FREE)
                                   : entry_refuse(entry, refusal);

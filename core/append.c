@@ -3,6 +3,7 @@
 #include "core/append.h"
 
 #include "core/attempt.h"
+#include "core/budget.h"
 #include "core/emit.h"
 #include "core/join.h"
 #include "core/kept.h"
@@ -18,6 +19,8 @@ struct appending {
     struct join *join;       /* NULL: to be opened by `terms` */
     struct join_terms terms; /* not from outside */
     uint32_t kept;           /* inputs of this Append that are there already */
+    size_t new_count;        /* tasks that it makes */
+    size_t new_size;         /* bytes of their items */
 };
 
 static uint32_t count_of(const struct appending *appending)
@@ -221,6 +224,10 @@ static enum refusal judge_new(struct appending *appending, uint32_t i)
     if (refusal == REFUSED_NOT && known && is_in_too_many(known)) {
         refusal = REFUSED_QUOTA;
     }
+    if (!known) {
+        appending->new_count++;
+        appending->new_size += entry->batch->sealed.item[entry->position].size;
+    }
     return refusal;
 }
 
@@ -229,19 +236,19 @@ static enum refusal judge_items(struct appending *appending)
     const struct append *append = &appending->append;
     struct entry *entry = &appending->expansion->entry;
     enum refusal refusal = REFUSED_NOT;
-    size_t size = 0;
 
     for (uint32_t i = 0; refusal == REFUSED_NOT && i < append->count; i++) {
         const uint16_t position = (uint16_t)(append->first + i);
         if (!entry_open(entry, position)) {
             return REFUSED_MALFORMED;
         }
-        size += entry->batch->sealed.item[position].size;
         refusal = i < appending->kept ? judge_kept(appending, i) : judge_new(appending, i);
     }
-    if (refusal == REFUSED_NOT && append->count > appending->kept) {
-        refusal =
-            entry_judge_room(appending->expansion->forest, append->count - appending->kept, size);
+    if (refusal == REFUSED_NOT && appending->new_count > 0) {
+        refusal = entry_judge_room(entry->forest, appending->new_count, appending->new_size);
+    }
+    if (refusal == REFUSED_NOT) {
+        refusal = budget_judge(appending->parent, appending->new_count, appending->new_size);
     }
     return refusal;
 }

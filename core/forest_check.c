@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/budget.h"
 #include "core/id.h"
 #include "core/join.h"
 #include "core/join_check.h"
@@ -75,6 +76,8 @@ static void check_work(struct census *census, const struct task *task)
         holds(census, may_be_taken_from(task, PLACE_NONE), "runs, and no session holds it");
         return;
     }
+    const char *budget = task->tree->forgetting ? NULL : budget_check(task);
+    holds(census, !budget, budget);
     holds(census, work->task == task, "its work is another's");
     holds(census, (work->session != NULL) == (place != PLACE_NONE),
           "has a session or a place, not both");

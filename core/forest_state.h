@@ -99,6 +99,7 @@ enum task_flag {
     TASK_WINDOWED = 16, /* input of a map, whose window it needs a place in */
     TASK_MARKED = 32,   /* cancelled, with all below that is open still */
     TASK_COUNTED = 64,  /* ... and counted before the sweep has come by */
+    TASK_BUDGET = 128,  /* its item says what it may start */
 };
 
 /* How a task begins, when it has no delay. */
@@ -180,6 +181,12 @@ struct loss {
     uint32_t attempt;
 };
 
+/* What is left of what a task may start below itself (core/budget.h). */
+struct budget {
+    struct budget *up; /* derived: the next one that counts the same tasks */
+    uint64_t tasks_left, bytes_left;
+};
+
 /* What a task has gathered since it was first assigned: the attempt in force, its past, its end. */
 struct work {
     struct task *task;
@@ -193,6 +200,7 @@ struct work {
     bool seen;              /* scratch of one command: the worker lists it */
     uint32_t wait;          /* number of its last wait; 0: none yet */
     uint64_t started_ms;    /* when the last attempt was assigned */
+    struct budget *budget; /* of what is below: its own if it is a TASK_BUDGET, else its parent's */
     /* the past */
     uint32_t losses;
     struct loss loss[LIMIT_LOSSES - 1];

@@ -88,8 +88,8 @@ static void leave_rated(struct forest *forest, struct function *function)
     }
 }
 
-/* Makes is_held what the limit says now, but for barred attempts that have a place. What runs beyond
- * the limit becomes less, never more. */
+/* Makes is_held what the limit says now, but for barred attempts that have a place. What runs
+ * beyond the limit becomes less, never more. */
 static void look(struct forest *forest, struct function *function)
 {
     const struct function_limit *limit = &function->limit;

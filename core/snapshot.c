@@ -2,6 +2,7 @@
  * Writes a forest: the same bytes for the same state, whatever its hash keys and addresses. */
 #include "core/snapshot.h"
 
+#include "core/budget.h"
 #include "core/kept.h"
 #include "core/roster.h"
 
@@ -117,6 +118,10 @@ static void write_work(struct stream_writer *out, const struct work *work, uint3
     write_blob(out, work->verdict);
     write_record(out, work->record, work->result_index, numbers);
     write_blob(out, work->result);
+    if (budget_own(work->task)) {
+        stream_write_uint(out, work->budget->tasks_left);
+        stream_write_uint(out, work->budget->bytes_left);
+    }
     stream_write_bool(out, work->sweep);
     if (work->sweep) {
         stream_write_uint(out, work->sweep->counts.never_started);

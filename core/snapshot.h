@@ -22,7 +22,7 @@
 #include "core/stream.h"
 
 #define SNAPSHOT_MAGIC "grove.snapshot" /* with its NUL */
-#define SNAPSHOT_VERSION 4u
+#define SNAPSHOT_VERSION 5u
 
 /* How a task or a result names the seal of its batch.  A seal with one user follows it, a seal with
  * more follows the first of them, and the others name it by its number. */

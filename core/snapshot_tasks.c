@@ -3,6 +3,7 @@
  * task is looked at here, or by forest_check when all is read. */
 #include <stdlib.h>
 
+#include "core/budget.h"
 #include "core/item.h"
 #include "core/kept.h"
 #include "core/snapshot.h"
@@ -161,6 +162,10 @@ static void read_work(struct snapshot_reader *reader, struct task *task)
     work->verdict = read_blob(in, LIMIT_TEXT_LENGTH);
     work->record = read_record(reader, SEAL_RESULT, &work->result_index);
     work->result = read_blob(in, LIMIT_ITEM_SIZE);
+    if (budget_own(task)) {
+        work->budget->tasks_left = stream_read_uint(in, UINT64_MAX);
+        work->budget->bytes_left = stream_read_uint(in, UINT64_MAX);
+    }
     if (stream_read_bool(in)) {
         work->sweep = kept_allocate(sizeof(*work->sweep));
         work->sweep->head = task;

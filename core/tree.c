@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "core/budget.h"
 #include "core/emit.h"
 #include "core/join.h"
 #include "core/kept.h"
@@ -95,7 +96,8 @@ static void inherit(const struct forest *forest, struct task *task, const struct
     task->priority = (int8_t)priority;
     task->max_attempts = item->max_attempts ? (uint16_t)item->max_attempts : 1;
     task->flags = (uint8_t)((item->at_most_once ? TASK_AT_MOST_ONCE : 0) |
-                            (item->key.size > 0 ? TASK_KEYED : 0));
+                            (item->key.size > 0 ? TASK_KEYED : 0) |
+                            (item->max_tasks > 0 || item->max_bytes > 0 ? TASK_BUDGET : 0));
     task->due_ms = item->delay_ms ? forest->now_ms + item->delay_ms : 0;
 }
 
@@ -120,6 +122,7 @@ static void attach(struct forest *forest, struct task *task)
         TAILQ_INSERT_TAIL(&parent->children, task, sibling);
         parent->child_count++;
         index_request(forest, task);
+        budget_take(task);
     } else {
         TAILQ_INSERT_TAIL(&forest->roots, task, sibling);
         forest->counters.roots++;
@@ -212,6 +215,7 @@ struct work *tree_work(struct task *task)
     if (!task->work) {
         task->work = kept_allocate(sizeof(*task->work));
         task->work->task = task;
+        task->work->budget = budget_make(task);
         TAILQ_INIT(&task->work->joins);
     }
     return task->work;
@@ -224,7 +228,8 @@ uint64_t tree_size_of(const struct task *task)
     if (!task_state_is_open(task->state)) {
         const struct work *work = task->work;
         size += sizeof(*work) + blob_size(work->progress) + blob_size(work->failure) +
-                blob_size(work->verdict) + blob_size(work->result);
+                blob_size(work->verdict) + blob_size(work->result) +
+                (budget_own(task) ? sizeof(*work->budget) : 0);
     }
     return size;
 }
@@ -282,6 +287,7 @@ void tree_settle_result(struct forest *forest, struct task *task, const struct r
 {
     struct work *work = tree_work(task);
 
+    budget_take_result(task, blob_bytes(bytes).size);
     work->code = result->code;
     work->result = bytes;
     work->record = record;
@@ -331,6 +337,7 @@ static void free_work(struct forest *forest, struct work *work)
         join_free(forest, TAILQ_FIRST(&work->joins));
     }
     record_drop(forest, work->record);
+    free(budget_own(work->task));
     free(work->sweep);
     free(work->progress);
     free(work->checkpoint);

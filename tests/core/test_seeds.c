@@ -562,7 +562,7 @@ static void expect_every_corner(const struct reached *reached)
         assert_true(reached->codes[codes[i]] > 0);
     }
     assert_true(reached->refusals[REFUSED_JOIN] > 0 && reached->refusals[REFUSED_DIFFERS] > 0 &&
-                reached->refusals[REFUSED_OVER] > 0);
+                reached->refusals[REFUSED_OVER] > 0 && reached->refusals[REFUSED_BUDGET] > 0);
     assert_true(reached->refusals[REFUSED_FORGOTTEN] > 0);
     assert_true(reached->losses > 0 && reached->retries > 0 && reached->restored > 0);
 }

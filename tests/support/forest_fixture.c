@@ -378,6 +378,8 @@ static struct task_item item_asked(struct fixture *f, struct fixture_task *task,
         .max_attempts = how->max_attempts,
         .at_most_once = how->at_most_once,
         .fresh = how->fresh,
+        .max_tasks = how->max_tasks,
+        .max_bytes = how->max_bytes,
         .expires_ms =
             (uint64_t)((int64_t)f->now_ms + (how->expires_ms ? how->expires_ms : LIMIT_EXPIRES_MS)),
     };
@@ -894,8 +896,8 @@ void fixture_submit_join(struct fixture *f, const char *root, const struct joini
 
     assert_non_null(made);
     wire_terms_encode(&encoded, &terms);
-    add_item(f, made, root, &(struct asked){.function = "grove.join"}, &lineage,
-             &f->client.public_key);
+    add_item(f, made, root, &(struct asked){.function = "grove.join", .max_tasks = how->max_tasks},
+             &lineage, &f->client.public_key);
     /* The item again, with the terms for a payload. */
     struct fixture_task *task = &f->tasks[f->task_count - 1];
     task->item.payload = buffer_bytes(&encoded);

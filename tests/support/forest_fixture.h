@@ -52,6 +52,8 @@ struct asked {
     int64_t expires_ms;             /* from now; 0: 30 s */
     uint32_t max_attempts, occurrence;
     uint32_t attempt, generation; /* of the parent, when not what the forest says: plus one */
+    uint32_t max_tasks;
+    uint64_t max_bytes;
     bool at_most_once, fresh;
     const char *root; /* of a child, when not its parent's */
 };
@@ -120,6 +122,7 @@ struct joining {
     bool is_open; /* more follow */
     bool wait;    /* for it, or as below */
     uint32_t until, room;
+    uint32_t max_tasks; /* of the root */
 };
 
 /* Inputs "a b c" for a join of `parent`, whose attempt `worker` holds; NULL: a grove.join root of

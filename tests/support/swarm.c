@@ -283,6 +283,12 @@ static void draw_options(struct swarm *swarm, struct task_item *item)
     if (chance(swarm, 50)) {
         item->max_attempts = 1 + swarm_draw(swarm, 4);
     }
+    if (chance(swarm, 10)) {
+        item->max_tasks = swarm_draw(swarm, 8);
+    }
+    if (chance(swarm, 10)) {
+        item->max_bytes = swarm_draw(swarm, 3000);
+    }
     item->at_most_once = chance(swarm, 10);
     item->fresh = chance(swarm, 10);
     if (chance(swarm, 2)) { /* beyond every bound */
