@@ -4,7 +4,9 @@
  * joins.
  *
  *   GROVE_SEEDS=n   runs the first n seeds instead of 1,000
- *   GROVE_SEED=n    runs that one alone, and prints each command with its effects */
+ *   GROVE_SEED=n    runs that one alone, and prints each command with its effects
+ *   GROVE_SNAPSHOTS=directory   writes the small ones there: the corpus of fuzz.snapshot, which is
+ *                               made anew when the format changes */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -481,6 +483,24 @@ static void note_counters(struct run *run, struct reached *reached)
     }
 }
 
+#define CORPUS_MOST (32 * LIMIT_KIB)
+
+static void keep_snapshot(const struct run *run, uint64_t seed)
+{
+    const struct buffer *snapshot = &run->replicas[0].snapshot;
+    const char *directory = getenv("GROVE_SNAPSHOTS");
+    char path[256];
+
+    if (!directory || snapshot->size > CORPUS_MOST) {
+        return;
+    }
+    (void)snprintf(path, sizeof(path), "%s/seed-%03u", directory, (unsigned)seed);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(snapshot->data, 1, snapshot->size, file), snapshot->size);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
 {
     struct run run = {.swarm = swarm_create(seed), .verbose = verbose};
@@ -504,6 +524,7 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
         }
     }
     expect_equal_snapshots(&run);
+    keep_snapshot(&run, seed);
     expect_all_to_end(&run, reached);
     expect_equal_snapshots(&run);
     note_counters(&run, reached);
