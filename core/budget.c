@@ -18,8 +18,7 @@ static struct budget *above(const struct task *task)
 static struct task_item item_of(const struct task *task)
 {
     struct task_item item = {0};
-    const enum grove_status status =
-        wire_task_decode(bytes_of(task->item, task->item_size), &item);
+    const enum grove_status status = wire_task_decode(bytes_of(task->item, task->item_size), &item);
 
     assert(status == GROVE_OK); /* it has been, before it was kept */
     return item;

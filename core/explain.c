@@ -88,7 +88,7 @@ static struct reason why_ready(const struct task *task)
         limited(&reason, function);
     } else if (queue->key.needs & NEED_CALM) {
         reason.kind = REASON_CALM;
-        reason.number = work->losses;
+        reason.number = work ? work->losses : 0;
     } else if (pool_is_capped(queue)) {
         reason.kind = REASON_CAP;
     } else {

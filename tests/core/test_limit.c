@@ -535,7 +535,7 @@ static void a_bucket_holds_fifty_milliseconds_worth(void **state)
     enlist(f, "w1", .slots = 100);
     set_limit(f, "op", "step", RATE = 100000); /* 100 a second: 5 in 50 ms */
     skip_effects(f);
-    f->now_ms += 3600 * 1000;
+    f->now_ms += UINT64_C(3600) * 1000;
     submit(f, "a b c d e f g h");
     expect_effects(f, "assign a w1\nassign b w1\nassign c w1\nassign d w1\nassign e w1\n");
     f->now_ms += 20;
