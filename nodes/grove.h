@@ -316,8 +316,8 @@ struct grove_stream {
 #define GROVE_STREAM_INIT {.size = sizeof(struct grove_stream)}
 /* clang-format on */
 
-/* As grove_gather and grove_map. The first 256 inputs of a handler, or of a join with a key, go
- * out together.
+/* As grove_gather and grove_map. The first 256 inputs of a handler, or of a join with a key, name
+ * the join and go out together: until then `next` is asked on, and must not wait for outcomes.
  *
  *   stopped   by `next`, `take` or progress: from outside the join is cancelled at once, in a
  *             handler when its task ends or fails */

@@ -75,6 +75,7 @@ struct joining {
     uint64_t retry_ms;    /* monotonic: nothing goes before */
     bool is_rooted;       /* its root is accepted; of a handler: always */
     bool is_open;         /* in the mesh */
+    bool is_closed;       /* there */
     bool is_refused_more; /* it is over, as far as an answer said */
 
     /* What the mesh says of it. */

@@ -127,6 +127,7 @@ static void take(struct joining *joining, struct portion *portion, struct bytes 
     joining->untaken_size -= portion->body.size;
     buffer_clear(&portion->body);
     joining->is_open = true;
+    joining->is_closed |= portion->close;
     if (portion->offset + portion->count > joining->accepted && !locked_is_over(joining)) {
         joining->accepted = portion->offset + portion->count;
     }
@@ -225,10 +226,18 @@ void joining_refused(struct parcel *parcel, const struct joining_io *io,
 
 /* ---- pages */
 
+/* No outcome is still to come that would tell. */
+static bool must_be_over(const struct joining *joining)
+{
+    return joining->is_refused_more || (joining->is_closed && joining->paged == joining->taken);
+}
+
 /* A Page for what its thread wants and has not been asked for. */
 static bool has_question(const struct joining *joining, bool for_outcomes, struct page *page)
 {
+    /* Room is counted from what is taken, so it is asked for when all that was given is. */
     const bool wants_room = (joining->wants & WANT_MORE) && !locked_is_over(joining) &&
+                            joining->given == joining->taken &&
                             !locked_takes(joining, joining->more);
 
     if (!joining->is_open || joining->has_failed || joining->is_left ||
@@ -243,7 +252,7 @@ static bool has_question(const struct joining *joining, bool for_outcomes, struc
     }
     page->room = wants_room ? joining->more : 0;
     if (page->most == 0 && page->room == 0) {
-        return joining->is_refused_more && !locked_is_over(joining) && joining->asking == 0;
+        return must_be_over(joining) && !locked_is_over(joining) && joining->asking == 0;
     }
     return joining->asking == 0 || (page->most > 0 && joining->asked_most == 0) ||
            (page->room > 0 && joining->asked_room == 0);

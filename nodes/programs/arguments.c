@@ -27,6 +27,13 @@ void complain(const char *format, ...)
     va_end(list);
 }
 
+void complain_of(const char *what, const char *text)
+{
+    fprintf(stderr, "grove: %s: ", what);
+    print_text(stderr, text);
+    fputc('\n', stderr);
+}
+
 static size_t smallest(size_t a, size_t b, size_t c)
 {
     size_t least = a < b ? a : b;
@@ -174,7 +181,13 @@ bool arguments_parse(const struct subcommand *command, int argc, char **argv,
 
         if (strcmp(word, "--") == 0) {
             arguments->rest = &argv[i + 1];
-            return true;
+            break;
+        }
+        if (command->takes_list && (strcmp(word, ":::") == 0 || strcmp(word, "::::") == 0)) {
+            arguments->list = &argv[i + 1];
+            arguments->list_count = (size_t)(argc - i - 1);
+            arguments->names_file = word[3] == ':';
+            break;
         }
         if (word[0] == '-' && word[1] != '\0') {
             if (!take_option(command, argc, argv, &i, arguments)) {

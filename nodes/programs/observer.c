@@ -174,7 +174,7 @@ enum exit_code observer_ask(struct observer *observer, const char *request, json
     if (error != NULL && json_object_get(observer->answer, "id") == NULL) {
         const enum exit_code code = judge(observer->answer, error);
 
-        complain("%s: %s", request, error);
+        complain_of(request, error);
         json_decref(observer->answer);
         return code;
     }
@@ -212,14 +212,12 @@ enum exit_code observer_tree(struct observer *observer, const char *id, json_t *
     return EXIT_DONE;
 }
 
-char *observer_unoffered(const char *path, const char *id)
+/* NULL, and not a word, when this credential is no observer's. */
+static struct observer *open_quietly(const char *path)
 {
     struct credential credential;
-    char error[CREDENTIAL_ERROR_SIZE], request[REQUEST_SIZE];
+    char error[CREDENTIAL_ERROR_SIZE];
     enum exit_code code;
-    struct observer *observer = NULL;
-    json_t *task = NULL;
-    char *waiting = NULL;
 
     if (credential_load(path, &credential, error) != GROVE_OK) {
         return NULL;
@@ -227,9 +225,16 @@ char *observer_unoffered(const char *path, const char *id)
     const uint32_t roles = credential.certificate.roles;
 
     credential_clear(&credential);
-    if ((roles & (ROLE_OBSERVER | ROLE_OPERATOR)) != 0) {
-        observer = observer_open(path, &code);
-    }
+    return (roles & (ROLE_OBSERVER | ROLE_OPERATOR)) != 0 ? observer_open(path, &code) : NULL;
+}
+
+char *observer_unoffered(const char *path, const char *id)
+{
+    struct observer *observer = open_quietly(path);
+    char request[REQUEST_SIZE];
+    json_t *task = NULL;
+    char *waiting = NULL;
+
     snprintf(request, sizeof(request), "task %.40s", id);
     if (observer != NULL && observer_ask(observer, request, &task) == EXIT_DONE) {
         const char *text = json_string_value(json_object_get(task, "waiting"));
@@ -239,4 +244,50 @@ char *observer_unoffered(const char *path, const char *id)
     }
     observer_close(observer);
     return waiting;
+}
+
+/* Looks a function up on one page.
+ *
+ *   next   out: where the next page begins, or empty
+ *   returns   the workers that offer it; -1: it is not on this page */
+static json_int_t find_function(const json_t *page, const char *function, char next[REQUEST_SIZE])
+{
+    const char *cursor = json_string_value(json_object_get(page, "cursor"));
+    const json_t *entry;
+    json_int_t workers = -1;
+    size_t i;
+
+    snprintf(next, REQUEST_SIZE, "%s", cursor != NULL ? cursor : "");
+    json_array_foreach(json_object_get(page, "functions"), i, entry)
+    {
+        const char *name = json_string_value(json_object_get(entry, "function"));
+
+        if (name != NULL && strcmp(name, function) == 0) {
+            workers = json_integer_value(json_object_get(entry, "workers"));
+        }
+    }
+    return workers;
+}
+
+bool observer_lacks(const char *path, const char *function)
+{
+    struct observer *observer = open_quietly(path);
+    char request[REQUEST_SIZE + 16] = "functions", next[REQUEST_SIZE];
+    bool is_asked = observer != NULL;
+    json_int_t workers = -1;
+    json_t *page = NULL;
+
+    while (is_asked && workers < 0) {
+        if (observer_ask(observer, request, &page) != EXIT_DONE) {
+            break;
+        }
+        workers = find_function(page, function, next);
+        json_decref(page);
+        if (workers < 0 && next[0] == '\0') {
+            workers = 0; /* nobody has ever asked for it */
+        }
+        snprintf(request, sizeof(request), "functions %s", next);
+    }
+    observer_close(observer);
+    return workers == 0;
 }

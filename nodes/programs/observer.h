@@ -29,4 +29,7 @@ enum exit_code observer_tree(struct observer *observer, const char *id, json_t *
  * also when it cannot be known: this credential may be no observer's. */
 char *observer_unoffered(const char *path, const char *id);
 
+/* Whether no worker offers a function; false also when it cannot be known. */
+bool observer_lacks(const char *path, const char *function);
+
 #endif

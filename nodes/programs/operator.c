@@ -65,6 +65,13 @@ static void welcomed(void *context, const struct message *message, const struct 
     }
 }
 
+static void say_refused(const struct refused *refused)
+{
+    fprintf(stderr, "grove: refused (%s): ", refusal_name((enum refusal)refused->code));
+    print_bytes(stderr, refused->text.data, refused->text.size);
+    fputc('\n', stderr);
+}
+
 static void received(void *context, const struct message *message)
 {
     struct exchange *exchange = context;
@@ -78,8 +85,7 @@ static void received(void *context, const struct message *message)
         finish(exchange, EXIT_DONE);
     } else if (message->type == MESSAGE_REFUSED &&
                wire_refused_decode(message->body, &refused) == GROVE_OK) {
-        complain("refused (%s): %.*s", refusal_name((enum refusal)refused.code),
-                 (int)refused.text.size, (const char *)refused.text.data);
+        say_refused(&refused);
         finish(exchange, EXIT_REFUSED);
     }
 }
@@ -149,4 +155,13 @@ enum exit_code operator_snapshot(const struct credential *credential, const char
 
     *index = exchange.index;
     return code;
+}
+
+enum exit_code operator_limit(const struct credential *credential, const char *path,
+                              const struct limit *limit)
+{
+    struct exchange exchange = {.path = path};
+
+    wire_limit_encode(&exchange.frame, CORRELATION, limit);
+    return perform(&exchange, credential);
 }

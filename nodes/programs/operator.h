@@ -23,4 +23,9 @@ enum exit_code operator_admit(const struct credential *credential, const char *p
 enum exit_code operator_snapshot(const struct credential *credential, const char *path,
                                  uint64_t *index);
 
+/* Sets what a limit names of a function's limits, in the whole mesh. */
+struct limit;
+enum exit_code operator_limit(const struct credential *credential, const char *path,
+                              const struct limit *limit);
+
 #endif

@@ -105,12 +105,10 @@ enum exit_code outcome_print(const struct outcome *outcome, const char *schema, 
         outcome_add_result(outcome, answer);
         print_json(answer);
     } else if (outcome->status == GROVE_OK) {
-        fwrite(outcome->result.bytes.data, 1, outcome->result.bytes.size, stdout);
+        print_result(outcome->result.bytes.data, outcome->result.bytes.size);
     }
     if (outcome->status != GROVE_OK) {
-        fprintf(stderr, "grove: %s: ", outcome->failure.reason);
-        print_text(stderr, outcome->failure.text);
-        fputc('\n', stderr);
+        complain_of(outcome->failure.reason, outcome->failure.text);
     }
     return outcome_exit(outcome);
 }

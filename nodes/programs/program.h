@@ -49,6 +49,9 @@ struct arguments {
     char **word; /* what is no option */
     size_t word_count;
     char **rest; /* after "--"; NULL when there was none */
+    char **list; /* after ":::" or "::::", taken as they are; NULL when there was neither */
+    size_t list_count;
+    bool names_file; /* it was "::::" */
 };
 
 struct subcommand {
@@ -57,6 +60,7 @@ struct subcommand {
     const char *usage;            /* after "grove name " */
     const char *description;      /* a paragraph or two; may be NULL */
     const struct option *options; /* its own, ended by OPTION_END */
+    bool takes_list;              /* after ":::" or "::::" */
     enum exit_code (*run)(const struct arguments *arguments);
 };
 
@@ -64,9 +68,11 @@ struct subcommand {
 extern const struct subcommand *const subcommands[];
 
 /* One file each. */
-extern const struct subcommand cluster_subcommand, coordinator_subcommand, dev_subcommand,
-    help_subcommand, keys_subcommand, result_subcommand, run_subcommand, stats_subcommand,
-    submit_subcommand, tree_subcommand, version_subcommand, wait_subcommand, worker_subcommand;
+extern const struct subcommand cancel_subcommand, cluster_subcommand, coordinator_subcommand,
+    dev_subcommand, explain_subcommand, gather_subcommand, help_subcommand, keys_subcommand,
+    limit_subcommand, map_subcommand, race_subcommand, result_subcommand, run_subcommand,
+    stats_subcommand, submit_subcommand, tree_subcommand, version_subcommand, wait_subcommand,
+    worker_subcommand;
 
 const struct subcommand *subcommand_find(const char *name);
 
@@ -103,8 +109,18 @@ bool argument_json(const struct arguments *arguments);
 /* "grove: ..." on stderr. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* "grove: WHAT: TEXT" on stderr; the text is from outside. */
+void complain_of(const char *what, const char *text);
+
 /* Writes UTF-8 from outside with every character that a terminal might obey as \\u{...}. */
 void print_text(FILE *out, const char *text);
+
+/* Likewise any bytes; what is no UTF-8 as \\x{...}. */
+void print_bytes(FILE *out, const void *data, size_t size);
+
+/* Writes a result to stdout, exactly; but a terminal gets lines and tabs, and the rest as
+ * print_bytes writes it. */
+void print_result(const void *data, size_t size);
 
 /* The exit code that stands for a status. */
 enum exit_code exit_of_status(enum grove_status status);

@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "core/text.h"
 
 /* The code point at `text` and, in `size`, how many bytes it takes; the text is valid UTF-8. */
 static uint32_t code_point(const unsigned char *text, size_t *size)
@@ -26,17 +29,61 @@ static bool is_harmful(uint32_t point)
            (point >= 0x2066 && point <= 0x2069) || point == 0xfeff;
 }
 
+/* Writes the character at `text`, of at most `left` bytes; returns how many it took. */
+static size_t print_one(FILE *out, const unsigned char *text, size_t left)
+{
+    size_t size = 1;
+    uint32_t point;
+
+    while (text[0] >= 0xc0 && size < 4 && size < left && (text[size] & 0xc0) == 0x80) {
+        size++;
+    }
+    if (!text_is_valid(bytes_of(text, size))) {
+        fprintf(out, "\\x{%x}", (unsigned)text[0]);
+        return 1;
+    }
+    point = code_point(text, &size);
+    if (is_harmful(point)) {
+        fprintf(out, "\\u{%x}", (unsigned)point);
+    } else {
+        fwrite(text, 1, size, out);
+    }
+    return size;
+}
+
+void print_bytes(FILE *out, const void *data, size_t size)
+{
+    const unsigned char *at = data;
+
+    while (size > 0) {
+        const size_t taken = print_one(out, at, size);
+
+        at += taken;
+        size -= taken;
+    }
+}
+
 void print_text(FILE *out, const char *text)
 {
-    size_t size;
+    print_bytes(out, text, strlen(text));
+}
 
-    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at += size) {
-        const uint32_t point = code_point(at, &size);
+void print_result(const void *data, size_t size)
+{
+    const unsigned char *at = data;
 
-        if (is_harmful(point)) {
-            fprintf(out, "\\u{%x}", (unsigned)point);
-        } else {
-            fwrite(at, 1, size, out);
+    if (!isatty(STDOUT_FILENO)) {
+        fwrite(data, 1, size, stdout);
+        return;
+    }
+    while (size > 0) {
+        const bool is_plain = *at == '\n' || *at == '\t';
+        const size_t taken = is_plain ? 1 : print_one(stdout, at, size);
+
+        if (is_plain) {
+            putchar(*at);
         }
+        at += taken;
+        size -= taken;
     }
 }

@@ -3,7 +3,8 @@
 # The command line's contract: help, mistakes, exit codes, JSON, and clear reasons.
 source "$(dirname "$0")/support.sh"
 
-commands="dev coordinator worker run submit wait result tree stats keys cluster version help"
+commands="dev coordinator worker run submit wait result map gather race cancel tree explain stats limit
+keys cluster version help"
 
 # ---- without a mesh
 for command in $commands; do
@@ -27,7 +28,7 @@ expect 2 "$grove" wait 123
 expect 0 "$grove" version -o json
 json_is 'j["schema"]' grove.version/1
 expect 0 "$grove" help -o json
-json_is 'sorted(c["name"] for c in j["commands"])[0]' cluster
+json_is 'sorted(c["name"] for c in j["commands"])[:2]' "['cancel', 'cluster']"
 
 started=$SECONDS
 expect 5 "$grove" run -t echo x

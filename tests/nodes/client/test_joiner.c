@@ -282,8 +282,10 @@ struct flow {
     const char *function;
     uint64_t count;
     uint64_t given, taken;
-    uint64_t stops_at; /* an outcome; 0: none */
-    bool is_slow;      /* has nothing every other time */
+    uint64_t stops_at;  /* an outcome; 0: none */
+    bool is_slow;       /* has nothing every other time */
+    uint64_t at_once;   /* ... of all that follow these */
+    bool is_one_by_one; /* has nothing until the outcome before has come */
     bool was_busy;
     uint64_t most_outstanding;
     unsigned looks;
@@ -299,6 +301,10 @@ static enum grove_status next(void *context, uint64_t position, struct grove_tas
         return GROVE_BUSY;
     }
     flow->was_busy = false;
+    if (flow->is_one_by_one && flow->given >= flow->at_once && flow->taken < flow->given) {
+        sched_yield();
+        return GROVE_BUSY;
+    }
     assert_true(position <= flow->given);
     if (position == flow->count) {
         return GROVE_CLOSED;
@@ -376,7 +382,12 @@ static void expect_streamed(struct grove_client *client, uint64_t count, uint32_
 
 static enum grove_status stream_inside(struct grove_attempt *attempt, void *context)
 {
+    struct flow flow = {.function = "echo", .count = 260, .is_one_by_one = true, .at_once = 256};
+    const struct grove_stream stream = stream_of(&flow);
+
     (void)context;
+    assert_int_equal(grove_map_stream(NULL, &stream, NULL, NULL), GROVE_OK);
+    assert_int_equal(flow.taken, 260);
     expect_streamed(NULL, 0, 5, false);
     expect_streamed(NULL, 1, 5, true);
     expect_streamed(NULL, 3000, 5, false);
@@ -655,6 +666,18 @@ static void streams_go_through_in_order(void **state)
     expect_streamed(f->client, 700, 500, true);
 }
 
+/* The end comes when nothing is on its way any more. */
+static void inputs_may_wait_for_outcomes(void **state)
+{
+    struct fixture *f = *state;
+    struct flow flow = {.function = "echo", .count = 3, .is_one_by_one = true};
+    const struct grove_stream stream = stream_of(&flow);
+
+    assert_int_equal(grove_map_stream(f->client, &stream, NULL, NULL), GROVE_OK);
+    assert_int_equal(flow.taken, 3);
+    assert_int_equal(flow.most_outstanding, 1);
+}
+
 static void a_handler_streams_in_order(void **state)
 {
     expect_result(*state, "stream", "", "streamed");
@@ -913,6 +936,7 @@ int main(void)
         TEST(a_race_that_all_lose_tells_why),
         TEST(a_race_may_have_more_winners_or_take_any_end),
         TEST(streams_go_through_in_order),
+        TEST(inputs_may_wait_for_outcomes),
         TEST(a_handler_streams_in_order),
         TEST(whoever_takes_the_outcomes_may_stop),
         TEST(the_same_key_is_the_same_join),

@@ -193,6 +193,7 @@ static void expect_page(struct fixture *f, uint32_t offset, uint32_t most, uint3
 
     joining_ask(f->joining, &f->io, true);
     parcel = TAILQ_LAST(&f->parcels.list, parcel_list);
+    assert_non_null(parcel);
     assert_int_equal(parcel->type, MESSAGE_PAGE);
     assert_int_equal(wire_message_open(buffer_bytes(&parcel->frame), &message), GROVE_OK);
     assert_int_equal(wire_page_decode(message.body, &page), GROVE_OK);
@@ -459,6 +460,24 @@ static void room_is_what_the_mesh_and_the_memory_have(void **state)
     assert_false(joining_want(f->joining, WANT_MORE, JOINING_OUTSTANDING - 200));
 }
 
+/* What is on its way takes room that the mesh does not know of: it would answer at once, and again.
+ */
+static void room_is_asked_for_when_all_is_taken(void **state)
+{
+    struct fixture *f = *state;
+
+    f->joining->frontier = 2;
+    give(f, 1, false);
+    give(f, 1, false);
+    expect_append(f, 0, 1, false);
+    expect_append(f, 1, 1, false);
+    answer(f, REFUSED_NOT);
+    block(f, 3);
+    expect_page(f, 0, 1, 0);
+    answer(f, REFUSED_NOT);
+    expect_page(f, 0, 2, 3);
+}
+
 /* Its thread comes for more inputs, and waits on. */
 static void a_patient_thread_is_called_for_more(void **state)
 {
@@ -483,6 +502,35 @@ static void a_patient_thread_is_called_for_more(void **state)
     give(f, 3, true);
     expect_append(f, 2, 3, true);
     assert_false(is_awake(f));
+}
+
+/* All had ended before the end of the inputs was told: no outcome is left to tell that it is over.
+ */
+static void a_closed_join_is_asked_whether_it_is_over(void **state)
+{
+    struct fixture *f = *state;
+    struct result_item item;
+    struct wire_writer writer;
+    struct paged paged;
+
+    give(f, 1, false);
+    expect_append(f, 0, 1, false);
+    answer(f, REFUSED_NOT);
+    block(f, 0);
+    expect_page(f, 0, 1, 0);
+    item = result_at(f, 0);
+    page_result(f, &f->party.worker, &item);
+    endings_destroy(joining_deliver(f->joining));
+    give(f, 0, true);
+    expect_append(f, 1, 0, true);
+    block(f, 0);
+    answer(f, REFUSED_NOT);
+    expect_page(f, 1, 0, 0);
+    paged = paged_of(f, JOIN_COMPLETE, 1);
+    open_page(f, &writer);
+    end_page(f, &writer, &paged);
+    assert_true(is_awake(f));
+    assert_true(joining_has_ended(f->joining));
 }
 
 static void nothing_more_goes_to_what_is_over(void **state)
@@ -775,7 +823,9 @@ int main(void)
         TEST(a_refusal_is_told_with_its_input),
         TEST(an_answer_without_a_word_is_none),
         TEST(room_is_what_the_mesh_and_the_memory_have),
+        TEST(room_is_asked_for_when_all_is_taken),
         TEST(a_patient_thread_is_called_for_more),
+        TEST(a_closed_join_is_asked_whether_it_is_over),
         TEST(nothing_more_goes_to_what_is_over),
         TEST(a_good_result_is_delivered),
         TEST(a_result_by_no_worker_is_not_trusted),

@@ -1,0 +1,222 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# grove map, gather, race, cancel and explain: output, reasons, exit codes, JSON, interrupts, bars.
+source "$(dirname "$0")/support.sh"
+
+serve dev "$grove" dev --slots 8 --data "$scratch/mesh"
+dev=$server
+export GROVE_CREDENTIAL
+GROVE_CREDENTIAL=$(field credential)
+
+# ---- map: words, lines, files
+for limit in 1 2 7 64; do
+    for count in 0 1 $((limit - 1)) "$limit" $((limit + 1)) 300; do
+        seq 1 "$count" >"$scratch/lines"
+        timeout 60 "$grove" map -t echo -j "$limit" <"$scratch/lines" >"$scratch/out" 2>"$scratch/err" ||
+            fail "map of $count by $limit: $(cat "$scratch/err")"
+        cmp -s "$scratch/lines" "$scratch/out" || fail "map of $count by $limit is not in order"
+    done
+done
+seq 1 10000 >"$scratch/lines"
+timeout 60 "$grove" map -t echo -j 64 :::: "$scratch/lines" | cmp - "$scratch/lines" ||
+    fail "10,000 lines of a file do not come back in order"
+expect 0 "$grove" map -t echo -j 3 ::: -1 -- ::: "two words" ""
+says "-1
+--
+:::
+two words"
+printf 'a\n\nno newline' | timeout 20 "$grove" map -t echo -j 2 | cmp - <(printf 'a\n\nno newline\n') ||
+    fail "a blank line is an input, and so is one that does not end"
+expect 2 "$grove" map -j 2 ::: x
+expect 2 "$grove" map -t echo -j 0 ::: x
+expect 2 "$grove" map -t echo x
+expect 2 "$grove" map -t echo :::: "$scratch/none"
+complains "$scratch/none: No such file or directory"
+head -c 1048577 /dev/zero >"$scratch/large"
+expect 4 "$grove" map -t echo :::: "$scratch/large"
+complains "line 1 is over the limit of 1048576 bytes"
+
+# What is written slowly is run as it comes: the next line is written when the result of the one
+# before has come.
+coproc MAP { timeout 30 "$grove" map -t echo -j 2 2>"$scratch/err"; }
+for word in one two three; do
+    echo "$word" >&"${MAP[1]}"
+    read -r -t 20 answer <&"${MAP[0]}" || fail "no answer to $word"
+    [ "$answer" = "$word" ] || fail "'$answer' is the answer to $word"
+done
+map=$MAP_PID
+eval "exec ${MAP[1]}>&-"
+wait "$map" || fail "a slow map: exit $?"
+
+# It is asked how far the map is when there is something to hear, not on and on.
+pages() {
+    run "$grove" stats -o json
+    json 'j["messages"]["paged"]'
+}
+before=$(pages)
+seq 1 1000 | timeout 30 "$grove" map -t echo -j 64 >/dev/null 2>&1
+[ $(($(pages) - before)) -le 2200 ] || fail "$(($(pages) - before)) pages of 1,000 inputs"
+
+# ---- failures: named, the other lines where they were
+cat >"$scratch/inputs" <<'LINES'
+10
+no number
+20
+a very long input that is no number either, and is named by its beginning only
+30
+LINES
+code=0
+timeout 30 "$grove" map -t sleep -j 2 <"$scratch/inputs" >"$scratch/out" 2>"$scratch/err" || code=$?
+err=$(cat "$scratch/err")
+[ "$code" -eq 1 ] || fail "a map with failures: exit $code"
+cmp -s "$scratch/out" <(printf '10\n\n20\n\n30\n') || fail "failures move the others: $(cat "$scratch/out")"
+complains "grove: input 2 (no number): failed: the payload is a number of milliseconds"
+complains "grove: input 4 (a very long input that is no number either, and is named by ...): failed"
+complains "grove: 2 of 5 failed"
+expect 1 "$grove" map -t fail -j 1 --stop-on-failure ::: $'x\033[31m' y z
+says ""
+complains 'grove: input 1 (x\u{1b}[31m): failed: x\u{1b}[31m'
+complains "grove: 1 of 3 failed, 2 cancelled"
+expect 1 "$grove" map -t fail -j 1 --max-failures 2 -o json ::: $'\xff' y z
+complains 'grove: input 1 (\x{ff}): failed'
+complains "grove: 2 of 3 failed, 1 cancelled"
+out=$(head -n 1 <<<"$out")
+json_is 'j["schema"], j["index"], j["state"], j["result"], j["error"]["reason"]' "('grove.map/1', 0, 'failed', None, 'failed')"
+expect 6 "$grove" map -t sleep -j 2 --deadline 300ms ::: 60000
+expect 1 "$grove" map -t sleep -j 2 --timeout 200ms ::: 60000
+
+# ---- the same key
+expect 0 "$grove" map -t echo -j 2 --key once ::: a b c
+expect 0 "$grove" map -t echo -j 2 --key once -o json ::: a b c
+json=$out
+out=$(tail -n 1 <<<"$json")
+json_is 'j["index"], j["result"]' "(2, 'c')"
+expect 8 "$grove" map -t echo -j 2 --key once ::: a b d
+
+# ---- gather
+expect 0 "$grove" gather echo=one echo= echo=with=equals sleep=10
+says "one
+
+with=equals
+10"
+expect 1 "$grove" gather echo=one "fail=no luck" echo=three
+says "one
+
+three"
+complains "grove: input 2 (fail=no luck): failed: no luck"
+expect 1 "$grove" gather --stop-on-failure sleep=60000 fail=no sleep=60000
+complains "grove: 1 of 3 failed, 2 cancelled"
+expect 2 "$grove" gather
+expect 2 "$grove" gather "Not A Function=x"
+
+# ---- race
+expect 0 "$grove" race fail=fast sleep=60000 sleep=100
+says 100
+expect 0 "$grove" race -o json echo=x sleep=60000
+json_is 'j["schema"], j["index"], j["function"], j["result"]' "('grove.race/1', 0, 'echo', 'x')"
+expect 1 "$grove" race fail=this fail=that
+complains "grove: fail: failed: this"
+complains "grove: fail: failed: that"
+complains "grove: 0 of 1 won"
+expect 0 "$grove" race --first 2 sleep=50 sleep=250 sleep=60000
+says "50
+250"
+expect 1 "$grove" race --first-settled fail=first sleep=60000
+complains "grove: failed: first"
+expect 2 "$grove" race --first 3 echo=a echo=b
+
+# ---- cancel, explain
+expect 0 "$grove" submit -t sleep 600000
+id=$out
+expect 0 "$grove" explain "$id"
+grep -q "sleep: it runs at worker" <<<"$out" || fail "explain: $out"
+expect 0 "$grove" explain -o json "$id"
+json_is 'j["schema"], j["id"], j["reasons"][0]["kind"]' "('grove.explain/1', '$id', 'runs')"
+expect 0 "$grove" cancel "$id" -o json
+json_is 'j["schema"], j["never_started"], j["stopped"], j["already_done"]' "('grove.cancel/1', 0, 1, 0)"
+expect 0 "$grove" cancel "$id"
+says "never started 0, stopped 1, already done 0"
+expect 7 "$grove" wait "$id"
+expect 0 "$grove" submit -t flow '{"segments":3,"steps":3,"step_ms":60000}'
+expect 0 "$grove" cancel "$out" -o json
+json_is 'j["stopped"] + j["never_started"] + j["already_done"] >= 1' True
+expect 3 "$grove" cancel 00112233445566778899aabbccddeeff
+complains "not-found"
+expect 2 "$grove" cancel 123
+expect 3 "$grove" explain 00112233445566778899aabbccddeeff
+expect 2 "$grove" explain
+expect 0 "$grove" submit -t nobody-has-this x
+expect 0 "$grove" explain "$out"
+grep -q "no worker offers nobody-has-this; try: grove worker --exec nobody-has-this=COMMAND" <<<"$out" ||
+    fail "explain: $out"
+
+# Whoever may not cancel it does not learn that it is there.
+expect 0 "$grove" keys issue --credential "$scratch/mesh/operator.credential" --role client --submit '*' \
+    --out "$scratch/bob.credential" bob
+expect 0 "$grove" submit -t sleep 600000
+id=$out
+expect 3 "$grove" cancel "$id" --credential "$scratch/bob.credential"
+expect 0 "$grove" cancel "$id" --credential "$scratch/mesh/operator.credential"
+expect 7 "$grove" wait "$id"
+
+# ---- limits are for operators
+expect 4 "$grove" limit echo --running 1
+expect 2 "$grove" limit echo
+expect 2 "$grove" limit "Not A Function" --pause
+expect 2 "$grove" limit echo --rate fast
+expect 2 "$grove" limit echo --pause --resume
+
+# ---- an interrupt cancels
+timeout --foreground 60 "$grove" map -t nobody-has-this ::: a b 2>"$scratch/err" >"$scratch/out" &
+map=$!
+until grep -q "no worker offers nobody-has-this" "$scratch/err"; do
+    kill -0 "$map" || { fail "the map has ended: $(cat "$scratch/err")" && break; }
+    sleep 0.05
+done
+kill -INT "$map"
+code=0
+wait "$map" || code=$?
+err=$(cat "$scratch/err")
+[ "$code" -eq 7 ] || fail "an interrupted map: exit $code, $err"
+complains "interrupted, and cancelled"
+expect 0 "$grove" stats -o json
+json_is 'j["joins"]' "{'gather': 0, 'race': 0, 'map': 0}"
+
+# ---- on a terminal: a bar, which is gone in the end, and nothing that it obeys
+/usr/bin/python3 - "$grove" >"$scratch/out" <<'PTY' || fail "on a terminal: $(cat "$scratch/out")"
+import os, pty, sys
+
+def run(*arguments):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(sys.argv[1], [sys.argv[1], *arguments])
+    seen = b""
+    while True:
+        try:
+            piece = os.read(fd, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        seen += piece
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
+
+code, seen = run("map", "-t", "sleep", "-j", "2", ":::", *["300"] * 8)
+print(code, seen)
+assert code == 0
+assert b" of 8 done, 0 failed, 2 running, " in seen
+assert b" % [#" in seen and b"left" in seen
+assert b"\r\x1b[K" in seen[seen.rindex(b"%"):], "the bar is not taken away"
+code, seen = run("map", "-t", "echo", "-j", "2", ":::", "x\x1b[31my", "tab\tand")
+print(code, seen)
+assert b"x\\u{1b}[31my\r\n" in seen and b"tab\tand\r\n" in seen
+code, seen = run("run", "-t", "echo", "x\x1b]0;y\x07")
+print(code, seen)
+assert seen == b"x\\u{1b}]0;y\\u{7}"
+PTY
+
+# Without one: a line now and then.
+expect 0 "$grove" map -t sleep -j 1 ::: 700 700 700
+grep -Eq '^grove: [12] of 3 done, 0 failed, 1 running, [0-9.]+/s' <<<"$err" || fail "no line of progress: $err"
+
+end "$dev" || fail "grove dev ended with $?"
