@@ -338,6 +338,7 @@ static void leave(struct joiner *joiner)
 {
     if (joiner->joining && !joining_leave(joiner->joining)) {
         kick(joiner);
+        joining_release(joiner->joining);
     }
     joiner->joining = NULL;
 }

@@ -214,6 +214,7 @@ bool joining_leave(struct joining *joining)
 {
     pthread_mutex_lock(&joining->lock);
     joining->is_left = true;
+    joining->holders += joining->holders > 0; /* lest the others let go of it before the call */
     return locked_leave(joining);
 }
 

@@ -148,7 +148,8 @@ struct grove_join_progress joining_progress(struct joining *joining);
 
 /* The thread is done with it.
  *
- *   returns   false: the I/O thread, which is to be called, has to drop it first */
+ *   returns   false: the I/O thread has to drop it first; it is held for the caller, who calls that
+ *             thread and then releases it */
 bool joining_leave(struct joining *joining);
 
 /* Keeps it while it is queued for the I/O thread. */

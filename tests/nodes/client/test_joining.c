@@ -73,6 +73,7 @@ static int teardown(void **state)
         joining_hold(f->joining);
         assert_true(joining_drop(f->joining, &f->io));
         joining_release(f->joining);
+        joining_release(f->joining);
     }
     parcels_clear(&f->parcels);
     call_destroy(f->call);
@@ -782,7 +783,24 @@ static void an_old_page_says_nothing(void **state)
 
 /* ---- tests: the end */
 
-/* The last parcel takes it along (a leak, or a second time, is for the sanitizers to tell). */
+/* It is held for its thread, which has yet to call the I/O thread: not even the last parcel takes
+ * it along (a leak, or a use afterwards, is for the sanitizers to tell). */
+static void what_is_left_stays_for_its_thread(void **state)
+{
+    struct fixture *f = *state;
+
+    give(f, 1, false);
+    give(f, 1, true);
+    expect_append(f, 0, 1, false);
+    expect_append(f, 1, 1, true);
+    assert_false(joining_leave(f->joining));
+    answer(f, REFUSED_NOT);
+    answer(f, REFUSED_NOT);
+    assert_true(joining_is_left(f->joining));
+    joining_release(f->joining);
+    f->joining = NULL;
+}
+
 static void what_is_left_goes_with_its_last_parcel(void **state)
 {
     struct fixture *f = *state;
@@ -792,6 +810,7 @@ static void what_is_left_goes_with_its_last_parcel(void **state)
     expect_append(f, 0, 1, false);
     expect_append(f, 1, 1, true);
     assert_false(joining_leave(f->joining));
+    joining_release(f->joining);
     answer(f, REFUSED_NOT);
     answer(f, REFUSED_NOT);
     f->joining = NULL;
@@ -806,6 +825,7 @@ static void what_is_left_is_dropped_with_its_parcels(void **state)
     assert_int_equal(f->parcels.count, 1);
     assert_false(joining_leave(f->joining));
     joining_hold(f->joining);
+    joining_release(f->joining);
     assert_true(joining_drop(f->joining, &f->io));
     assert_int_equal(f->parcels.count, 0);
     joining_release(f->joining);
@@ -838,6 +858,7 @@ int main(void)
         TEST(a_page_that_names_another_task_is_a_failure),
         TEST(a_page_shows_no_more_than_is_taken),
         TEST(an_old_page_says_nothing),
+        TEST(what_is_left_stays_for_its_thread),
         TEST(what_is_left_goes_with_its_last_parcel),
         TEST(what_is_left_is_dropped_with_its_parcels),
     };
