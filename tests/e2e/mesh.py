@@ -317,11 +317,12 @@ class Mesh:
     def restart(self):
         check(self.start(), "the coordinator starts again:", self.complaints()[-1500:])
 
-    def worker(self, credential="w1", slots=1, waiting=0):
-        """Starts the worker of tests/e2e/actors and awaits its enlisting."""
+    def worker(self, credential="w1", slots=1, waiting=0, functions=()):
+        """Starts the worker of tests/e2e/actors, with all of its functions or some, and awaits its
+        enlisting."""
         before = self.stats()["workers"]
         process = self.spawn(credential, [os.path.join(BUILD, "actors", "worker"), str(slots),
-                                          str(waiting)], credential)
+                                          str(waiting), *functions], credential)
         self.processes.append(process)
         until(lambda: self.stats()["workers"] > before or process.poll() is not None
               or self.knows(credential), 15, "a worker enlists")

@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: MPL-2.0
- * A worker for the end-to-end tests: worker SLOTS [MAX_WAITING]. Every execution appends
- * "function id attempt payload" to $GROVE_TEST_LOG in one write, before it does anything else.
+ * A worker for the end-to-end tests: worker SLOTS MAX_WAITING [FUNCTION...]; of all below when none
+ * is named. Every execution appends "function id attempt payload" to $GROVE_TEST_LOG in one write,
+ * before it does anything else; those marked + append "end:function id attempt payload" as the last
+ * thing they do.
  *
- *   echo         returns its payload
- *   random       returns 16 random bytes in hexadecimal: run again, it would return others
- *   nap MS       sleeps, returns MS
- *   linger MS    says that it is 100 percent done, sleeps, returns MS
- *   flow N       awaits N segments in turn; a segment N awaits N echoes in turn; returns their
- * count chain N K F  awaits N randoms in turn and returns what they returned, one after the other;
- * when there is no file F after K of them, makes it and kills its own process kill         kills
- * its own process process F    the fallback of the issue: primary, else secondary, and then fails
- * if there was a fallback; primary fails while there is no file F, and makes it stubborn     sleeps
- * 100 ms at a time until it is told to stop */
-#include "nodes/grove.h"
+ *   echo           returns its payload
+ *   random         returns 16 random bytes in hexadecimal: run again, it would return others
+ *   nap MS         sleeps, returns its payload
+ *   linger MS      says that it is 100 percent done, sleeps, returns MS
+ *   work MS ...  + the same; fails when its payload says so
+ *   flow N         awaits N segments in turn; a segment N awaits N echoes in turn; returns their
+ *                  count
+ *   chain N K F    awaits N randoms in turn and returns what they returned, one after the other;
+ *                  when there is no file F after K of them, makes it and kills its own process
+ *   kill           kills its own process
+ *   process F      the fallback of the issue: primary, else secondary, and then fails if there was
+ *                  a fallback; primary fails while there is no file F, and makes it
+ *   stubborn       sleeps 100 ms at a time until it is told to stop
+ *   tree D W       gathers W trees D-1 W; a tree 0 W sleeps until it is told to stop
+ *   gatherer N     gathers the echoes of 0 to N-1; returns what they returned, one a line
+ *   gatherer N MS  gathers the works "MS 0" to "MS N-1"; returns the same
+ *   mapper N L MS  maps them with limit L
+ *   eater N L MS K F   the same as a stream; when there is no file F after it took K outcomes,
+ *                  makes it and kills its own process
+ *   racer A=B,...  races functions A with payloads B; returns what the winner returned */
+#include "tests/e2e/actors/worker/actor.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -22,14 +34,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define TEXT_SIZE 512
-
-static const char *payload(const struct grove_attempt *attempt)
+const char *payload(const struct grove_attempt *attempt)
 {
     return grove_attempt_payload(attempt).data;
 }
 
-static void note(const struct grove_attempt *attempt)
+static void append(const struct grove_attempt *attempt, const char *prefix)
 {
     const char *path = getenv("GROVE_TEST_LOG");
     char line[TEXT_SIZE], id[GROVE_ID_TEXT_SIZE];
@@ -40,8 +50,8 @@ static void note(const struct grove_attempt *attempt)
     }
     grove_id_format(&task, id);
     const int size =
-        snprintf(line, sizeof(line), "%s %s %u %.300s\n", grove_attempt_function(attempt), id,
-                 grove_attempt_number(attempt), payload(attempt));
+        snprintf(line, sizeof(line), "%s%s %s %u %.300s\n", prefix, grove_attempt_function(attempt),
+                 id, grove_attempt_number(attempt), payload(attempt));
     const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0 || write(fd, line, (size_t)size) != size) {
@@ -50,7 +60,12 @@ static void note(const struct grove_attempt *attempt)
     close(fd);
 }
 
-static enum grove_status return_text(struct grove_attempt *attempt, const char *text)
+void note(const struct grove_attempt *attempt)
+{
+    append(attempt, "");
+}
+
+enum grove_status return_text(struct grove_attempt *attempt, const char *text)
 {
     return grove_attempt_return(attempt, text, strlen(text));
 }
@@ -64,8 +79,7 @@ static enum grove_status await(const char *function, const char *text, struct gr
     return grove_wait(NULL, &task, result, NULL);
 }
 
-/* True when it is there; makes it otherwise. */
-static bool mark(const char *path)
+bool mark(const char *path)
 {
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
@@ -123,7 +137,18 @@ static enum grove_status run_linger(struct grove_attempt *attempt, void *context
     return return_text(attempt, payload(attempt));
 }
 
-static enum grove_status run_stubborn(struct grove_attempt *attempt, void *context)
+static enum grove_status run_work(struct grove_attempt *attempt, void *context)
+{
+    enum grove_status status = run_nap(attempt, context);
+
+    if (strstr(payload(attempt), "fail")) {
+        status = grove_attempt_fail(attempt, payload(attempt), (struct grove_bytes){NULL, 0});
+    }
+    append(attempt, "end:");
+    return status;
+}
+
+enum grove_status run_stubborn(struct grove_attempt *attempt, void *context)
 {
     (void)context;
     note(attempt);
@@ -262,23 +287,37 @@ static const struct {
     {"segment", run_level, "echo"}, {"chain", run_chain, NULL},
     {"kill", run_kill, NULL},       {"primary", run_primary, NULL},
     {"process", run_process, NULL}, {"stubborn", run_stubborn, NULL},
-    {"linger", run_linger, NULL},
+    {"linger", run_linger, NULL},   {"work", run_work, NULL},
+    {"tree", run_tree, NULL},       {"gatherer", run_gatherer, NULL},
+    {"mapper", run_mapper, NULL},   {"eater", run_mapper, NULL},
+    {"racer", run_racer, NULL},
 };
+
+static bool is_among(const char *name, char **words)
+{
+    const bool is_all = *words == NULL;
+
+    while (*words != NULL && strcmp(*words, name) != 0) {
+        words++;
+    }
+    return is_all || *words != NULL;
+}
 
 int main(int argc, char **argv)
 {
     struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
-    char error[GROVE_ERROR_SIZE] = "worker SLOTS [MAX_WAITING]";
+    char error[GROVE_ERROR_SIZE] = "worker SLOTS MAX_WAITING [FUNCTION...]";
     struct sigaction action = {.sa_handler = stop, .sa_flags = SA_RESTART};
-    bool is_open = argc >= 2;
+    bool is_open = argc >= 3;
 
     if (is_open) {
         options.slots = (uint32_t)strtoul(argv[1], NULL, 10);
-        options.max_waiting = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
+        options.max_waiting = (uint32_t)strtoul(argv[2], NULL, 10);
         is_open = grove_worker_open(&options, &stoppable, error) == GROVE_OK;
     }
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]) && is_open; i++) {
-        is_open = grove_worker_handle(stoppable, functions[i].name, functions[i].handler,
+        is_open = !is_among(functions[i].name, argv + 3) ||
+                  grove_worker_handle(stoppable, functions[i].name, functions[i].handler,
                                       functions[i].context) == GROVE_OK;
     }
     if (is_open) {
