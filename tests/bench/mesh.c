@@ -331,4 +331,9 @@ void mesh_snapshot(const struct mesh *mesh, const char *grove)
     if (waitpid(child, &status, 0) != child || status != 0) {
         give_up("cluster snapshot", "it failed");
     }
+    /* It is said to be done when it has begun; the log before it goes when it has been written. */
+    for (uint64_t before = 0; before != mesh_memory(mesh) + mesh_disk(mesh);) {
+        before = mesh_memory(mesh) + mesh_disk(mesh);
+        sleep(1);
+    }
 }
