@@ -125,13 +125,19 @@ static void refuse(struct forest *forest, const struct session *session, const s
 }
 
 /* An attempt that is to wait for what has settled already stays RUNNING and is told so. The same
- * message may come twice: what it says is put in the place of what it said before. */
+ * message may come twice: what it says is put in the place of what it said before. One that is
+ * stopping has a Stop to answer with Return: refused, its worker would forget it instead, and its
+ * slot would not be free before the Stop has been sent once more. */
 static void wait_for(struct forest *forest, struct session *session, const struct wait *wait)
 {
     const struct waits *waits = &wait->waits;
-    struct work *work = attempt_in_force(forest, session, &waits->task, waits->attempt);
-    const enum refusal refusal = work ? judge(forest, wait, work->task) : REFUSED_STALE;
+    struct work *work = attempt_held(forest, session, &waits->task, waits->attempt);
     bool has_news = false;
+
+    if (work && work->stopping) {
+        return;
+    }
+    const enum refusal refusal = work ? judge(forest, wait, work->task) : REFUSED_STALE;
 
     if (refusal != REFUSED_NOT) {
         refuse(forest, session, waits, refusal);
