@@ -157,7 +157,7 @@ struct tree {
     uint32_t tasks, open; /* derived */
     uint32_t held;        /* derived: attempts that sessions hold, those told to stop as well */
     bool forgetting;      /* being freed: it answers no more */
-    uint8_t turns_left;   /* attempts that it may still have assigned as a small tree */
+    uint8_t turns_left;   /* attempts that it may still have assigned as a small tree; 0: large */
     uint16_t sweeps;      /* derived: under way in this tree */
 };
 

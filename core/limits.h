@@ -48,20 +48,20 @@
 #define LIMIT_BODY_SIZE (UINT64_C(1) << 30)       /* bytes of items of live tasks */
 #define LIMIT_REMEMBERED_SIZE (UINT64_C(1) << 30) /* bytes of remembered ids, at most 56 B each */
 #define LIMIT_MOVES 1000u                         /* tasks one command may move */
-#define LIMIT_TURNS 255u                          /* attempts that make a tree large; a byte */
-#define LIMIT_LIMITED 1000u                       /* functions that have a limit of their own */
-#define LIMIT_LARGE_SHARE 8u                      /* 1 place in 8 ahead is not for large trees */
-#define LIMIT_TERMS_SIZE 320u                     /* bytes of a Join as it travels */
-#define LIMIT_JOIN_INPUTS UINT32_C(1000000000)    /* inputs of a join */
-#define LIMIT_JOIN_CREDIT 256u          /* unstarted inputs of a map, or twice its limit */
-#define LIMIT_JOIN_REVISIONS 1000u      /* times a handler may take another path */
-#define LIMIT_OPEN_JOINS 1000u          /* open joins of one task */
-#define LIMIT_MEMBERSHIPS 16u           /* joins that one task is an input of */
-#define LIMIT_WINNERS 256u              /* of a race */
-#define LIMIT_PAGE 4096u                /* outcomes of a join in one answer */
-#define LIMIT_AWAITED 10000u            /* children one attempt may await at a time */
-#define LIMIT_ATTEMPTS 1000u            /* max_attempts a submitter may ask for */
-#define LIMIT_LOSSES 3u                 /* lost attempts that make a task POISON */
+#define LIMIT_TURNS 64u                        /* attempts or open tasks of a small tree; a byte */
+#define LIMIT_LIMITED 1000u                    /* functions that have a limit of their own */
+#define LIMIT_LARGE_SHARE 8u                   /* 1 place in 8 ahead is not for large trees */
+#define LIMIT_TERMS_SIZE 320u                  /* bytes of a Join as it travels */
+#define LIMIT_JOIN_INPUTS UINT32_C(1000000000) /* inputs of a join */
+#define LIMIT_JOIN_CREDIT 256u                 /* unstarted inputs of a map, or twice its limit */
+#define LIMIT_JOIN_REVISIONS 1000u             /* times a handler may take another path */
+#define LIMIT_OPEN_JOINS 1000u                 /* open joins of one task */
+#define LIMIT_MEMBERSHIPS 16u                  /* joins that one task is an input of */
+#define LIMIT_WINNERS 256u                     /* of a race */
+#define LIMIT_PAGE 4096u                       /* outcomes of a join in one answer */
+#define LIMIT_AWAITED 10000u                   /* children one attempt may await at a time */
+#define LIMIT_ATTEMPTS 1000u                   /* max_attempts a submitter may ask for */
+#define LIMIT_LOSSES 3u                        /* lost attempts that make a task POISON */
 #define LIMIT_REFUSALS 3u               /* sessions that refuse a task before it ends `refused` */
 #define LIMIT_CHECKPOINT_SIZE LIMIT_MIB /* bytes; latest wins */
 #define LIMIT_SESSIONS 10000u           /* workers at a time */

@@ -78,13 +78,14 @@ static struct queue_key key_of(const struct task *task)
     return key;
 }
 
-/* The lane whose turn it is among the trees begun, or NULL; puts those that were served meanwhile
- * where they belong. */
+/* The lane whose turn it is among the trees begun, or NULL; puts those that were served or became
+ * large meanwhile where they belong. */
 static struct lane *first_lane(struct queue *queue)
 {
     struct lane *lane = RB_MIN(lane_tree, &queue->lanes);
 
-    while (lane && lane->served != lane->key.tree->served) {
+    while (lane && (lane->served != lane->key.tree->served ||
+                    lane->is_large != tree_is_large(lane->key.tree))) {
         RB_REMOVE(lane_tree, &queue->lanes, lane);
         lane->served = lane->key.tree->served;
         lane->is_large = tree_is_large(lane->key.tree);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0
  * What runs next. Priority, then round robin over the trees begun, within a tree the deeper, then
  * the oldest. A tree that has begun is finished before another of its priority begins, so that few
- * are open at a time; but only up to LIMIT_TURNS attempts. From then on it is large: it comes after
- * the small ones, and takes turns with the other large ones and with the line of roots that have
- * not begun, the oldest in front. So a root that comes behind a hundred thousand tasks begins with
- * the next attempt or the one after, and is finished before that large tree goes on.
+ * are open at a time; but only up to LIMIT_TURNS attempts, or so many open tasks. From then on it
+ * is large: it comes after the small ones, and takes turns with the other large ones and with the
+ * line of roots that have not begun, the oldest in front. So a root that comes behind a hundred
+ * thousand tasks begins with the next attempt or the one after, and is finished before that large
+ * tree goes on.
  *
  * Ready tasks stand in queues. All tasks of a queue may go to exactly the same sessions, so that
  * when its first finds none, none does, and the whole queue is blocked until a session that offers
  * its function gets room: work that cannot run is never scanned. In a queue the tasks of one tree
- * stand in a lane. A tree that is served moves behind the others, the last time as it becomes
- * large; its lanes elsewhere follow when they come to the front, which gives the same order, since
- * a tree only ever moves back. Roots that have not begun have queues of their own. */
+ * stand in a lane. A tree that is served moves behind the others, and behind all small ones as it
+ * becomes large; its lanes elsewhere follow when they come to the front, which gives the same
+ * order, since a tree only ever moves back. Roots that have not begun have queues of their own. */
 #ifndef GROVE_CORE_READY_H
 #define GROVE_CORE_READY_H
 

@@ -185,7 +185,7 @@ static void read_tree(struct snapshot_reader *reader, struct tree *tree)
     struct stream_reader *in = &reader->in;
 
     tree->served = stream_read_uint(in, reader->forest->served);
-    tree->turns_left = (uint8_t)stream_read_uint(in, LIMIT_TURNS);
+    tree->turns_left = (uint8_t)stream_read_uint(in, UINT8_MAX);
     tree->settled_ms = stream_read_uint(in, reader->forest->now_ms);
     tree->expires_ms = stream_read_uint(in, UINT64_MAX);
     tree->forgetting = stream_read_bool(in);

@@ -131,6 +131,9 @@ static void attach(struct forest *forest, struct task *task)
     }
     task->tree->tasks++;
     task->tree->open++;
+    if (task->tree->open > forest->options.turns) {
+        task->tree->turns_left = 0;
+    }
     task->tree->size += tree_size_of(task);
     table_insert(&forest->by_id, task);
 }

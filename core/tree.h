@@ -45,7 +45,8 @@ void tree_settle_result(struct forest *forest, struct task *task, const struct r
 void tree_settle_verdict(struct forest *forest, struct task *task, enum outcome_code code,
                          struct bytes text);
 
-/* Whether it has had so many attempts that it takes turns with those that have not begun. */
+/* Whether it has had so many attempts, or open tasks at a time, that it takes turns with those that
+ * have not begun. */
 bool tree_is_large(const struct tree *tree);
 
 /* Whether the last task of a tree has ended, no session holds an attempt and nothing is swept. */
