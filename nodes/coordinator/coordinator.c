@@ -49,24 +49,7 @@ static void end_group(struct coordinator *coordinator)
     chores_land(&coordinator->chores);
 }
 
-void coordinator_land(struct coordinator *coordinator)
-{
-    struct machine *machine = &coordinator->machine;
-
-    if (!coordinator->proposals.is_in_flight || machine->tokens != NULL) {
-        return;
-    }
-    publish(coordinator);
-    egress_apply(&coordinator->egress, &machine->effects, machine->index);
-    effects_reset(&machine->effects);
-    end_group(coordinator);
-    if (coordinator->egress.trust_changed) {
-        egress_judge_sessions(&coordinator->egress);
-        coordinator->egress.trust_changed = false;
-    }
-}
-
-/* The group will not come back: whoever asked hears so, and asks again. */
+/* The group will not come back as ours: whoever asked hears so, and asks again. */
 static void fail(struct coordinator *coordinator, enum grove_status status)
 {
     const enum refusal refusal = status == GROVE_NO_LEADER ? REFUSED_NO_LEADER : REFUSED_TOO_LARGE;
@@ -78,6 +61,28 @@ static void fail(struct coordinator *coordinator, enum grove_status status)
         egress_refuse_job(&coordinator->egress, job, refusal);
     }
     end_group(coordinator);
+}
+
+void coordinator_land(struct coordinator *coordinator)
+{
+    struct machine *machine = &coordinator->machine;
+
+    if (!coordinator->proposals.is_in_flight || machine->tokens != NULL) {
+        return;
+    }
+    if (machine->lost) {
+        machine->lost = false;
+        fail(coordinator, GROVE_NO_LEADER);
+        return;
+    }
+    publish(coordinator);
+    egress_apply(&coordinator->egress, &machine->effects, machine->index);
+    effects_reset(&machine->effects);
+    end_group(coordinator);
+    if (coordinator->egress.trust_changed) {
+        egress_judge_sessions(&coordinator->egress);
+        coordinator->egress.trust_changed = false;
+    }
 }
 
 void coordinator_propose(struct coordinator *coordinator)

@@ -92,6 +92,16 @@ static enum grove_status restore(void *context, const uint8_t *data, size_t size
     return status;
 }
 
+/* Whatever is applied next, the tokens are not its. */
+static void lost(void *context)
+{
+    struct machine *machine = context;
+
+    machine->lost = machine->tokens != NULL;
+    machine->tokens = NULL;
+    machine->token_count = 0;
+}
+
 struct replica_machine machine_face(struct machine *machine)
 {
     return (struct replica_machine){
@@ -99,5 +109,6 @@ struct replica_machine machine_face(struct machine *machine)
         .apply = apply,
         .snapshot_write = write_snapshot,
         .restore = restore,
+        .lost = lost,
     };
 }

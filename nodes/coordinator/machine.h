@@ -18,6 +18,7 @@ struct machine {
      * another's. Borrowed until it is applied. */
     const uint64_t *tokens;
     size_t token_count;
+    bool lost; /* that group went with the leadership: whether it is in the ledger is not known */
 };
 
 void machine_init(struct machine *machine, const struct forest_options *options);

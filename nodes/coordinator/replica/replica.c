@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "nodes/coordinator/replica/replica.h"
 
-#include "nodes/coordinator/replica/guard.h"
 #include "nodes/coordinator/replica/storage.h"
+#include "nodes/coordinator/replica/voter.h"
 
-#include <assert.h>
-#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,27 +12,17 @@
 #define DEFAULT_SEGMENT_SIZE ((size_t)64 << 20)
 #define DEFAULT_SNAPSHOT_THRESHOLD ((size_t)64 << 20)
 #define DEFAULT_HEARTBEAT_MS 30u
-#define ELECTION_HEARTBEATS 5u
-#define INSTALL_TIMEOUT_MS 30000u
 #define SNAPSHOT_RETRY_NS UINT64_C(1000000000)
-#define NEVER UINT_MAX /* entries: a threshold that no log reaches */
-#define EXIT_IO 74     /* EX_IOERR */
+#define EXIT_IO 74 /* EX_IOERR */
 
 struct replica {
     struct replica_machine machine;
     struct replica_options options;
-    struct raft raft;
-    struct raft_fsm fsm;
+    struct voter voter;
     struct journal *journal;
     struct recovery recovery; /* empty after replica_open */
     struct storage storage;
-    struct guard guard;
     enum grove_status restored; /* what machine.restore said */
-
-    bool busy; /* a group or a barrier of ours is in flight */
-    struct raft_apply apply;
-    struct raft_barrier barrier;
-    uint64_t groups;
 
     bool snapshot_wanted; /* by an operator */
     uint64_t snapshot_retry_ns;
@@ -60,7 +48,9 @@ static void note(struct replica *replica, const char *text)
     replica->options.note(replica->options.context, text);
 }
 
-static void fatal_append(void *context, const char *text)
+/* ---- what the voter needs */
+
+static void die(void *context, const char *text)
 {
     struct replica *replica = context;
 
@@ -68,86 +58,49 @@ static void fatal_append(void *context, const char *text)
     abort();
 }
 
-/* An entry is the group's size, the group, and zeroes up to a multiple of 8 bytes. */
-static size_t padded(size_t size)
+static void apply(void *context, uint64_t index, const uint8_t *data, size_t size)
 {
-    return (sizeof(uint64_t) + size + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
+    struct replica *replica = context;
+
+    replica->machine.apply(replica->machine.context, index, data, size);
 }
 
-static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *buffer, void **result)
+static void settled(void *context, bool known)
 {
-    struct replica *replica = fsm->data;
-    const uint8_t *entry = buffer->base;
-    uint64_t size;
+    struct replica *replica = context;
 
-    assert(buffer->len >= sizeof(size));
-    memcpy(&size, entry, sizeof(size));
-    assert(size <= buffer->len && padded((size_t)size) == buffer->len);
-    replica->groups++;
-    *result = NULL;
-    /* libraft counts an entry as applied when this returns. */
-    replica->machine.apply(replica->machine.context, raft_last_applied(&replica->raft) + 1,
-                           entry + sizeof(size), (size_t)size);
-    return 0;
-}
-
-/* Called by libraft between two entries: the state is whole, and this is the one moment of pause.
- */
-static int fsm_snapshot(struct raft_fsm *fsm, struct raft_buffer *buffers[], unsigned *count)
-{
-    struct replica *replica = fsm->data;
-    struct raft_buffer *buffer = raft_malloc(sizeof(*buffer));
-    struct storage_token *token = raft_malloc(sizeof(*token));
-
-    raft_set_snapshot_threshold(&replica->raft, NEVER);
-    replica->snapshot_wanted = false;
-    if (buffer == NULL || token == NULL) {
-        abort();
+    if (!known && replica->machine.lost != NULL) {
+        replica->machine.lost(replica->machine.context);
     }
-    token->index = replica->raft.snapshot.pending.index;
-    if (storage_fork(&replica->storage, &replica->raft.snapshot.pending,
-                     replica->machine.snapshot_write, replica->machine.context) != GROVE_OK) {
-        raft_free(buffer);
-        raft_free(token);
+}
+
+static enum grove_status begin_snapshot(void *context, const struct raft_snapshot *pending)
+{
+    struct replica *replica = context;
+
+    raft_set_snapshot_threshold(&replica->voter.raft, VOTER_NEVER);
+    replica->snapshot_wanted = false;
+    if (storage_fork(&replica->storage, pending, replica->machine.snapshot_write,
+                     replica->machine.context) != GROVE_OK) {
         replica->snapshot_failures++;
         replica->snapshot_retry_ns = replica->options.now_ns() + SNAPSHOT_RETRY_NS;
         note(replica, "snapshot: no process can be forked; trying again");
-        return RAFT_BUSY;
+        return GROVE_BUSY;
     }
-    *buffer = (struct raft_buffer){.base = token, .len = sizeof(*token)};
-    *buffers = buffer;
-    *count = 1;
-    return 0;
+    return GROVE_OK;
 }
 
-static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
+static enum grove_status restore(void *context, uint64_t index)
 {
-    struct replica *replica = fsm->data;
+    struct replica *replica = context;
     struct bytes state = replica->recovery.snapshot.state;
 
+    (void)index;
     replica->restored = replica->machine.restore(replica->machine.context, state.data, state.size);
-    if (replica->restored != GROVE_OK) {
-        return RAFT_CORRUPT; /* libraft frees the token */
-    }
-    raft_free(buffer->base);
-    return 0;
+    return replica->restored;
 }
 
-/* One voter, ourselves; the address is of no use before there are peers. */
-static int bootstrap(struct replica *replica)
-{
-    struct raft_configuration configuration;
-    int error;
-
-    raft_configuration_init(&configuration);
-    error =
-        raft_configuration_add(&configuration, replica->raft.id, replica->raft.address, RAFT_VOTER);
-    if (error == 0) {
-        error = raft_bootstrap(&replica->raft, &configuration);
-    }
-    raft_configuration_close(&configuration);
-    return error;
-}
+/* ---- opening */
 
 static enum grove_status open_journal(struct replica *replica, struct fault *fault)
 {
@@ -175,33 +128,31 @@ static enum grove_status open_journal(struct replica *replica, struct fault *fau
     return status;
 }
 
-static void init_raft(struct replica *replica)
+static void init_voter(struct replica *replica)
 {
-    replica->fsm = (struct raft_fsm){
-        .version = 1,
-        .data = replica,
-        .apply = fsm_apply,
-        .snapshot = fsm_snapshot,
-        .restore = fsm_restore,
+    const struct voter_options options = {
+        .id = replica->options.id,
+        .address = replica->options.address,
+        .transport = replica->options.transport,
+        .heartbeat_ms = replica->options.heartbeat_ms,
+        .host = {.context = replica,
+                 .apply = apply,
+                 .settled = settled,
+                 .snapshot = begin_snapshot,
+                 .restore = restore,
+                 .fatal = die},
     };
+
     storage_init(&replica->storage, replica->journal, &replica->recovery, replica->options.now_ns);
-    if (raft_init(&replica->raft, &replica->storage.io, &replica->fsm, 1, "1") != 0) {
-        abort(); /* out of memory */
-    }
-    guard_install(&replica->guard, &replica->raft, fatal_append, replica);
-    raft_set_heartbeat_timeout(&replica->raft, replica->options.heartbeat_ms);
-    raft_set_election_timeout(&replica->raft, ELECTION_HEARTBEATS * replica->options.heartbeat_ms);
-    raft_set_install_snapshot_timeout(&replica->raft, INSTALL_TIMEOUT_MS);
-    raft_set_snapshot_threshold(&replica->raft, NEVER);
-    raft_set_snapshot_trailing(&replica->raft, 1);
+    voter_init(&replica->voter, &replica->storage.io, &options);
 }
 
 static enum grove_status start(struct replica *replica, struct fault *fault)
 {
-    init_raft(replica);
-    int error = replica->recovery.empty ? bootstrap(replica) : 0;
+    init_voter(replica);
+    int error = replica->recovery.empty ? voter_bootstrap(&replica->voter) : 0;
     if (error != 0) {
-        fault_set(fault, "%s", raft_errmsg(&replica->raft));
+        fault_set(fault, "%s", raft_errmsg(&replica->voter.raft));
         if (replica->storage.io.errmsg[0] != '\0') {
             fault_set(fault, "%s", replica->storage.io.errmsg);
         }
@@ -211,7 +162,7 @@ static enum grove_status start(struct replica *replica, struct fault *fault)
     if (status != GROVE_OK) {
         return status;
     }
-    error = raft_start(&replica->raft);
+    error = voter_start(&replica->voter);
     if (replica->restored != GROVE_OK) {
         char name[SNAPSHOT_NAME_SIZE];
         snapshot_name(replica->recovery.snapshot.head.end.index, name);
@@ -219,12 +170,11 @@ static enum grove_status start(struct replica *replica, struct fault *fault)
         return replica->restored;
     }
     if (error != 0) {
-        fault_set(fault, "cannot start: %s", raft_errmsg(&replica->raft));
+        fault_set(fault, "cannot start: %s", raft_errmsg(&replica->voter.raft));
         return GROVE_CORRUPT;
     }
     storage_started(&replica->storage);
     recovery_clear(&replica->recovery);
-    guard_lead(&replica->guard);
     return GROVE_OK;
 }
 
@@ -235,6 +185,12 @@ static void set_defaults(struct replica_options *options)
     }
     if (options->snapshot_threshold == 0) {
         options->snapshot_threshold = DEFAULT_SNAPSHOT_THRESHOLD;
+    }
+    if (options->id == 0) {
+        options->id = 1;
+    }
+    if (options->address == NULL) {
+        options->address = "1";
     }
     if (options->heartbeat_ms == 0) {
         options->heartbeat_ms = DEFAULT_HEARTBEAT_MS;
@@ -268,6 +224,7 @@ enum grove_status replica_open(const struct replica_options *options,
         return status;
     }
     made->options.directory = NULL;
+    made->options.address = NULL;
     *replica = made;
     return GROVE_OK;
 }
@@ -290,12 +247,13 @@ static void set_threshold(struct replica *replica)
                  replica->options.now_ns() >= replica->snapshot_retry_ns;
     bool due = replica->storage.child == 0 && (replica->snapshot_wanted || large);
 
-    raft_set_snapshot_threshold(&replica->raft, due ? 1 : NEVER);
+    raft_set_snapshot_threshold(&replica->voter.raft, due ? 1 : VOTER_NEVER);
 }
 
 void replica_turn(struct replica *replica)
 {
     set_threshold(replica);
+    voter_turn(&replica->voter);
     journal_turn(replica->journal);
 }
 
@@ -325,72 +283,63 @@ static void reap(struct replica *replica)
 void replica_tick(struct replica *replica)
 {
     reap(replica);
-    replica->storage.tick(&replica->storage.io);
+    voter_tick(&replica->voter);
+}
+
+void replica_receive(struct replica *replica, struct raft_message *message)
+{
+    set_threshold(replica);
+    voter_receive(&replica->voter, message);
+}
+
+void replica_transferred(struct replica *replica, uint64_t peer, bool arrived)
+{
+    guard_transferred(&replica->voter.guard, peer, arrived);
 }
 
 bool replica_is_leader(const struct replica *replica)
 {
-    return guard_leads(&replica->guard);
+    return voter_leads(&replica->voter);
 }
 
 bool replica_is_busy(const struct replica *replica)
 {
-    return replica->busy || !replica_is_leader(replica);
-}
-
-static void finish_apply(struct raft_apply *request, int status, void *result)
-{
-    struct replica *replica = request->data;
-
-    (void)status; /* it was applied, or the replica is closing */
-    (void)result;
-    replica->busy = false;
-}
-
-static void finish_barrier(struct raft_barrier *request, int status)
-{
-    struct replica *replica = request->data;
-
-    (void)status;
-    replica->busy = false;
-}
-
-static struct raft_buffer make_entry(const uint8_t *data, size_t size)
-{
-    const uint64_t prefix = size;
-    size_t length = padded(size);
-    uint8_t *entry = raft_malloc(length);
-
-    if (entry == NULL) {
-        abort();
-    }
-    memcpy(entry, &prefix, sizeof(prefix));
-    memcpy(entry + sizeof(prefix), data, size);
-    memset(entry + sizeof(prefix) + size, 0, length - sizeof(prefix) - size);
-    return (struct raft_buffer){.base = entry, .len = length};
+    return voter_is_busy(&replica->voter);
 }
 
 enum grove_status replica_propose(struct replica *replica, const uint8_t *data, size_t size)
 {
-    assert(size > 0);
-    if (size > REPLICA_GROUP_LIMIT) {
-        return GROVE_TOO_LARGE;
-    }
-    if (!replica_is_leader(replica)) {
-        return GROVE_NO_LEADER;
-    }
-    if (replica->busy) {
-        return GROVE_BUSY;
-    }
-    struct raft_buffer entry = make_entry(data, size);
-    replica->busy = true;
-    replica->apply.data = replica;
-    if (raft_apply(&replica->raft, &replica->apply, &entry, 1, finish_apply) != 0) {
-        replica->busy = false;
-        raft_free(entry.base);
-        return GROVE_NO_LEADER;
-    }
-    return GROVE_OK;
+    return voter_propose(&replica->voter, data, size);
+}
+
+enum grove_status replica_barrier(struct replica *replica)
+{
+    return voter_barrier(&replica->voter);
+}
+
+enum grove_status replica_add(struct replica *replica, uint64_t id, const char *address)
+{
+    return voter_add(&replica->voter, id, address);
+}
+
+enum grove_status replica_assign(struct replica *replica, uint64_t id, enum replica_role role)
+{
+    return voter_assign(&replica->voter, id, role);
+}
+
+enum grove_status replica_remove(struct replica *replica, uint64_t id)
+{
+    return voter_remove(&replica->voter, id);
+}
+
+enum grove_status replica_transfer(struct replica *replica, uint64_t id)
+{
+    return voter_transfer(&replica->voter, id);
+}
+
+size_t replica_members(const struct replica *replica, struct replica_member *members, size_t most)
+{
+    return voter_members(&replica->voter, members, most);
 }
 
 void replica_expect(struct replica *replica)
@@ -407,18 +356,15 @@ enum grove_status replica_snapshot(struct replica *replica)
         return GROVE_BUSY;
     }
     replica->snapshot_wanted = true;
-    if (replica->busy) {
+    if (replica->voter.busy) {
         return GROVE_OK; /* taken after the group in flight */
     }
     /* libraft takes a snapshot only after applying something: let that be a barrier. */
-    replica->busy = true;
-    replica->barrier.data = replica;
-    if (raft_barrier(&replica->raft, &replica->barrier, finish_barrier) != 0) {
-        replica->busy = false;
+    enum grove_status status = voter_barrier(&replica->voter);
+    if (status != GROVE_OK) {
         replica->snapshot_wanted = false;
-        return GROVE_NO_LEADER;
     }
-    return GROVE_OK;
+    return status;
 }
 
 struct replica_status replica_status(struct replica *replica)
@@ -427,9 +373,12 @@ struct replica_status replica_status(struct replica *replica)
 
     return (struct replica_status){
         .ledger = replica->storage.ledger,
-        .index = raft_last_applied(&replica->raft),
-        .term = replica->raft.current_term,
-        .groups = replica->groups,
+        .id = replica->voter.raft.id,
+        .leader = voter_leader(&replica->voter),
+        .change = replica->voter.change,
+        .index = raft_last_applied(&replica->voter.raft),
+        .term = replica->voter.raft.current_term,
+        .groups = replica->voter.groups,
         .journal_size = counters.size,
         .journal_written = counters.written,
         .journal_segments = counters.segments,
@@ -454,9 +403,7 @@ void replica_close(struct replica *replica)
         journal_drain(replica->journal);
     }
     storage_cancel(&replica->storage);
-    if (replica->raft.io != NULL) {
-        raft_close(&replica->raft, NULL); /* io_close calls back at once */
-    }
+    voter_close(&replica->voter);
     recovery_clear(&replica->recovery);
     journal_close(replica->journal);
     free(replica);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0
- * The ledger: groups of commands in one order, on disk before they are applied. The rest of grove
- * sees only this; consensus, files and threads are behind it.
+ * The ledger: groups of commands in one order, on the disks of a majority before they are applied.
+ * The rest of grove sees only this; consensus, files and threads are behind it.
  *
  *   replica_propose ──▶ (journal thread: write, sync) ──▶ replica_turn ──▶ machine.apply
+ *                  └──▶ transport ──▶ followers ──▶ replica_receive ──┘
  *
  * One group is in flight at a time; what queues meanwhile is the caller's next group. All
  * functions, and all calls of the machine but snapshot_write, are on the loop thread, and none
- * blocks on the disk except replica_open and replica_close. */
+ * blocks on the disk except replica_open and replica_close, and a change of term or vote. */
 #ifndef GROVE_COORDINATOR_REPLICA_REPLICA_H
 #define GROVE_COORDINATOR_REPLICA_REPLICA_H
 
@@ -14,6 +15,10 @@
 #include "nodes/coordinator/replica/fault.h"
 
 struct replica; /* opaque */
+
+/* transport.h; a message of consensus is libraft's. */
+struct replica_transport;
+struct raft_message;
 
 /* Where snapshot_write puts its bytes: snapshot_put(writer, data, size), in snapshot.h. */
 struct snapshot_writer;
@@ -32,10 +37,15 @@ struct replica_machine {
     int (*snapshot_write)(void *context, struct snapshot_writer *writer);
 
     /* Replaces the state by one that snapshot_write wrote; its digest was checked. Called in
-     * replica_open only, before any apply.
+     * replica_open before any apply, and later when the leader sent its state to a replica that had
+     * fallen far behind.
      *
-     *   errors    any: replica_open fails with it */
+     *   errors    any: replica_open fails with it; later it is fatal */
     enum grove_status (*restore)(void *context, const uint8_t *data, size_t size);
+
+    /* The group or barrier in flight went with the leadership: whether it is in the ledger is not
+     * known, and a group may still come through apply, as any other's. NULL when nobody asks. */
+    void (*lost)(void *context);
 };
 
 enum replica_start {
@@ -47,6 +57,14 @@ enum replica_start {
 struct replica_options {
     const char *directory; /* borrowed for replica_open */
     enum replica_start start;
+
+    /* Who this replica is among its peers; 0 for 1, and NULL for "1", which do for one that will
+     * never have any. An id whose disk was lost is removed from the ledger before it is added
+     * again: it has forgotten what it voted and acknowledged. */
+    uint64_t id;
+    const char *address; /* how the others find and recognize it; copied into the ledger */
+    const struct replica_transport *transport; /* borrowed until replica_close; NULL for no peers */
+
     size_t segment_size;       /* bytes; 0 for 64 MiB */
     size_t snapshot_threshold; /* bytes of log since the last snapshot; 0 for 64 MiB */
     unsigned heartbeat_ms;     /* between calls of replica_tick; 0 for 30 */
@@ -63,8 +81,32 @@ struct replica_options {
     void (*fatal)(void *context, enum grove_status status, const char *text);
 };
 
+/* STANDBY gets the log and has no vote; SPARE gets nothing yet. */
+enum replica_role { REPLICA_SPARE, REPLICA_STANDBY, REPLICA_VOTER };
+
+#define REPLICA_ADDRESS_SIZE 256u /* bytes, with the NUL */
+
+struct replica_member {
+    uint64_t id;
+    enum replica_role role;
+    uint64_t match; /* up to where its log is known to be the leader's; 0 unless this one leads */
+    char address[REPLICA_ADDRESS_SIZE];
+};
+
+/* How the change of membership begun last stands. FAILED: leadership went, or a member that was to
+ * vote did not catch up; replica_members of the leader says what holds. */
+enum replica_change {
+    REPLICA_CHANGE_NONE,
+    REPLICA_CHANGE_RUNNING,
+    REPLICA_CHANGE_DONE,
+    REPLICA_CHANGE_FAILED
+};
+
 struct replica_status {
-    struct id ledger;
+    struct id ledger; /* zero in a replica that has not been added yet */
+    uint64_t id;      /* this one's */
+    uint64_t leader;  /* whom it takes for the leader; 0 for nobody */
+    enum replica_change change;
     uint64_t index;            /* of the last group applied, or barrier */
     uint64_t term;             /* stays 1 with one voter: good for nothing but showing */
     uint64_t groups;           /* applied since the start, those of the log included */
@@ -102,6 +144,14 @@ void replica_turn(struct replica *replica);
 /* Lets time pass: elections, and the ends of snapshots. Every heartbeat_ms. */
 void replica_tick(struct replica *replica);
 
+/* Hands over what a peer sent, for libraft: all that `message` points to was made by raft_malloc,
+ * is aligned to 8 bytes, and is taken; entries share one batch. The sender is who it says it is. */
+void replica_receive(struct replica *replica, struct raft_message *message);
+
+/* Tells how a snapshot went that the transport was asked to send: the whole file is with the peer,
+ * or the peer is gone. */
+void replica_transferred(struct replica *replica, uint64_t peer, bool arrived);
+
 /* True when proposals are taken: this replica leads, and has committed in its term. */
 bool replica_is_leader(const struct replica *replica);
 
@@ -115,6 +165,34 @@ bool replica_is_busy(const struct replica *replica);
 #define REPLICA_GROUP_LIMIT ((size_t)5 << 20) /* bytes; a command is at most a frame */
 enum grove_status replica_propose(struct replica *replica, const uint8_t *data, size_t size)
     GROVE_CHECKED;
+
+/* Begins a group without commands. When it is over, and not lost, this replica led at some moment
+ * since the call, and has applied all that was acknowledged before it: what it then reads is true.
+ * (A group of commands proves the same.)
+ *
+ *   errors    as replica_propose */
+enum grove_status replica_barrier(struct replica *replica) GROVE_CHECKED;
+
+/* Changes who takes part; replica_status tells when it is done. A new member is a SPARE, and is
+ * given its role by replica_assign: STANDBY, or VOTER, which waits until it has caught up.
+ *
+ *   errors    GROVE_NO_LEADER; GROVE_BUSY while another change is under way; GROVE_NOT_FOUND;
+ *             GROVE_CONFLICT: id or address are taken; GROVE_INVALID: it has that role */
+enum grove_status replica_add(struct replica *replica, uint64_t id, const char *address)
+    GROVE_CHECKED;
+enum grove_status replica_assign(struct replica *replica, uint64_t id, enum replica_role role)
+    GROVE_CHECKED;
+enum grove_status replica_remove(struct replica *replica, uint64_t id) GROVE_CHECKED;
+
+/* Hands leadership over: proposals are refused from now on, until another leads or an election
+ * timeout has passed.
+ *
+ *   id        of a voter; 0 for any
+ *   errors    GROVE_NO_LEADER; GROVE_NOT_FOUND: no such voter */
+enum grove_status replica_transfer(struct replica *replica, uint64_t id) GROVE_CHECKED;
+
+/* Writes up to `most` members, and returns how many there are. */
+size_t replica_members(const struct replica *replica, struct replica_member *members, size_t most);
 
 /* Says that a group will probably be proposed within some 100 us (a batch is being verified, say).
  * The journal thread wakes now and not then: 40 us less for a group that comes alone. Costs next to

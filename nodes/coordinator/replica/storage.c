@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "nodes/coordinator/replica/storage.h"
 
-#include "core/buffer.h"
+#include "nodes/coordinator/replica/configuration.h"
+#include "nodes/coordinator/replica/voter.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -35,76 +36,6 @@ static void *allocate(size_t size)
     return memory;
 }
 
-/* The configuration of a snapshot: count, then {id, role, length, address} each. libraft's own
- * encoding can be written but not read from outside. */
-static void put_integer(struct buffer *buffer, uint64_t value)
-{
-    buffer_append(buffer, &value, sizeof(value));
-}
-
-static void encode_configuration(const struct raft_configuration *configuration,
-                                 struct buffer *buffer)
-{
-    put_integer(buffer, configuration->n);
-    for (unsigned i = 0; i < configuration->n; i++) {
-        const struct raft_server *server = &configuration->servers[i];
-        put_integer(buffer, server->id);
-        put_integer(buffer, (uint64_t)server->role);
-        put_integer(buffer, strlen(server->address));
-        buffer_append(buffer, server->address, strlen(server->address));
-    }
-}
-
-static bool take_integer(struct bytes *rest, uint64_t *value)
-{
-    if (rest->size < sizeof(*value)) {
-        return false;
-    }
-    memcpy(value, rest->data, sizeof(*value));
-    *rest = bytes_of(rest->data + sizeof(*value), rest->size - sizeof(*value));
-    return true;
-}
-
-static bool decode_server(struct bytes *rest, struct raft_configuration *configuration)
-{
-    uint64_t id;
-    uint64_t role;
-    uint64_t length;
-    char address[256];
-
-    if (!take_integer(rest, &id) || !take_integer(rest, &role) || !take_integer(rest, &length) ||
-        length > rest->size || length >= sizeof(address)) {
-        return false;
-    }
-    memcpy(address, rest->data, (size_t)length);
-    address[length] = '\0';
-    *rest = bytes_of(rest->data + length, rest->size - (size_t)length);
-    return raft_configuration_add(configuration, id, address, (int)role) == 0;
-}
-
-static bool decode_configuration(struct bytes bytes, struct raft_configuration *configuration)
-{
-    uint64_t count;
-
-    raft_configuration_init(configuration);
-    bool whole = take_integer(&bytes, &count);
-    for (uint64_t i = 0; whole && i < count; i++) {
-        whole = decode_server(&bytes, configuration);
-    }
-    if (!whole) {
-        raft_configuration_close(configuration);
-    }
-    return whole;
-}
-
-static struct raft_buffer make_token(uint64_t index)
-{
-    struct storage_token *token = allocate(sizeof(*token));
-
-    token->index = index;
-    return (struct raft_buffer){.base = token, .len = sizeof(*token)};
-}
-
 static int load_snapshot(const struct snapshot *snapshot, struct raft_snapshot **loaded)
 {
     struct raft_snapshot *made = allocate(sizeof(*made));
@@ -115,12 +46,12 @@ static int load_snapshot(const struct snapshot *snapshot, struct raft_snapshot *
         .configuration_index = snapshot->head.configuration_index,
         .n_bufs = 1,
     };
-    if (!decode_configuration(snapshot->head.configuration, &made->configuration)) {
+    if (!configuration_decode(snapshot->head.configuration, &made->configuration)) {
         raft_free(made);
         return RAFT_CORRUPT;
     }
     made->bufs = allocate(sizeof(*made->bufs));
-    made->bufs[0] = make_token(made->index);
+    made->bufs[0] = voter_token(made->index);
     *loaded = made;
     return 0;
 }
@@ -180,11 +111,10 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
 static int io_start(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                     raft_io_recv_cb receive)
 {
-    struct storage *storage = storage_of(io);
-
-    (void)msecs; /* the owner of the replica ticks */
-    storage->tick = tick;
-    storage->receive = receive;
+    (void)io;
+    (void)msecs; /* the voter's owner ticks, and hands over messages */
+    (void)tick;
+    (void)receive;
     return 0;
 }
 
@@ -360,7 +290,7 @@ enum grove_status storage_fork(struct storage *storage, const struct raft_snapsh
     assert(storage->child == 0);
     /* With one voter and one group in flight, what was applied last is what was synced last. */
     assert(head.end.index == pending->index);
-    encode_configuration(&pending->configuration, &configuration);
+    configuration_encode(&pending->configuration, &configuration);
     head.configuration = buffer_bytes(&configuration);
     enum grove_status status =
         snapshot_fork(journal_directory(storage->journal), &head, fill, context, &storage->child);

@@ -10,19 +10,12 @@
 
 #include <raft.h>
 
-/* What libraft is given in place of the state's bytes: it may be large, and lies in a file. */
-struct storage_token {
-    uint64_t index;
-};
-
 struct storage {
     struct raft_io io;
     struct journal *journal;
     struct recovery *recovery; /* until raft_start returns; then NULL */
     struct id ledger;
     uint64_t (*now_ns)(void);
-    raft_io_tick_cb tick;
-    raft_io_recv_cb receive;
     uint64_t
         appended; /* bytes of all records appended since the newest snapshot before the start */
 
