@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0
  * grove limit FUNCTION: how much of a function runs in the whole mesh. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/wire.h"
+#include "nodes/programs/observer.h"
 #include "nodes/programs/operator.h"
 #include "nodes/programs/outcome.h"
 
@@ -56,11 +58,57 @@ static bool parse(const struct arguments *arguments, struct limit *limit)
         (argument_given(arguments, "running") ? LIMIT_CHANGE_RUNNING : 0u) |
         (rate != NULL ? LIMIT_CHANGE_RATE : 0u) |
         (limit->paused || argument_given(arguments, "resume") ? LIMIT_CHANGE_PAUSED : 0u);
-    if (limit->change == 0) {
-        complain("limit: --running N, --rate N/s, --pause or --resume");
-        return false;
-    }
     return true;
+}
+
+static json_int_t number(const json_t *limit, const char *name)
+{
+    return json_integer_value(json_object_get(limit, name));
+}
+
+static void print_limit(const char *function, const json_t *limit)
+{
+    const json_int_t running = number(limit, "running"), rate = number(limit, "rate");
+
+    printf("%s: ", function);
+    if (running > 0) {
+        printf("at most %" JSON_INTEGER_FORMAT " run at a time, ", running);
+    }
+    if (rate > 0) {
+        printf("at most %g/s begin, ", (double)rate / 1000);
+    }
+    if (json_is_true(json_object_get(limit, "paused"))) {
+        puts("paused");
+    } else {
+        puts(running > 0 || rate > 0 ? "not paused" : "no limit");
+    }
+}
+
+/* What is in force. */
+static enum exit_code show(const struct arguments *arguments, const char *path)
+{
+    const char *function = arguments->word[0];
+    enum exit_code code;
+    json_t *entry = NULL;
+    struct observer *observer = observer_open(path, &code);
+
+    if (observer == NULL) {
+        return code;
+    }
+    code = observer_function(observer, function, &entry);
+    if (code == EXIT_DONE && argument_json(arguments)) {
+        json_t *limit = json_object_get(entry, "limit");
+        json_t *answer =
+            json_pack("{s:s, s:s, s:I, s:I, s:b}", "schema", "grove.limit/1", "function", function,
+                      "running", number(limit, "running"), "rate", number(limit, "rate"), "paused",
+                      json_is_true(json_object_get(limit, "paused")));
+        print_json(answer);
+    } else if (code == EXIT_DONE) {
+        print_limit(function, json_object_get(entry, "limit"));
+    }
+    json_decref(entry);
+    observer_close(observer);
+    return code;
 }
 
 static enum exit_code run(const struct arguments *arguments)
@@ -70,16 +118,18 @@ static enum exit_code run(const struct arguments *arguments)
     char path[PATH_MAX];
     enum exit_code code = EXIT_USAGE;
 
-    if (!parse(arguments, &limit) || !operator_credential(arguments, &credential, path, &code)) {
+    if (!parse(arguments, &limit)) {
+        return EXIT_USAGE;
+    }
+    if (limit.change == 0) {
+        return connect_choose(arguments, path, &code) ? show(arguments, path) : code;
+    }
+    if (!operator_credential(arguments, &credential, path, &code)) {
         return code;
     }
     code = operator_limit(&credential, path, &limit);
-    if (code == EXIT_DONE && argument_json(arguments)) {
-        print_json(
-            json_pack("{s:s, s:s}", "schema", "grove.limit/1", "function", arguments->word[0]));
-    }
     credential_clear(&credential);
-    return code;
+    return code == EXIT_DONE ? show(arguments, path) : code;
 }
 
 static const struct option options[] = {
@@ -94,7 +144,8 @@ const struct subcommand limit_subcommand = {
     .name = "limit",
     .summary = "Limit what runs of a function in the whole mesh",
     .usage = "FUNCTION [--running N] [--rate N/s] [--pause|--resume]",
-    .description = "What is not named stays as it is. For operators.",
+    .description =
+        "What is not named stays as it is; setting is for operators. Says what is in force.",
     .options = options,
     .run = run,
 };

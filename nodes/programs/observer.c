@@ -246,48 +246,55 @@ char *observer_unoffered(const char *path, const char *id)
     return waiting;
 }
 
-/* Looks a function up on one page.
- *
- *   next   out: where the next page begins, or empty
- *   returns   the workers that offer it; -1: it is not on this page */
-static json_int_t find_function(const json_t *page, const char *function, char next[REQUEST_SIZE])
+static json_t *find_function(const json_t *page, const char *function)
 {
-    const char *cursor = json_string_value(json_object_get(page, "cursor"));
-    const json_t *entry;
-    json_int_t workers = -1;
+    json_t *entry;
     size_t i;
 
-    snprintf(next, REQUEST_SIZE, "%s", cursor != NULL ? cursor : "");
     json_array_foreach(json_object_get(page, "functions"), i, entry)
     {
         const char *name = json_string_value(json_object_get(entry, "function"));
 
         if (name != NULL && strcmp(name, function) == 0) {
-            workers = json_integer_value(json_object_get(entry, "workers"));
+            return json_incref(entry);
         }
     }
-    return workers;
+    return NULL;
+}
+
+enum exit_code observer_function(struct observer *observer, const char *function, json_t **entry)
+{
+    char request[REQUEST_SIZE] = "functions";
+    bool is_last = false;
+
+    *entry = NULL;
+    while (*entry == NULL && !is_last) {
+        json_t *page;
+        const enum exit_code code = observer_ask(observer, request, &page);
+
+        if (code != EXIT_DONE) {
+            return code;
+        }
+        const char *cursor = json_string_value(json_object_get(page, "cursor"));
+
+        *entry = find_function(page, function);
+        is_last = cursor == NULL;
+        snprintf(request, sizeof(request), "functions %.80s", is_last ? "" : cursor);
+        json_decref(page);
+    }
+    return EXIT_DONE;
 }
 
 bool observer_lacks(const char *path, const char *function)
 {
     struct observer *observer = open_quietly(path);
-    char request[REQUEST_SIZE + 16] = "functions", next[REQUEST_SIZE];
-    bool is_asked = observer != NULL;
-    json_int_t workers = -1;
-    json_t *page = NULL;
+    json_t *entry = NULL;
+    bool it_lacks = false;
 
-    while (is_asked && workers < 0) {
-        if (observer_ask(observer, request, &page) != EXIT_DONE) {
-            break;
-        }
-        workers = find_function(page, function, next);
-        json_decref(page);
-        if (workers < 0 && next[0] == '\0') {
-            workers = 0; /* nobody has ever asked for it */
-        }
-        snprintf(request, sizeof(request), "functions %s", next);
+    if (observer != NULL && observer_function(observer, function, &entry) == EXIT_DONE) {
+        it_lacks = json_integer_value(json_object_get(entry, "workers")) == 0;
     }
+    json_decref(entry);
     observer_close(observer);
-    return workers == 0;
+    return it_lacks;
 }

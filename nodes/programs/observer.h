@@ -29,6 +29,11 @@ enum exit_code observer_tree(struct observer *observer, const char *id, json_t *
  * also when it cannot be known: this credential may be no observer's. */
 char *observer_unoffered(const char *path, const char *id);
 
+/* What is known of a function; NULL: nobody has asked for it yet, or offers it.
+ *
+ *   entry     out, of EXIT_DONE: the caller's */
+enum exit_code observer_function(struct observer *observer, const char *function, json_t **entry);
+
 /* Whether no worker offers a function; false also when it cannot be known. */
 bool observer_lacks(const char *path, const char *function);
 

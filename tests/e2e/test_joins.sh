@@ -159,12 +159,31 @@ expect 3 "$grove" cancel "$id" --credential "$scratch/bob.credential"
 expect 0 "$grove" cancel "$id" --credential "$scratch/mesh/operator.credential"
 expect 7 "$grove" wait "$id"
 
-# ---- limits are for operators
+# ---- limits: set by operators, seen by observers
+operator=(--credential "$scratch/mesh/operator.credential")
 expect 4 "$grove" limit echo --running 1
-expect 2 "$grove" limit echo
+expect 2 "$grove" limit
 expect 2 "$grove" limit "Not A Function" --pause
 expect 2 "$grove" limit echo --rate fast
 expect 2 "$grove" limit echo --pause --resume
+expect 0 "$grove" limit echo
+says "echo: no limit"
+expect 0 "$grove" limit echo --pause "${operator[@]}"
+says "echo: paused"
+expect 0 "$grove" submit -t echo later
+id=$out
+expect 0 "$grove" explain "$id"
+grep -q "echo is paused; try: grove limit echo --resume" <<<"$out" || fail "explain: $out"
+expect 0 "$grove" limit echo --resume --running 3 --rate 90/min "${operator[@]}" -o json
+json_is 'j["schema"], j["function"], j["running"], j["rate"], j["paused"]' "('grove.limit/1', 'echo', 3, 1500, False)"
+expect 0 "$grove" result "$id"
+says later
+expect 0 "$grove" limit echo --rate 0 "${operator[@]}"
+says "echo: at most 3 run at a time, not paused"
+expect 0 "$grove" limit echo --running 0 "${operator[@]}"
+says "echo: no limit"
+expect 0 "$grove" limit never-heard-of
+says "never-heard-of: no limit"
 
 # ---- an interrupt cancels
 timeout --foreground 60 "$grove" map -t nobody-has-this ::: a b 2>"$scratch/err" >"$scratch/out" &
