@@ -280,6 +280,21 @@ static void report_progress(struct joiner *joiner)
     }
 }
 
+/* Comes back, while it waits without a slot, when the join takes more; none of the user's code is
+ * called for that. */
+static void wait_patiently(struct joiner *joiner, struct call *call)
+{
+    context_wait(call);
+    while (!atomic_load(&call->has_returned)) {
+        do {
+            give(joiner);
+            kick(joiner);
+        } while (
+            !joining_wait_on(joiner->joining, joiner->is_exhausted ? 0 : portion_least(joiner)));
+        context_wait_on(call);
+    }
+}
+
 static void await_news(struct joiner *joiner)
 {
     const unsigned wants = WANT_ENDINGS | (joiner->is_exhausted ? 0 : WANT_MORE) |
@@ -298,12 +313,7 @@ static void await_news(struct joiner *joiner)
     } else if (joining_is_brief(joiner->joining)) {
         context_perform(call);
     } else {
-        context_wait(call);
-        while (!atomic_load(&call->has_returned)) {
-            give(joiner); /* patient: none of the user's code */
-            kick(joiner);
-            context_wait_on(call);
-        }
+        wait_patiently(joiner, call);
     }
     if (call->status != GROVE_OK) {
         joiner_stop(joiner, call->status, NULL);

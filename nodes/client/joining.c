@@ -70,7 +70,6 @@ void joining_give(struct joining *joining, struct portion *portion)
     if (!joining->unsent) {
         joining->unsent = portion;
     }
-    joining->is_woken = false;
     pthread_mutex_unlock(&joining->lock);
 }
 
@@ -154,6 +153,18 @@ bool joining_want(struct joining *joining, unsigned wants, uint32_t more)
     joining->wants = wants;
     joining->more = more;
     is_to_wait = !has_news(joining);
+    pthread_mutex_unlock(&joining->lock);
+    return is_to_wait;
+}
+
+bool joining_wait_on(struct joining *joining, uint32_t more)
+{
+    pthread_mutex_lock(&joining->lock);
+    joining->wants = more > 0 ? joining->wants | WANT_MORE : joining->wants & ~(unsigned)WANT_MORE;
+    joining->more = more;
+    joining->is_woken = more > 0 && locked_takes(joining, more);
+    const bool is_to_wait = !joining->is_woken;
+
     pthread_mutex_unlock(&joining->lock);
     return is_to_wait;
 }

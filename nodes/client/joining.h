@@ -137,6 +137,10 @@ void joining_root(struct joining *joining);
 /* Says what to wait for. False when that is there already, or when nothing more will come. */
 bool joining_want(struct joining *joining, unsigned wants, uint32_t more);
 
+/* The patient thread has given what it could, and waits on for room for `more` inputs; 0: for none.
+ * False when that is there already. */
+bool joining_wait_on(struct joining *joining, uint32_t more);
+
 /* The next page of endings, which is the caller's; or NULL. */
 struct endings *joining_deliver(struct joining *joining);
 void endings_destroy(struct endings *endings);

@@ -255,7 +255,7 @@ static bool has_question(const struct joining *joining, bool for_outcomes, struc
         return must_be_over(joining) && !locked_is_over(joining) && joining->asking == 0;
     }
     return joining->asking == 0 || (page->most > 0 && joining->asked_most == 0) ||
-           (page->room > 0 && joining->asked_room == 0);
+           (page->room > 0 && (joining->asked_room == 0 || page->room < joining->asked_room));
 }
 
 void joining_ask(struct joining *joining, const struct joining_io *io, bool for_outcomes)

@@ -500,8 +500,21 @@ static void a_patient_thread_is_called_for_more(void **state)
     assert_false(is_awake(f));
     assert_int_equal(sem_trywait(&f->call->done), 0);
     assert_int_equal(sem_trywait(&f->call->done), -1);
+    give(f, 1, false);
+    assert_false(joining_wait_on(f->joining, 2));
+    assert_true(joining_wait_on(f->joining, 3));
+    expect_append(f, 2, 1, false);
+    answer(f, REFUSED_NOT);
+    assert_int_equal(sem_trywait(&f->call->done), -1);
+    joining_ask(f->joining, &f->io, false);
+    paged = paged_of(f, JOIN_OPEN, 0);
+    paged.room = 3;
+    open_page(f, &writer);
+    end_page(f, &writer, &paged);
+    assert_int_equal(sem_trywait(&f->call->done), 0); /* for a second time */
     give(f, 3, true);
-    expect_append(f, 2, 3, true);
+    assert_true(joining_wait_on(f->joining, 0));
+    expect_append(f, 3, 3, true);
     assert_false(is_awake(f));
 }
 
