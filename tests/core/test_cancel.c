@@ -111,6 +111,25 @@ static void a_cancelled_subtree_leaves_the_rest_alone(void **state)
     expect_effects(f, "settled a\n");
 }
 
+/* Its worker owes an answer to the Stop; a refusal would have it forget the attempt instead. */
+static void a_wait_that_crosses_its_stop_is_left_unanswered(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1);
+    submit(f, "r s");
+    expand(f, "w1", "r", "a");
+    cancel(f, "r");
+    skip_effects(f);
+    wait_for(f, "w1", "r", "a");
+    expect_effects(f, "");
+    assert_int_equal(session_of(f, "w1").stopping, 1);
+    return_attempt(f, "w1", "r", RETURN_STOPPED, "");
+    expect_effects(f, "assign s w1\n");
+    wait_for(f, "w1", "r", "a");
+    expect_effects(f, "refuse r w1 stale\n");
+}
+
 static void the_same_cancel_again_gets_the_same_counts(void **state)
 {
     struct fixture *f = *state;
@@ -279,6 +298,7 @@ int main(void)
         TEST(what_was_assigned_ahead_had_not_started),
         TEST(cancel_is_final_at_every_step_of_five_levels),
         TEST(a_cancelled_subtree_leaves_the_rest_alone),
+        TEST(a_wait_that_crosses_its_stop_is_left_unanswered),
         TEST(the_same_cancel_again_gets_the_same_counts),
         TEST(cancelling_what_is_over_counts_it),
         TEST(a_task_in_a_cancelled_tree_is_cancelled_already),
