@@ -60,11 +60,15 @@ struct bus *bus_create(uint32_t spin_us);
 /* Closes what is left open, sockets too. NULL is fine. */
 void bus_destroy(struct bus *bus);
 
+/* What a socket carries: PEERS has larger frames, and notices a dead host within a second. */
+enum bus_traffic { BUS_SESSIONS, BUS_PEERS };
+
 struct bus_bind_options {
     const char *address;    /* HOST:PORT, [IPV6]:PORT or *:PORT; port 0 takes a free one */
     const char *zap_domain; /* one of zap.h */
     struct zap *zap;        /* who guards it; outlives the socket */
     const struct link_pair *link;
+    enum bus_traffic traffic;
 };
 
 /* A ROUTER that ZAP guards. There is no other way to bind one: every option that matters is read
@@ -87,6 +91,12 @@ uint16_t bus_port(const struct bus_socket *socket);
 enum grove_status bus_connect(struct bus *bus, const char *endpoint, const struct key *server,
                               const struct link_pair *link, bus_receive *receive, void *context,
                               struct bus_socket **socket) GROVE_CHECKED;
+
+/* A DEALER to another coordinator, as bus_connect, that only sends: whatever is said to it is
+ * dropped. */
+enum grove_status bus_connect_peer(struct bus *bus, const char *endpoint, const struct key *server,
+                                   const struct link_pair *link, struct bus_socket **socket)
+    GROVE_CHECKED;
 
 /* How the connection of a DEALER stands. */
 enum bus_handshake {

@@ -42,6 +42,13 @@ static const struct option of_dealer[] = {
     {ZMQ_RECONNECT_IVL_MAX, 500}, /* ... up to here, so that a restart is noticed soon */
 };
 
+static const struct option of_peers[] = {
+    {ZMQ_HEARTBEAT_IVL, 200},     /* a host that is gone must not hold a leader's queue for long */
+    {ZMQ_HEARTBEAT_TIMEOUT, 600}, /* ... four election timeouts */
+    {ZMQ_HEARTBEAT_TTL, 1000},
+    {ZMQ_RECONNECT_IVL_MAX, 200}, /* ms: one that is back is heard before it calls an election */
+};
+
 static enum grove_status did_not_hold(int name)
 {
     log_event(LOG_ERROR, "socket option", "option=%d error=\"did not hold\"", name);
@@ -69,21 +76,30 @@ static enum grove_status set_all(void *socket, const struct option *options, siz
     return GROVE_OK;
 }
 
-static enum grove_status set_common(void *socket, const struct link_pair *link)
+/* Of each frame. */
+static enum grove_status set_largest(void *socket, size_t frame_size)
 {
-    const int64_t largest = LIMIT_FRAME_SIZE + CURVE_OVERHEAD;
+    const int64_t largest = (int64_t)frame_size + CURVE_OVERHEAD;
     int64_t value = -1;
     size_t size = sizeof(value);
+
+    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof(largest));
+    return zmq_getsockopt(socket, ZMQ_MAXMSGSIZE, &value, &size) == 0 && value == largest
+               ? GROVE_OK
+               : did_not_hold(ZMQ_MAXMSGSIZE);
+}
+
+static enum grove_status set_common(void *socket, const struct link_pair *link)
+{
 
     if (zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, link->public_key.byte, 32) != 0 ||
         zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, link->secret, 32) != 0) {
         return did_not_hold(ZMQ_CURVE_SECRETKEY);
     }
-    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof(largest)); /* of each frame */
-    if (zmq_getsockopt(socket, ZMQ_MAXMSGSIZE, &value, &size) != 0 || value != largest) {
-        return did_not_hold(ZMQ_MAXMSGSIZE);
-    }
-    return set_all(socket, common, sizeof(common) / sizeof(common[0]));
+    const enum grove_status status = set_largest(socket, LIMIT_FRAME_SIZE);
+
+    return status == GROVE_OK ? set_all(socket, common, sizeof(common) / sizeof(common[0]))
+                              : status;
 }
 
 /* Without it a ROUTER drops without a word what it cannot send. It cannot be read back, so it is
@@ -147,4 +163,12 @@ enum grove_status bus_options_dealer(void *dealer, const struct link_pair *link,
         status = did_not_hold(ZMQ_CURVE_SERVERKEY);
     }
     return status;
+}
+
+enum grove_status bus_options_peers(void *socket)
+{
+    const enum grove_status status = set_largest(socket, LIMIT_PEER_FRAME_SIZE);
+
+    return status == GROVE_OK ? set_all(socket, of_peers, sizeof(of_peers) / sizeof(of_peers[0]))
+                              : status;
 }

@@ -16,6 +16,9 @@ enum grove_status bus_options_router(void *router, const struct link_pair *link,
 enum grove_status bus_options_dealer(void *dealer, const struct link_pair *link,
                                      const struct key *server) GROVE_CHECKED;
 
+/* ... then, on a socket of either kind, what differs between coordinators. */
+enum grove_status bus_options_peers(void *socket) GROVE_CHECKED;
+
 /* Whether a ROUTER is a CURVE server whose connections ZAP decides in this domain, as read from the
  * socket.  With any of the three missing, libzmq 4.3.4 lets in every key when no handler answers.
  */

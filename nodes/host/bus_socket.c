@@ -331,6 +331,9 @@ enum grove_status bus_bind(struct bus *bus, const struct bus_bind_options *optio
     }
     struct bus_socket *made = socket_create(bus, ZMQ_ROUTER, receive, context);
     status = bus_options_router(made->zmq, options->link, options->zap_domain);
+    if (status == GROVE_OK && options->traffic == BUS_PEERS) {
+        status = bus_options_peers(made->zmq);
+    }
     if (status == GROVE_OK) {
         status =
             zap_self_test(options->zap, made->zmq, &options->link->public_key, options->zap_domain);
@@ -352,25 +355,67 @@ uint16_t bus_port(const struct bus_socket *socket)
     return socket->port;
 }
 
+/* Everything but its options is set; takes the socket. */
+static enum grove_status connect_to(struct bus_socket *socket, const char *endpoint)
+{
+    allow_ipv6(socket, endpoint);
+    handshake_watch(&socket->handshake, bus_context(socket->bus), socket->zmq);
+    if (zmq_connect(socket->zmq, endpoint) != 0) {
+        return GROVE_INVALID;
+    }
+    serve(socket);
+    return GROVE_OK;
+}
+
+static bool is_tcp(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://", strlen("tcp://")) == 0;
+}
+
 enum grove_status bus_connect(struct bus *bus, const char *endpoint, const struct key *server,
                               const struct link_pair *link, bus_receive *receive, void *context,
                               struct bus_socket **socket)
 {
-    if (strncmp(endpoint, "tcp://", strlen("tcp://")) != 0) {
+    if (!is_tcp(endpoint)) {
         return GROVE_INVALID;
     }
     struct bus_socket *made = socket_create(bus, ZMQ_DEALER, receive, context);
     enum grove_status status = bus_options_dealer(made->zmq, link, server);
     if (status == GROVE_OK) {
-        allow_ipv6(made, endpoint);
-        handshake_watch(&made->handshake, bus_context(bus), made->zmq);
-        status = zmq_connect(made->zmq, endpoint) == 0 ? GROVE_OK : GROVE_INVALID;
+        status = connect_to(made, endpoint);
     }
     if (status != GROVE_OK) {
         socket_destroy(made);
         return status;
     }
-    serve(made);
+    *socket = made;
+    return GROVE_OK;
+}
+
+static void ignore(void *context, const struct bus_message *message)
+{
+    (void)context;
+    (void)message;
+}
+
+enum grove_status bus_connect_peer(struct bus *bus, const char *endpoint, const struct key *server,
+                                   const struct link_pair *link, struct bus_socket **socket)
+{
+    if (!is_tcp(endpoint)) {
+        return GROVE_INVALID;
+    }
+    struct bus_socket *made = socket_create(bus, ZMQ_DEALER, ignore, NULL);
+    enum grove_status status = bus_options_dealer(made->zmq, link, server);
+    if (status == GROVE_OK) {
+        status = bus_options_peers(made->zmq);
+    }
+    if (status == GROVE_OK) {
+        status = connect_to(made, endpoint);
+    }
+    if (status != GROVE_OK) {
+        socket_destroy(made);
+        return status;
+    }
     *socket = made;
     return GROVE_OK;
 }

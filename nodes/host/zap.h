@@ -9,6 +9,7 @@
 
 #define ZAP_DOMAIN_TASK "grove-task"   /* workers, clients, operators, coordinators */
 #define ZAP_DOMAIN_STATS "grove-stats" /* observers, operators */
+#define ZAP_DOMAIN_PEERS "grove-raft"  /* coordinators */
 
 struct zap;
 

@@ -17,6 +17,7 @@ static const struct {
 } domains[] = {
     {ZAP_DOMAIN_TASK, ROLE_WORKER | ROLE_CLIENT | ROLE_OPERATOR | ROLE_COORDINATOR},
     {ZAP_DOMAIN_STATS, ROLE_OBSERVER | ROLE_OPERATOR},
+    {ZAP_DOMAIN_PEERS, ROLE_COORDINATOR},
 };
 
 static int compare(const void *a, const void *b)

@@ -35,6 +35,7 @@ static void who_is_let_in_is_a_matter_of_key_role_dates_and_domain(void **state)
         {.link = {{1}}, .identity = {{11}}, .roles = ROLE_OBSERVER, .not_after_ms = 100},
         {.link = {{4}}, .roles = ROLE_CLIENT, .not_after_ms = 100, .revoked = true},
         {.link = {{2}}, .roles = ROLE_OPERATOR, .not_before_ms = 50, .not_after_ms = 100},
+        {.link = {{6}}, .identity = {{66}}, .roles = ROLE_COORDINATOR, .not_after_ms = 100},
     };
     static const struct {
         const char *domain, *mechanism;
@@ -54,10 +55,14 @@ static void who_is_let_in_is_a_matter_of_key_role_dates_and_domain(void **state)
         {"grove-task", "NULL", 3, 50, ZAP_WRONG_MECHANISM},
         {"grove-task", "PLAIN", 3, 50, ZAP_WRONG_MECHANISM},
         {"grove-task", "CURVES", 3, 50, ZAP_WRONG_MECHANISM},
+        {"grove-raft", "CURVE", 6, 50, ZAP_ACCEPTED},
+        {"grove-raft", "CURVE", 3, 50, ZAP_WRONG_ROLE},
+        {"grove-raft", "CURVE", 2, 50, ZAP_WRONG_ROLE},
+        {"grove-stats", "CURVE", 6, 50, ZAP_WRONG_ROLE},
         {"grove-tas", "CURVE", 3, 50, ZAP_WRONG_DOMAIN},
         {"", "CURVE", 3, 50, ZAP_WRONG_DOMAIN},
     };
-    struct zap_roster *roster = zap_roster_create(entries, 4, NULL);
+    struct zap_roster *roster = zap_roster_create(entries, 5, NULL);
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
