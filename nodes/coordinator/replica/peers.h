@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * The other coordinators: messages of consensus over CURVE sockets, one ROUTER that only receives
+ * and, to each peer, one DEALER that only sends. ZAP lets in coordinators' keys alone; who sent a
+ * message is then taken from the key of its connection, and a message that says otherwise is
+ * dropped and counted.
+ *
+ * Nothing here waits: what a peer does not take now is lost, and libraft sends it again. */
+#ifndef GROVE_COORDINATOR_REPLICA_PEERS_H
+#define GROVE_COORDINATOR_REPLICA_PEERS_H
+
+#include "nodes/coordinator/replica/peer_address.h"
+#include "nodes/coordinator/replica/transport.h"
+#include "nodes/host/bus.h"
+
+struct peers; /* opaque */
+
+struct peers_options {
+    struct bus *bus; /* borrowed, as all here, until peers_close */
+    struct zap *zap;
+    const struct link_pair *link;
+    const char *listen;    /* HOST:PORT; of the peers' socket */
+    const char *directory; /* of snapshots */
+    uint64_t id;           /* ours */
+    const char *address;   /* ours, as the ledger has it */
+    void *context;         /* of what follows */
+
+    /* The link key of a coordinator, by its certificate; false: it has none that is good. */
+    bool (*link_of)(void *context, const struct key *identity, struct key *link);
+
+    /* As replica_receive and replica_transferred. */
+    void (*receive)(void *context, struct raft_message *message);
+    void (*transferred)(void *context, uint64_t peer, bool arrived);
+};
+
+struct peers_counters {
+    uint64_t sent, received; /* messages */
+    uint64_t unsent;         /* the peer was not there, or did not keep up */
+    uint64_t malformed;      /* dropped: no frame of ours, or of another version */
+    uint64_t forged;         /* dropped: it says that another sent it */
+    uint64_t misdirected;    /* dropped: for another than us, or of another ledger */
+    uint64_t snapshots_sent, snapshots_received;
+    uint64_t snapshots_failed; /* either way */
+};
+
+/* Binds the socket.
+ *
+ *   errors    those of bus_bind */
+enum grove_status peers_open(const struct peers_options *options, struct peers **peers)
+    GROVE_CHECKED;
+
+/* NULL is fine. */
+void peers_close(struct peers *peers);
+
+/* What a replica sends through; good until peers_close. */
+const struct replica_transport *peers_transport(const struct peers *peers);
+
+/* Which ledger this is, once that is known: messages of another are dropped. */
+void peers_set_ledger(struct peers *peers, const struct id *ledger);
+
+/* Lets time pass: transfers that stand still, connections that nobody uses. Every heartbeat. */
+void peers_tick(struct peers *peers);
+
+/* How the connection to a peer stands; BUS_UNANSWERED also when there is none. */
+enum bus_handshake peers_handshake(struct peers *peers, uint64_t id);
+
+void peers_read_counters(const struct peers *peers, struct peers_counters *counters);
+
+#endif
