@@ -21,8 +21,6 @@
 #define EXPECT_NS 200000u /* a group that is expected comes in this time, or sleep again */
 #define SPARE_RETRY_NS UINT64_C(1000000000)
 
-STAILQ_HEAD(write_list, journal_write);
-
 struct journal {
     struct journal_options options;
     int directory;
@@ -69,21 +67,6 @@ static void publish(struct journal *journal)
     pthread_mutex_lock(&journal->mutex);
     journal->counters = journal->store.counters;
     pthread_mutex_unlock(&journal->mutex);
-}
-
-/* Writes all groups, with the promise for those before, and syncs once. */
-static enum grove_status write_groups(struct journal *journal, const struct write_list *groups,
-                                      struct fault *fault)
-{
-    enum grove_status status = GROVE_OK;
-    const struct journal_write *write;
-
-    STAILQ_FOREACH(write, groups, link) {
-        for (size_t i = 0; i < write->count && status == GROVE_OK; i++) {
-            status = store_write(&journal->store, &write->records[i], fault);
-        }
-    }
-    return status == GROVE_OK ? store_sync(&journal->store, fault) : status;
 }
 
 static void ring(int fd)
@@ -206,7 +189,7 @@ static void *journal_main(void *argument)
         enum task task = next_task(journal, &groups);
         pthread_mutex_lock(&journal->files);
         if (task == WRITE) {
-            status = write_groups(journal, &groups, &fault);
+            status = steps_take(&journal->store, &groups, &fault);
         } else if (journal->store.owed) {
             status = store_promise(&journal->store, &fault);
         }
@@ -384,10 +367,9 @@ void journal_turn(struct journal *journal)
     STAILQ_CONCAT(&finished, &journal->finished);
     pthread_mutex_unlock(&journal->mutex);
     while ((write = STAILQ_FIRST(&finished)) != NULL) {
-        const struct record *last = &write->records[write->count - 1];
         STAILQ_REMOVE_HEAD(&finished, link);
         journal->outstanding--;
-        journal->delivered_end = (struct chain){.index = last->index, .hash = last->hash};
+        journal->delivered_end = write->chain;
         write->done(write);
     }
 }
@@ -410,7 +392,8 @@ void journal_vote(struct journal *journal, uint64_t term, uint64_t vote)
     pthread_mutex_lock(&journal->files);
     journal->store.promise.term = term;
     journal->store.promise.vote = vote;
-    for (unsigned i = 0; i < PROMISE_SLOTS && status == GROVE_OK; i++) {
+    for (unsigned i = 0; i < PROMISE_SLOTS && status == GROVE_OK && journal->store.newest != NULL;
+         i++) {
         status = store_promise(&journal->store, &fault);
     }
     publish(journal);
@@ -423,6 +406,19 @@ void journal_vote(struct journal *journal, uint64_t term, uint64_t vote)
 struct chain journal_end(const struct journal *journal)
 {
     return journal->delivered_end;
+}
+
+enum grove_status journal_chain(struct journal *journal, uint64_t index, struct chain *chain,
+                                struct fault *fault)
+{
+    if (index == journal->delivered_end.index) {
+        *chain = journal->delivered_end;
+        return GROVE_OK;
+    }
+    pthread_mutex_lock(&journal->files);
+    enum grove_status status = store_chain(&journal->store, index, chain, fault);
+    pthread_mutex_unlock(&journal->files);
+    return status;
 }
 
 void journal_forget(struct journal *journal, uint64_t index)

@@ -13,7 +13,7 @@
 #ifndef GROVE_COORDINATOR_REPLICA_JOURNAL_H
 #define GROVE_COORDINATOR_REPLICA_JOURNAL_H
 
-#include "nodes/coordinator/replica/store.h"
+#include "nodes/coordinator/replica/steps.h"
 
 struct journal; /* opaque */
 
@@ -25,14 +25,6 @@ struct journal_options {
     /* Reports a fault that ends the process, on either thread, and does not return. */
     void (*fatal)(void *context, enum grove_status status, const char *text);
     void *context;
-};
-
-/* A group of records to append in one go. */
-struct journal_write {
-    struct record *records; /* term, type and payload set by the caller; the rest by the journal */
-    size_t count;
-    void (*done)(struct journal_write *write); /* called by journal_turn, once it is on disk */
-    STAILQ_ENTRY(journal_write) link;
 };
 
 /* Locks the directory and reads it; makes it when it does not exist and `make` says so.
@@ -53,12 +45,13 @@ enum grove_status journal_begin(struct journal *journal, const struct id *ledger
                                 struct fault *fault) GROVE_CHECKED;
 
 /* Goes on where `recovery` ends: cuts off a torn tail, promises what is left, starts the thread.
+ * Where it holds no ledger, JOURNAL_BEGIN or JOURNAL_INSTALL comes first.
  *
  *   errors    GROVE_FULL, GROVE_IO with a fault */
 enum grove_status journal_start(struct journal *journal, const struct recovery *recovery,
                                 struct fault *fault) GROVE_CHECKED;
 
-/* Queues a group. Takes it, and all it points to, until `done`. */
+/* Queues a step. Takes it, and all it points to, until `done`. */
 void journal_append(struct journal *journal, struct journal_write *write);
 
 /* Wakes the thread for a group that is about to come, so that waking costs it no time. */
@@ -73,7 +66,8 @@ void journal_turn(struct journal *journal);
 /* Waits until all that is queued is on disk, and calls `done` of each. */
 void journal_drain(struct journal *journal);
 
-/* Puts term and vote in both slots, one sync after the other, before it returns. */
+/* Puts term and vote in both slots, one sync after the other, before it returns. Where there is no
+ * log yet there is no slot either, and nothing that could vote. */
 void journal_vote(struct journal *journal, uint64_t term, uint64_t vote);
 
 /* The end of the log as of the last `done`. */
@@ -82,6 +76,10 @@ struct chain journal_end(const struct journal *journal);
 /* Lets the journal remove, in its own time, snapshots before `index` and segments that end there.
  */
 void journal_forget(struct journal *journal, uint64_t index);
+
+/* The end of the log as it was at `index`, which was delivered. */
+enum grove_status journal_chain(struct journal *journal, uint64_t index, struct chain *chain,
+                                struct fault *fault) GROVE_CHECKED;
 
 int journal_directory(const struct journal *journal);
 

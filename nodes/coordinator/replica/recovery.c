@@ -14,6 +14,7 @@ struct reading {
     struct recovery *recovery;
     int directory;
     size_t record_room;
+    size_t known;             /* records of the segments before the one being read */
     struct segment_scan last; /* of the newest segment in use */
     struct fault *fault;
 };
@@ -34,8 +35,76 @@ static void keep_record(void *context, const struct record *record)
     recovery->records[recovery->record_count++] = *record;
 }
 
+/* The hash of the log at `index`; NULL when what is left of it, so many records, does not show it.
+ */
+static const struct digest *hash_at(const struct recovery *recovery,
+                                    const struct segment_header *oldest, size_t record_count,
+                                    uint64_t index)
+{
+    if (index == oldest->start.index) {
+        return &oldest->start.hash;
+    }
+    if (index < oldest->start.index || index - oldest->start.index > record_count) {
+        return NULL;
+    }
+    return &recovery->records[index - oldest->start.index - 1].hash;
+}
+
+static void oldest_header(const struct recovery *recovery, struct segment_header *header)
+{
+    memcpy(header, recovery->segments[0].image.data, sizeof(*header));
+}
+
+/* Leaves out the records from number `kept` up to those of the segment read last. */
+static void drop_records(struct reading *reading, size_t kept)
+{
+    struct recovery *recovery = reading->recovery;
+    size_t added = recovery->record_count - reading->known;
+
+    if (added > 0) {
+        memmove(recovery->records + kept, recovery->records + reading->known,
+                added * sizeof(*recovery->records));
+    }
+    recovery->record_count = kept + added;
+}
+
+static void drop_segments(struct reading *reading)
+{
+    struct recovery *recovery = reading->recovery;
+
+    for (size_t i = 0; i < recovery->segment_count; i++) {
+        file_unmap(recovery->segments[i].image);
+    }
+    recovery->segment_count = 0;
+    drop_records(reading, 0);
+}
+
+/* Does the segment begin within the log so far? Then what follows there was taken back. */
+static bool take_back(struct reading *reading, const struct chain *start)
+{
+    struct segment_header oldest;
+
+    oldest_header(reading->recovery, &oldest);
+    const struct digest *hash = hash_at(reading->recovery, &oldest, reading->known, start->index);
+    if (hash == NULL || !digest_equal(hash, &start->hash)) {
+        return false;
+    }
+    drop_records(reading, (size_t)(start->index - oldest.start.index));
+    return true;
+}
+
+/* Does it begin at a snapshot? Then that replaced the log; choose_snapshot sees whether it is this
+ * one. */
+static bool begins_anew(const struct reading *reading, const struct chain *start)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+
+    snapshot_name(start->index, name);
+    return faccessat(reading->directory, name, F_OK, 0) == 0;
+}
+
 /* Is `scan` what must come after the segments read so far? */
-static enum grove_status follows(const struct reading *reading, const char *name, uint64_t number,
+static enum grove_status follows(struct reading *reading, const char *name, uint64_t number,
                                  const struct segment_scan *scan)
 {
     const struct recovery *recovery = reading->recovery;
@@ -57,13 +126,17 @@ static enum grove_status follows(const struct reading *reading, const char *name
         fault_set(reading->fault, "%s: offset 0: belongs to another ledger", name);
         return GROVE_CORRUPT;
     }
-    if (!chain_equal(&header->start, &reading->last.end)) {
+    if (chain_equal(&header->start, &reading->last.end) || take_back(reading, &header->start)) {
+        return GROVE_OK;
+    }
+    if (!begins_anew(reading, &header->start)) {
         char before[SEGMENT_NAME_SIZE];
         segment_name(number - 1, before);
         fault_set(reading->fault, "%s: offset %zu: %s", before, reading->last.end_offset,
                   record_state_text(reading->last.stop));
         return GROVE_CORRUPT;
     }
+    drop_segments(reading);
     return GROVE_OK;
 }
 
@@ -79,6 +152,7 @@ static enum grove_status read_segment(struct reading *reading, uint64_t number, 
     if (error != 0) {
         return fault_errno(reading->fault, name, "cannot read", error);
     }
+    reading->known = recovery->record_count;
     enum grove_status status =
         segment_read(name, image, keep_record, reading, &scan, reading->fault);
     if (status == GROVE_OK && !scan.begun && !newest) {
@@ -131,24 +205,6 @@ static enum grove_status read_segments(struct reading *reading)
     return status;
 }
 
-/* The hash of the log at `index`; NULL when the log that is left does not show it. */
-static const struct digest *hash_at(const struct recovery *recovery,
-                                    const struct segment_header *oldest, uint64_t index)
-{
-    if (index == oldest->start.index) {
-        return &oldest->start.hash;
-    }
-    if (index < oldest->start.index || index > recovery->end.index) {
-        return NULL;
-    }
-    return &recovery->records[index - oldest->start.index - 1].hash;
-}
-
-static void oldest_header(const struct recovery *recovery, struct segment_header *header)
-{
-    memcpy(header, recovery->segments[0].image.data, sizeof(*header));
-}
-
 /* Holds the log to its promise. */
 static enum grove_status check_promise(struct reading *reading)
 {
@@ -165,7 +221,7 @@ static enum grove_status check_promise(struct reading *reading)
     }
     oldest_header(recovery, &oldest);
     const struct chain *promised = &reading->last.promise.end;
-    const struct digest *hash = hash_at(recovery, &oldest, promised->index);
+    const struct digest *hash = hash_at(recovery, &oldest, recovery->record_count, promised->index);
     if (hash == NULL) {
         fault_set(reading->fault,
                   "%s: offset %zu: the log ends at %" PRIu64 ", %" PRIu64 " was acknowledged: %s",
@@ -179,6 +235,15 @@ static enum grove_status check_promise(struct reading *reading)
         return GROVE_CORRUPT;
     }
     return GROVE_OK;
+}
+
+/* A snapshot from after the end of the log is the leader's, who sent it because the log was far
+ * behind; the crash came before the log began anew. What is promised, the snapshot holds. */
+static void finish_installing(struct recovery *recovery)
+{
+    recovery->outrun = true;
+    recovery->record_count = 0;
+    recovery->end = recovery->snapshot.head.end;
 }
 
 /* Does the log bear this snapshot out? A snapshot that contradicts it is never passed over. */
@@ -195,7 +260,10 @@ static enum grove_status check_snapshot(const struct reading *reading,
         fault_set(reading->fault, "%s: offset 0: belongs to another ledger", name);
         return GROVE_CORRUPT;
     }
-    const struct digest *hash = hash_at(recovery, &oldest, head->end.index);
+    const struct digest *hash = hash_at(recovery, &oldest, recovery->record_count, head->end.index);
+    if (head->end.index > recovery->end.index) {
+        return GROVE_OK;
+    }
     if (hash == NULL) {
         fault_set(reading->fault,
                   "%s: offset 0: index %" PRIu64 " is outside the log, %" PRIu64 " to %" PRIu64,
@@ -239,6 +307,9 @@ static enum grove_status choose_snapshot(struct reading *reading, const uint64_t
             status = check_snapshot(reading, &recovery->snapshot.head);
             if (status != GROVE_OK) {
                 return status;
+            }
+            if (recovery->snapshot.head.end.index > recovery->end.index) {
+                finish_installing(recovery);
             }
             break;
         }

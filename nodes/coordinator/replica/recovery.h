@@ -32,6 +32,8 @@ struct recovery {
     size_t record_count;
     bool has_snapshot;
     struct snapshot snapshot;
+    bool outrun;           /* the snapshot is a leader's, from after the end of the log, and the
+                            * crash came before the log began anew: `end` is the snapshot's */
     struct fault fallback; /* why the newest snapshot was not taken; empty when it was */
 };
 

@@ -4,6 +4,8 @@
 #include "nodes/coordinator/replica/storage.h"
 #include "nodes/coordinator/replica/voter.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -91,14 +93,31 @@ static enum grove_status begin_snapshot(void *context, const struct raft_snapsho
     return GROVE_OK;
 }
 
+static enum grove_status restore_state(struct replica *replica, const struct snapshot *snapshot)
+{
+    return replica->machine.restore(replica->machine.context, snapshot->state.data,
+                                    snapshot->state.size);
+}
+
+/* While opening, from what the recovery has mapped; later, from what the leader sent. */
 static enum grove_status restore(void *context, uint64_t index)
 {
     struct replica *replica = context;
-    struct bytes state = replica->recovery.snapshot.state;
+    struct snapshot snapshot;
+    struct fault fault;
 
-    (void)index;
-    replica->restored = replica->machine.restore(replica->machine.context, state.data, state.size);
-    return replica->restored;
+    if (replica->recovery.has_snapshot) {
+        replica->restored = restore_state(replica, &replica->recovery.snapshot);
+        return replica->restored;
+    }
+    if (snapshot_open(journal_directory(replica->journal), index, &snapshot, &fault) != GROVE_OK) {
+        die(replica, fault.text);
+    }
+    if (restore_state(replica, &snapshot) != GROVE_OK) {
+        die(replica, "the leader's snapshot cannot be restored");
+    }
+    snapshot_close(&snapshot);
+    return GROVE_OK;
 }
 
 /* ---- opening */
@@ -113,7 +132,7 @@ static enum grove_status open_journal(struct replica *replica, struct fault *fau
         .fatal = options->fatal,
         .context = options->context,
     };
-    bool make = options->start == REPLICA_BOOTSTRAP;
+    bool make = options->start != REPLICA_EXISTING;
     enum grove_status status =
         journal_open(&journal, make, &replica->journal, &replica->recovery, fault);
 
@@ -151,7 +170,8 @@ static void init_voter(struct replica *replica)
 static enum grove_status start(struct replica *replica, struct fault *fault)
 {
     init_voter(replica);
-    int error = replica->recovery.empty ? voter_bootstrap(&replica->voter) : 0;
+    bool begins = replica->recovery.empty && replica->options.start == REPLICA_BOOTSTRAP;
+    int error = begins ? voter_bootstrap(&replica->voter) : 0;
     if (error != 0) {
         fault_set(fault, "%s", raft_errmsg(&replica->voter.raft));
         if (replica->storage.io.errmsg[0] != '\0') {
@@ -237,14 +257,14 @@ int replica_fd(const struct replica *replica)
 
 static uint64_t log_size(const struct replica *replica)
 {
-    return replica->storage.appended - replica->storage.snapshot_appended;
+    return replica->storage.appended - replica->storage.newest.appended;
 }
 
 /* libraft counts entries, and asks after each group that it has applied. */
 static void set_threshold(struct replica *replica)
 {
     bool large = log_size(replica) > replica->options.snapshot_threshold &&
-                 log_size(replica) > replica->storage.snapshot_size &&
+                 log_size(replica) > replica->storage.newest.size &&
                  replica->options.now_ns() >= replica->snapshot_retry_ns;
     bool due = replica->storage.child == 0 && (replica->snapshot_wanted || large);
 
@@ -298,6 +318,35 @@ void replica_receive(struct replica *replica, struct raft_message *message)
 void replica_transferred(struct replica *replica, uint64_t peer, bool arrived)
 {
     guard_transferred(&replica->voter.guard, peer, arrived);
+}
+
+static enum grove_status open_file(struct replica *replica, const char *name, int flags, int *fd)
+{
+    struct fault ignored; /* the caller tries again */
+    int opened = openat(journal_directory(replica->journal), name, flags | O_CLOEXEC, 0600);
+
+    if (opened < 0) {
+        return errno == ENOENT ? GROVE_NOT_FOUND
+                               : fault_errno(&ignored, name, "cannot open", errno);
+    }
+    *fd = opened;
+    return GROVE_OK;
+}
+
+enum grove_status replica_snapshot_file(struct replica *replica, uint64_t index, int *fd)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+
+    snapshot_name(index, name);
+    return open_file(replica, name, O_RDONLY, fd);
+}
+
+enum grove_status replica_incoming_file(struct replica *replica, uint64_t index, int *fd)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+
+    snapshot_incoming_name(index, name);
+    return open_file(replica, name, O_RDWR | O_CREAT | O_TRUNC, fd);
 }
 
 bool replica_is_leader(const struct replica *replica)
@@ -389,8 +438,8 @@ struct replica_status replica_status(struct replica *replica)
         .sync_ns = counters.sync_ns,
         .idle_promises = counters.promises,
         .log_size = log_size(replica),
-        .snapshot_index = replica->storage.snapshot_index,
-        .snapshot_size = replica->storage.snapshot_size,
+        .snapshot_index = replica->storage.newest.index,
+        .snapshot_size = replica->storage.newest.size,
         .snapshots = replica->snapshots,
         .snapshot_failures = replica->snapshot_failures,
         .snapshotting = replica->storage.child != 0,
@@ -407,6 +456,7 @@ void replica_close(struct replica *replica)
     }
     storage_cancel(&replica->storage);
     voter_close(&replica->voter);
+    storage_clear(&replica->storage);
     recovery_clear(&replica->recovery);
     journal_close(replica->journal);
     free(replica);

@@ -49,9 +49,11 @@ struct replica_machine {
 };
 
 enum replica_start {
-    REPLICA_EXISTING, /* an empty directory is refused */
-    REPLICA_BOOTSTRAP /* an empty directory, or none, becomes a new ledger; an existing one goes on
-                       */
+    REPLICA_EXISTING,  /* an empty directory is refused */
+    REPLICA_BOOTSTRAP, /* an empty directory, or none, becomes a new ledger; an existing one goes on
+                        */
+    REPLICA_JOIN       /* an empty directory, or none, waits for the leader of a ledger to add this
+                        * replica; an existing one goes on */
 };
 
 struct replica_options {
@@ -151,6 +153,19 @@ void replica_receive(struct replica *replica, struct raft_message *message);
 /* Tells how a snapshot went that the transport was asked to send: the whole file is with the peer,
  * or the peer is gone. */
 void replica_transferred(struct replica *replica, uint64_t peer, bool arrived);
+
+/* Opens the file of a snapshot to be sent.
+ *
+ *   errors    GROVE_NOT_FOUND: a newer one replaced it; the transfer has failed */
+enum grove_status replica_snapshot_file(struct replica *replica, uint64_t index, int *fd)
+    GROVE_CHECKED;
+
+/* Opens an empty file for a snapshot that is being received. When it is whole, the transport hands
+ * over the InstallSnapshot that it belongs to, with voter_token(index) as its data.
+ *
+ *   errors    GROVE_IO, GROVE_FULL: leave it; the leader tries again */
+enum grove_status replica_incoming_file(struct replica *replica, uint64_t index, int *fd)
+    GROVE_CHECKED;
 
 /* True when proposals are taken: this replica leads, and has committed in its term. */
 bool replica_is_leader(const struct replica *replica);

@@ -225,18 +225,17 @@ enum grove_status snapshot_read(const char *name, struct bytes image, struct sna
     return GROVE_OK;
 }
 
-enum grove_status snapshot_open(int directory, uint64_t index, struct snapshot *snapshot,
-                                struct fault *fault)
+/* Maps and verifies the file of this name. */
+static enum grove_status open_file(int directory, const char *name, uint64_t index,
+                                   struct snapshot *snapshot, struct fault *fault)
 {
-    char name[SNAPSHOT_NAME_SIZE];
     struct bytes image;
-
-    snapshot_name(index, name);
+    struct snapshot found;
     int error = file_map(directory, name, &image);
+
     if (error != 0) {
         return fault_errno(fault, name, "cannot read", error);
     }
-    struct snapshot found;
     enum grove_status status = snapshot_read(name, image, &found, fault);
     if (status == GROVE_OK && found.head.end.index != index) {
         fault_set(fault, "%s: offset 0: holds index %" PRIu64, name, found.head.end.index);
@@ -250,6 +249,15 @@ enum grove_status snapshot_open(int directory, uint64_t index, struct snapshot *
     return GROVE_OK;
 }
 
+enum grove_status snapshot_open(int directory, uint64_t index, struct snapshot *snapshot,
+                                struct fault *fault)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+
+    snapshot_name(index, name);
+    return open_file(directory, name, index, snapshot, fault);
+}
+
 void snapshot_close(struct snapshot *snapshot)
 {
     file_unmap(snapshot->image);
@@ -259,4 +267,43 @@ void snapshot_close(struct snapshot *snapshot)
 void snapshot_name(uint64_t index, char name[SNAPSHOT_NAME_SIZE])
 {
     snprintf(name, SNAPSHOT_NAME_SIZE, SNAPSHOT_PREFIX "%016" PRIx64, index);
+}
+
+void snapshot_incoming_name(uint64_t index, char name[SNAPSHOT_NAME_SIZE])
+{
+    snprintf(name, SNAPSHOT_NAME_SIZE, "incoming-%016" PRIx64 ".new", index);
+}
+
+enum grove_status snapshot_verify_incoming(int directory, uint64_t index,
+                                           struct snapshot_head *head, struct fault *fault)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+    struct snapshot snapshot;
+
+    snapshot_incoming_name(index, name);
+    enum grove_status status = open_file(directory, name, index, &snapshot, fault);
+    if (status == GROVE_OK) {
+        *head = snapshot.head;
+        head->configuration = bytes_of(NULL, 0);
+        snapshot_close(&snapshot);
+    }
+    return status;
+}
+
+enum grove_status snapshot_name_incoming(int directory, uint64_t index, struct fault *fault)
+{
+    char incoming[SNAPSHOT_NAME_SIZE];
+    char name[SNAPSHOT_NAME_SIZE];
+
+    snapshot_incoming_name(index, incoming);
+    snapshot_name(index, name);
+    int fd = openat(directory, incoming, O_RDWR | O_CLOEXEC);
+    int error = fd < 0 || fsync(fd) < 0 || renameat(directory, incoming, directory, name) < 0 ||
+                        fsync(directory) < 0
+                    ? errno
+                    : 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return error == 0 ? GROVE_OK : fault_errno(fault, incoming, "cannot sync", error);
 }

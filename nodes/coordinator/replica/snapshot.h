@@ -63,4 +63,21 @@ void snapshot_close(struct snapshot *snapshot);
 
 void snapshot_name(uint64_t index, char name[SNAPSHOT_NAME_SIZE]);
 
+/* The name of one that is being received; a restart removes it. */
+void snapshot_incoming_name(uint64_t index, char name[SNAPSHOT_NAME_SIZE]);
+
+/* Verifies a snapshot that was received whole.
+ *
+ *   head      what it holds; its configuration is left empty
+ *   errors    as snapshot_open */
+enum grove_status snapshot_verify_incoming(int directory, uint64_t index,
+                                           struct snapshot_head *head, struct fault *fault)
+    GROVE_CHECKED;
+
+/* Syncs it and gives it its name.
+ *
+ *   errors    GROVE_IO, GROVE_FULL with a fault */
+enum grove_status snapshot_name_incoming(int directory, uint64_t index, struct fault *fault)
+    GROVE_CHECKED;
+
 #endif

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "nodes/coordinator/replica/storage.h"
 
-#include "nodes/coordinator/replica/configuration.h"
-#include "nodes/coordinator/replica/voter.h"
+#include "nodes/coordinator/replica/storage_snapshot.h"
 
-#include <assert.h>
-#include <errno.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
-/* A group on its way to disk, for libraft. */
+/* Records on their way to disk, for libraft. */
 struct append {
     struct journal_write write;
     struct raft_io_append *request;
@@ -34,26 +28,6 @@ static void *allocate(size_t size)
         abort();
     }
     return memory;
-}
-
-static int load_snapshot(const struct snapshot *snapshot, struct raft_snapshot **loaded)
-{
-    struct raft_snapshot *made = allocate(sizeof(*made));
-
-    *made = (struct raft_snapshot){
-        .index = snapshot->head.end.index,
-        .term = snapshot->head.term,
-        .configuration_index = snapshot->head.configuration_index,
-        .n_bufs = 1,
-    };
-    if (!configuration_decode(snapshot->head.configuration, &made->configuration)) {
-        raft_free(made);
-        return RAFT_CORRUPT;
-    }
-    made->bufs = allocate(sizeof(*made->bufs));
-    made->bufs[0] = voter_token(made->index);
-    *loaded = made;
-    return 0;
 }
 
 static void load_entry(const struct record *record, struct raft_entry *entry)
@@ -84,12 +58,12 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
     size_t first = 0;
 
     *snapshot = NULL;
-    if (recovery->has_snapshot) {
-        after = recovery->snapshot.head.end.index;
-        int error = load_snapshot(&recovery->snapshot, snapshot);
-        if (error != 0) {
+    if (storage->newest.index > 0) {
+        after = storage->newest.index;
+        *snapshot = storage_make_snapshot(&storage->newest);
+        if (*snapshot == NULL) {
             snprintf(io->errmsg, sizeof(io->errmsg), "the snapshot's configuration is malformed");
-            return error;
+            return RAFT_CORRUPT;
         }
     }
     while (first < recovery->record_count && recovery->records[first].index <= after) {
@@ -103,8 +77,12 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
         storage->appended += RECORD_HEADER_SIZE + record->payload.size;
     }
     *start_index = after + 1;
-    *term = recovery->promise.term;
-    *voted_for = recovery->promise.vote;
+    *term = *voted_for = 0;
+    if (!recovery->empty) {
+        *term = storage->term = recovery->promise.term;
+        *voted_for = recovery->promise.vote;
+        storage->ledger = recovery->ledger;
+    }
     return 0;
 }
 
@@ -151,15 +129,19 @@ static int io_bootstrap(struct raft_io *io, const struct raft_configuration *con
 
 static int io_set_term(struct raft_io *io, raft_term term)
 {
-    journal_vote(storage_of(io)->journal, term, 0);
+    struct storage *storage = storage_of(io);
+
+    storage->term = term;
+    journal_vote(storage->journal, term, 0);
     return 0;
 }
 
+/* In an election libraft votes before it knows of the term that it has just set. */
 static int io_set_vote(struct raft_io *io, raft_id server)
 {
-    const struct raft *raft = io->data;
+    const struct storage *storage = storage_of(io);
 
-    journal_vote(storage_of(io)->journal, raft->current_term, server);
+    journal_vote(storage->journal, storage->term, server);
     return 0;
 }
 
@@ -173,6 +155,43 @@ static void finish_append(struct journal_write *write)
     done(request, 0);
 }
 
+static void free_step(struct journal_write *step)
+{
+    free(step);
+}
+
+static void queue(struct storage *storage, struct journal_write step)
+{
+    struct journal_write *queued = malloc(sizeof(*queued));
+
+    if (queued == NULL) {
+        abort();
+    }
+    *queued = step;
+    queued->done = free_step;
+    journal_append(storage->journal, queued);
+}
+
+/* A replica that joins learns the ledger's id from its first entry, as io_bootstrap made it. */
+static void begin_ledger(struct storage *storage, const struct raft_entry *first)
+{
+    const struct raft_buffer *payload = &first->buf;
+
+    if (first->type != RAFT_CHANGE || payload->len <= sizeof(storage->ledger)) {
+        abort(); /* no ledger begins so */
+    }
+    memcpy(&storage->ledger,
+           (const uint8_t *)payload->base + payload->len - sizeof(storage->ledger),
+           sizeof(storage->ledger));
+    queue(storage, (struct journal_write){.step = JOURNAL_BEGIN, .ledger = storage->ledger});
+}
+
+static int io_truncate(struct raft_io *io, raft_index index)
+{
+    queue(storage_of(io), (struct journal_write){.step = JOURNAL_TRUNCATE, .index = index});
+    return 0;
+}
+
 static int io_append(struct raft_io *io, struct raft_io_append *request,
                      const struct raft_entry entries[], unsigned n, raft_io_append_cb done)
 {
@@ -183,6 +202,7 @@ static int io_append(struct raft_io *io, struct raft_io_append *request,
         return RAFT_NOMEM;
     }
     append->write = (struct journal_write){
+        .step = JOURNAL_APPEND,
         .records = append->records,
         .count = n,
         .done = finish_append,
@@ -197,22 +217,10 @@ static int io_append(struct raft_io *io, struct raft_io_append *request,
         };
         storage->appended += RECORD_HEADER_SIZE + entries[i].buf.len;
     }
+    if (id_is_zero(&storage->ledger)) {
+        begin_ledger(storage, &entries[0]);
+    }
     journal_append(storage->journal, &append->write);
-    return 0;
-}
-
-/* The child was forked by storage_fork; this only notes whom to tell. Trailing entries stay in the
- * segments, which are removed whole and late. */
-static int io_snapshot_put(struct raft_io *io, unsigned trailing,
-                           struct raft_io_snapshot_put *request,
-                           const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb done)
-{
-    struct storage *storage = storage_of(io);
-
-    (void)trailing;
-    assert(storage->child != 0 && storage->child_index == snapshot->index);
-    storage->put = request;
-    storage->put_done = done;
     return 0;
 }
 
@@ -232,17 +240,6 @@ static void io_close(struct raft_io *io, raft_io_close_cb done)
     done(io);
 }
 
-static uint64_t snapshot_file_size(const struct storage *storage, uint64_t index)
-{
-    char name[SNAPSHOT_NAME_SIZE];
-    struct stat status;
-
-    snapshot_name(index, name);
-    return fstatat(journal_directory(storage->journal), name, &status, 0) == 0
-               ? (uint64_t)status.st_size
-               : 0;
-}
-
 void storage_init(struct storage *storage, struct journal *journal, struct recovery *recovery,
                   uint64_t (*now_ns)(void))
 {
@@ -257,84 +254,19 @@ void storage_init(struct storage *storage, struct journal *journal, struct recov
                .set_term = io_set_term,
                .set_vote = io_set_vote,
                .append = io_append,
-               .snapshot_put = io_snapshot_put,
+               .truncate = io_truncate,
+               .snapshot_put = storage_snapshot_put,
+               .snapshot_get = storage_snapshot_get,
                .time = io_time,
                .random = io_random},
         .journal = journal,
         .recovery = recovery,
         .now_ns = now_ns,
     };
-    if (recovery->has_snapshot) {
-        storage->snapshot_index = recovery->snapshot.head.end.index;
-        storage->snapshot_size = recovery->snapshot.image.size;
-    }
+    storage_recover_snapshot(storage);
 }
 
 void storage_started(struct storage *storage)
 {
-    storage->ledger = storage->recovery->ledger;
     storage->recovery = NULL;
-}
-
-enum grove_status storage_fork(struct storage *storage, const struct raft_snapshot *pending,
-                               snapshot_fill fill, void *context)
-{
-    struct buffer configuration = {0};
-    struct snapshot_head head = {
-        .ledger = storage->ledger,
-        .term = pending->term,
-        .configuration_index = pending->configuration_index,
-        .end = journal_end(storage->journal),
-    };
-
-    assert(storage->child == 0);
-    /* With one voter and one group in flight, what was applied last is what was synced last. */
-    assert(head.end.index == pending->index);
-    configuration_encode(&pending->configuration, &configuration);
-    head.configuration = buffer_bytes(&configuration);
-    enum grove_status status =
-        snapshot_fork(journal_directory(storage->journal), &head, fill, context, &storage->child);
-    buffer_clear(&configuration);
-    storage->child_index = pending->index;
-    storage->child_appended = storage->appended;
-    return status;
-}
-
-static void end_child(struct storage *storage, int result)
-{
-    storage->child = 0;
-    storage->put_done(storage->put, result);
-}
-
-enum storage_child storage_reap(struct storage *storage, int *error)
-{
-    int status;
-
-    if (storage->child == 0) {
-        return CHILD_NONE;
-    }
-    if (waitpid(storage->child, &status, WNOHANG) == 0) {
-        return CHILD_RUNS;
-    }
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        *error = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-        end_child(storage, RAFT_IOERR);
-        return CHILD_FAILED;
-    }
-    /* The snapshot before this one stays, and the log from there on, in case this one rots. */
-    journal_forget(storage->journal, storage->snapshot_index);
-    storage->snapshot_index = storage->child_index;
-    storage->snapshot_appended = storage->child_appended;
-    storage->snapshot_size = snapshot_file_size(storage, storage->child_index);
-    end_child(storage, 0);
-    return CHILD_WROTE;
-}
-
-void storage_cancel(struct storage *storage)
-{
-    if (storage->child != 0) {
-        kill(storage->child, SIGKILL);
-        waitpid(storage->child, NULL, 0);
-        end_child(storage, RAFT_CANCELED);
-    }
 }

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -249,49 +250,18 @@ enum grove_status store_begin(struct store *store, const struct id *ledger, stru
     return status == GROVE_OK ? store_promise(store, fault) : status;
 }
 
-/* Zeroes what a crash left after the last whole record, so that nothing can ever grow out of it. */
-static enum grove_status cut_tail(struct store *store, struct fault *fault)
+/* Zeroes the newest segment from the end of the log up to `until`, so that nothing can ever grow
+ * out of what lies there. */
+static enum grove_status cut_tail(struct store *store, size_t until, struct fault *fault)
 {
     static const uint8_t zeroes[1 << 16];
-    size_t size = (size_t)store->newest->size;
     int error = 0;
 
-    for (size_t at = store->offset; at < size && error == 0; at += sizeof(zeroes)) {
-        size_t step = size - at < sizeof(zeroes) ? size - at : sizeof(zeroes);
+    for (size_t at = store->offset; at < until && error == 0; at += sizeof(zeroes)) {
+        size_t step = until - at < sizeof(zeroes) ? until - at : sizeof(zeroes);
         error = file_write(store->fd, zeroes, step, at);
     }
-    return newest_status(store, "cannot cut the torn tail", error, fault);
-}
-
-enum grove_status store_resume(struct store *store, const struct recovery *recovery,
-                               struct fault *fault)
-{
-    char name[SEGMENT_NAME_SIZE];
-    enum grove_status status;
-
-    for (size_t i = 0; i < recovery->segment_count; i++) {
-        const struct recovered_segment *segment = &recovery->segments[i];
-        add_segment(store, segment->number, segment->size, segment->before);
-    }
-    store->ledger = recovery->ledger;
-    store->promise = recovery->promise;
-    store->end = recovery->end;
-    store->offset = recovery->end_offset;
-
-    segment_name(store->newest->number, name);
-    store->fd = openat(store->directory, name, O_RDWR | O_CLOEXEC);
-    if (store->fd < 0) {
-        return fault_errno(fault, name, "cannot open", errno);
-    }
-    status = remove_segments_after(store, store->newest->number, fault);
-    if (status == GROVE_OK && recovery->torn) {
-        status = cut_tail(store, fault);
-    }
-    /* What a killed process wrote may be in memory only: sync it before anybody builds on it. */
-    if (status == GROVE_OK) {
-        status = store_sync(store, fault);
-    }
-    return status == GROVE_OK ? store_promise(store, fault) : status;
+    return newest_status(store, "cannot cut the tail", error, fault);
 }
 
 void store_forget(struct store *store, uint64_t index)
@@ -315,4 +285,182 @@ void store_forget(struct store *store, uint64_t index)
         free(snapshots);
     }
     fsync(store->directory);
+}
+
+/* Removes segments from before the log began anew, which a crash left. */
+static void remove_segments_before(const struct store *store)
+{
+    char name[SEGMENT_NAME_SIZE];
+    uint64_t *numbers = NULL;
+    size_t count = 0;
+
+    if (file_list(store->directory, SEGMENT_PREFIX, &numbers, &count) == 0) {
+        for (size_t i = 0; i < count && numbers[i] < STAILQ_FIRST(&store->segments)->number; i++) {
+            segment_name(numbers[i], name);
+            unlinkat(store->directory, name, 0);
+        }
+        free(numbers);
+    }
+}
+
+enum grove_status store_begin_at(struct store *store, const struct id *ledger,
+                                 const struct chain *start, struct fault *fault)
+{
+    enum grove_status status = GROVE_OK;
+
+    store->ledger = *ledger;
+    store->end = *start;
+    status = begin_segment(store, 0, fault);
+    if (status == GROVE_OK) {
+        store_forget(store, start->index);
+    }
+    return status;
+}
+
+/* Where a record ends, in its segment and in the chain. */
+struct place {
+    const struct store_segment *segment;
+    size_t offset;
+    struct chain chain;
+};
+
+/* Follows the headers of a segment's records up to `index`. Their hashes are believed: what is
+ * built on a rotten one is refused at the next start. */
+static bool walk(struct bytes image, uint64_t index, struct place *place)
+{
+    struct segment_header segment;
+    struct record_header record;
+
+    if (image.size < SEGMENT_RECORDS_OFFSET) {
+        return false;
+    }
+    memcpy(&segment, image.data, sizeof(segment));
+    place->chain = segment.start;
+    place->offset = SEGMENT_RECORDS_OFFSET;
+    while (place->chain.index < index) {
+        if (image.size - place->offset < sizeof(record)) {
+            return false;
+        }
+        memcpy(&record, image.data + place->offset, sizeof(record));
+        if (record.index != place->chain.index + 1 ||
+            record.payload_size > image.size - place->offset - sizeof(record)) {
+            return false;
+        }
+        place->chain = (struct chain){.index = record.index, .hash = record.hash};
+        place->offset += sizeof(record) + record.payload_size;
+    }
+    return place->chain.index == index;
+}
+
+static enum grove_status locate(const struct store *store, uint64_t index, struct place *place,
+                                struct fault *fault)
+{
+    const struct store_segment *segment;
+    char name[SEGMENT_NAME_SIZE];
+    struct bytes image;
+
+    place->segment = NULL;
+    STAILQ_FOREACH(segment, &store->segments, link) {
+        if (segment->before <= index) {
+            place->segment = segment;
+        }
+    }
+    if (place->segment == NULL) {
+        fault_set(fault, "the log does not reach back to index %" PRIu64, index);
+        return GROVE_CORRUPT;
+    }
+    segment_name(place->segment->number, name);
+    int error = file_map(store->directory, name, &image);
+    if (error != 0) {
+        return fault_errno(fault, name, "cannot read", error);
+    }
+    bool found = walk(image, index, place);
+    file_unmap(image);
+    if (!found) {
+        fault_set(fault, "%s: offset %zu: the records are damaged", name, place->offset);
+        return GROVE_CORRUPT;
+    }
+    return GROVE_OK;
+}
+
+enum grove_status store_chain(const struct store *store, uint64_t index, struct chain *chain,
+                              struct fault *fault)
+{
+    struct place place;
+
+    if (index == store->end.index) {
+        *chain = store->end;
+        return GROVE_OK;
+    }
+    enum grove_status status = locate(store, index, &place, fault);
+    if (status == GROVE_OK) {
+        *chain = place.chain;
+    }
+    return status;
+}
+
+/* Within the newest segment the tail is zeroed, after the promise was lowered. What lies further
+ * back ends where a new segment begins. */
+enum grove_status store_truncate(struct store *store, uint64_t index, struct fault *fault)
+{
+    struct place place;
+    size_t until = store->offset;
+    enum grove_status status = locate(store, index - 1, &place, fault);
+
+    if (status == GROVE_OK) {
+        status = sync_newest(store, fault);
+    }
+    if (status != GROVE_OK) {
+        return status;
+    }
+    store->end = place.chain;
+    if (place.segment != store->newest) {
+        return begin_segment(store, 0, fault);
+    }
+    store->offset = place.offset;
+    status = store_promise(store, fault);
+    if (status == GROVE_OK) {
+        status = cut_tail(store, until, fault);
+    }
+    return status == GROVE_OK ? sync_newest(store, fault) : status;
+}
+
+enum grove_status store_resume(struct store *store, const struct recovery *recovery,
+                               struct fault *fault)
+{
+    char name[SEGMENT_NAME_SIZE];
+    enum grove_status status;
+
+    if (recovery->empty) {
+        return remove_segments_after(store, 0, fault); /* until store_begin_at */
+    }
+    for (size_t i = 0; i < recovery->segment_count; i++) {
+        const struct recovered_segment *segment = &recovery->segments[i];
+        add_segment(store, segment->number, segment->size, segment->before);
+    }
+    store->ledger = recovery->ledger;
+    store->promise = recovery->promise;
+    store->end = recovery->end;
+    store->offset = recovery->end_offset;
+    if (recovery->outrun) {
+        status = remove_segments_after(store, store->newest->number, fault);
+        return status == GROVE_OK ? store_begin_at(store, &recovery->ledger, &recovery->end, fault)
+                                  : status;
+    }
+    remove_segments_before(store);
+
+    segment_name(store->newest->number, name);
+    store->fd = openat(store->directory, name, O_RDWR | O_CLOEXEC);
+    if (store->fd < 0) {
+        return fault_errno(fault, name, "cannot open", errno);
+    }
+    status = remove_segments_after(store, store->newest->number, fault);
+    if (status == GROVE_OK && recovery->torn) {
+        status = cut_tail(store, (size_t)store->newest->size, fault);
+    }
+    /* What a killed process wrote may be in memory only: sync it before anybody builds on it. */
+    if (status == GROVE_OK) {
+        status = store_sync(store, fault);
+    }
+    return status == GROVE_OK ? store_promise(store, fault) : status;
 }

@@ -62,6 +62,26 @@ enum grove_status store_resume(struct store *store, const struct recovery *recov
 enum grove_status store_write(struct store *store, struct record *record, struct fault *fault)
     GROVE_CHECKED;
 
+/* Begins the log anew after `start`, in a segment of its own: for a replica that joins, with the
+ * start of its ledger, and for one whose log a snapshot of the leader replaces. What was written
+ * before is forgotten, and so is every snapshot before that index.
+ *
+ *   errors    GROVE_FULL, GROVE_IO with a fault: end the process */
+enum grove_status store_begin_at(struct store *store, const struct id *ledger,
+                                 const struct chain *start, struct fault *fault) GROVE_CHECKED;
+
+/* Takes back the records from `index` on, and what was promised of them, on disk when it returns.
+ *
+ *   errors    GROVE_CORRUPT, GROVE_FULL, GROVE_IO with a fault: end the process */
+enum grove_status store_truncate(struct store *store, uint64_t index, struct fault *fault)
+    GROVE_CHECKED;
+
+/* The end of the log as it was when record `index` was the last.
+ *
+ *   errors    GROVE_CORRUPT, GROVE_IO with a fault: it is not there any more, or damaged */
+enum grove_status store_chain(const struct store *store, uint64_t index, struct chain *chain,
+                              struct fault *fault) GROVE_CHECKED;
+
 /* Puts all that was written on disk; its promise is then owed. */
 enum grove_status store_sync(struct store *store, struct fault *fault) GROVE_CHECKED;
 

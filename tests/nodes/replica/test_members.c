@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Several replicas with journals on a real disk, and a network that does as it is told: joining,
+ * catching up, taking back, standing in. */
+#include "nodes/coordinator/replica/replica.h"
+
+#include "core/id.h"
+#include "nodes/coordinator/replica/snapshot.h"
+#include "nodes/coordinator/replica/transport.h"
+#include "nodes/host/clock.h"
+#include "tests/support/parcel.h"
+#include "tests/support/scratch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NODES 3u
+#define SEGMENT_SIZE ((size_t)32 << 10)
+#define GROUP_SIZE 1000u
+#define PATIENCE_MS 20000u
+
+struct letter {
+    struct parcel *parcel;
+    STAILQ_ENTRY(letter) link;
+};
+
+/* A replica whose state is the digest of all groups in order. */
+struct node {
+    struct fixture *f;
+    uint64_t id;
+    char address[16];
+    struct scratch scratch;
+    struct replica *replica;
+    struct replica_transport transport;
+    struct {
+        uint64_t groups;
+        struct digest digest;
+    } state;
+    unsigned lost;
+    unsigned restored;
+    bool cut_off;
+};
+
+struct fixture {
+    struct node nodes[NODES];
+    STAILQ_HEAD(, letter) letters;
+    uint64_t installs; /* snapshots sent */
+};
+
+/* ---- the machine */
+
+static void apply(void *context, uint64_t index, const uint8_t *data, size_t size)
+{
+    struct node *node = context;
+    uint8_t both[2 * sizeof(struct digest)];
+    const struct digest group = digest_of(bytes_of(data, size));
+
+    (void)index;
+    memcpy(both, node->state.digest.byte, sizeof(group));
+    memcpy(both + sizeof(group), group.byte, sizeof(group));
+    node->state.digest = digest_of(bytes_of(both, sizeof(both)));
+    node->state.groups++;
+}
+
+static int snapshot_write(void *context, struct snapshot_writer *writer)
+{
+    const struct node *node = context;
+
+    snapshot_put(writer, &node->state, sizeof(node->state));
+    return 0;
+}
+
+static enum grove_status restore(void *context, const uint8_t *data, size_t size)
+{
+    struct node *node = context;
+
+    assert_int_equal(size, sizeof(node->state));
+    memcpy(&node->state, data, size);
+    node->restored++;
+    return GROVE_OK;
+}
+
+static void lost(void *context)
+{
+    struct node *node = context;
+
+    node->lost++;
+}
+
+/* ---- the network */
+
+static bool send_message(void *context, const struct raft_message *message)
+{
+    struct node *node = context;
+    struct letter *letter;
+
+    if (node->cut_off || node->f->nodes[message->server_id - 1].cut_off) {
+        return false;
+    }
+    letter = malloc(sizeof(*letter));
+    letter->parcel = parcel_pack(node->id, node->address, message);
+    STAILQ_INSERT_TAIL(&node->f->letters, letter, link);
+    return true;
+}
+
+static void copy_file(int from, int to)
+{
+    char bytes[4096];
+    ssize_t length;
+
+    while ((length = read(from, bytes, sizeof(bytes))) > 0) {
+        assert_int_equal(write(to, bytes, (size_t)length), length);
+    }
+    close(from);
+    close(to);
+}
+
+static void stream_snapshot(struct fixture *f, struct node *from, struct node *to,
+                            const struct raft_install_snapshot *install)
+{
+    int source;
+    int target;
+
+    assert_int_equal(replica_snapshot_file(from->replica, install->last_index, &source), GROVE_OK);
+    assert_int_equal(replica_incoming_file(to->replica, install->last_index, &target), GROVE_OK);
+    copy_file(source, target);
+    replica_transferred(from->replica, to->id, true);
+    f->installs++;
+}
+
+static void receive(void *context, struct raft_message *message)
+{
+    replica_receive(context, message);
+}
+
+static void deliver(struct fixture *f, struct parcel *parcel)
+{
+    struct node *from = &f->nodes[parcel->from - 1];
+    struct node *to = &f->nodes[parcel->to - 1];
+
+    if (to->replica == NULL || to->cut_off || from->cut_off) {
+        parcel_free(parcel);
+        return;
+    }
+    if (parcel->message.type == RAFT_IO_INSTALL_SNAPSHOT) {
+        stream_snapshot(f, from, to, &parcel->message.install_snapshot);
+    }
+    parcel_deliver(parcel, receive, to->replica);
+}
+
+/* ---- time */
+
+static void turn(struct fixture *f)
+{
+    struct letter *letter;
+
+    for (unsigned i = 0; i < NODES; i++) {
+        if (f->nodes[i].replica != NULL) {
+            replica_turn(f->nodes[i].replica);
+            replica_tick(f->nodes[i].replica);
+        }
+    }
+    while ((letter = STAILQ_FIRST(&f->letters)) != NULL) {
+        STAILQ_REMOVE_HEAD(&f->letters, link);
+        deliver(f, letter->parcel);
+        free(letter);
+    }
+    poll(NULL, 0, 1);
+}
+
+static void await(struct fixture *f, bool (*holds)(struct fixture *f))
+{
+    const uint64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+
+    while (!holds(f)) {
+        assert_true(clock_monotonic_ms() < until_ms);
+        turn(f);
+    }
+}
+
+static void start(struct fixture *f, unsigned i, enum replica_start how)
+{
+    struct node *node = &f->nodes[i];
+    const struct replica_options options = {
+        .directory = node->scratch.path,
+        .start = how,
+        .id = node->id,
+        .address = node->address,
+        .transport = &node->transport,
+        .segment_size = SEGMENT_SIZE,
+        .now_ns = clock_monotonic_ns,
+    };
+    const struct replica_machine machine = {.context = node,
+                                            .apply = apply,
+                                            .snapshot_write = snapshot_write,
+                                            .restore = restore,
+                                            .lost = lost};
+    struct fault fault;
+
+    memset(&node->state, 0, sizeof(node->state));
+    enum grove_status status = replica_open(&options, &machine, &node->replica, &fault);
+    if (status != GROVE_OK) {
+        print_error("%s\n", fault.text);
+    }
+    assert_int_equal(status, GROVE_OK);
+}
+
+static void stop(struct fixture *f, unsigned i)
+{
+    replica_close(f->nodes[i].replica);
+    f->nodes[i].replica = NULL;
+}
+
+static struct node *leader(struct fixture *f)
+{
+    for (unsigned i = 0; i < NODES; i++) {
+        struct node *node = &f->nodes[i];
+        if (node->replica != NULL && !node->cut_off && replica_is_leader(node->replica)) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static bool there_is_a_leader(struct fixture *f)
+{
+    return leader(f) != NULL;
+}
+
+static bool nothing_is_in_flight(struct fixture *f)
+{
+    return leader(f) != NULL && !replica_is_busy(leader(f)->replica);
+}
+
+static bool no_change_is_running(struct fixture *f)
+{
+    return leader(f) != NULL && replica_status(leader(f)->replica).change != REPLICA_CHANGE_RUNNING;
+}
+
+static bool all_have_the_same(struct fixture *f)
+{
+    for (unsigned i = 1; i < NODES; i++) {
+        if (f->nodes[i].replica != NULL &&
+            memcmp(&f->nodes[i].state, &f->nodes[0].state, sizeof(f->nodes[0].state)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void propose(struct fixture *f, unsigned count)
+{
+    uint8_t data[GROUP_SIZE];
+
+    for (unsigned i = 0; i < count; i++) {
+        await(f, nothing_is_in_flight);
+        memset(data, (int)i, sizeof(data));
+        assert_int_equal(replica_propose(leader(f)->replica, data, sizeof(data)), GROVE_OK);
+        await(f, nothing_is_in_flight);
+    }
+}
+
+static void change(struct fixture *f, enum grove_status began)
+{
+    assert_int_equal(began, GROVE_OK);
+    await(f, no_change_is_running);
+    assert_int_equal(replica_status(leader(f)->replica).change, REPLICA_CHANGE_DONE);
+}
+
+static void join(struct fixture *f, unsigned i)
+{
+    struct node *node = &f->nodes[i];
+
+    start(f, i, REPLICA_JOIN);
+    change(f, replica_add(leader(f)->replica, node->id, node->address));
+    change(f, replica_assign(leader(f)->replica, node->id, REPLICA_VOTER));
+}
+
+static void start_all(struct fixture *f)
+{
+    start(f, 0, REPLICA_BOOTSTRAP);
+    await(f, there_is_a_leader);
+    join(f, 1);
+    join(f, 2);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    STAILQ_INIT(&f->letters);
+    for (unsigned i = 0; i < NODES; i++) {
+        struct node *node = &f->nodes[i];
+        node->f = f;
+        node->id = i + 1;
+        node->transport = (struct replica_transport){.context = node, .send = send_message};
+        snprintf(node->address, sizeof(node->address), "node-%u", i + 1);
+        scratch_make(&node->scratch);
+    }
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    struct letter *letter;
+
+    for (unsigned i = 0; i < NODES; i++) {
+        replica_close(f->nodes[i].replica);
+        scratch_remove(&f->nodes[i].scratch);
+    }
+    while ((letter = STAILQ_FIRST(&f->letters)) != NULL) {
+        STAILQ_REMOVE_HEAD(&f->letters, link);
+        parcel_free(letter->parcel);
+        free(letter);
+    }
+    free(f);
+    return 0;
+}
+
+/* ---- transcripts */
+
+static void one_that_joins_gets_the_log_and_the_ledgers_id(void **state)
+{
+    struct fixture *f = *state;
+    struct replica_member members[NODES];
+
+    start(f, 0, REPLICA_BOOTSTRAP);
+    await(f, there_is_a_leader);
+    propose(f, 5);
+    join(f, 1);
+    await(f, all_have_the_same);
+    const struct id ledger = replica_status(f->nodes[0].replica).ledger;
+    const struct id joined = replica_status(f->nodes[1].replica).ledger;
+    assert_true(id_equal(&ledger, &joined));
+    assert_int_equal(replica_members(f->nodes[1].replica, members, NODES), 2);
+    assert_int_equal(members[1].id, 2);
+    assert_int_equal(members[1].role, REPLICA_VOTER);
+    assert_string_equal(members[1].address, "node-2");
+
+    stop(f, 1); /* what it had it has again */
+    start(f, 1, REPLICA_EXISTING);
+    await(f, all_have_the_same);
+    assert_int_equal(f->nodes[1].state.groups, 5);
+}
+
+static void another_leads_when_the_leader_stops_and_nothing_is_lost(void **state)
+{
+    struct fixture *f = *state;
+
+    start_all(f);
+    propose(f, 10);
+    stop(f, 0);
+    propose(f, 10);
+    assert_ptr_not_equal(leader(f), &f->nodes[0]);
+    start(f, 0, REPLICA_EXISTING);
+    await(f, all_have_the_same);
+    assert_int_equal(f->nodes[0].state.groups, 20);
+}
+
+static void terms_and_votes_outlive_a_restart(void **state)
+{
+    struct fixture *f = *state;
+
+    start_all(f);
+    stop(f, 0);
+    await(f, there_is_a_leader);
+    const uint64_t term = replica_status(leader(f)->replica).term;
+    assert_true(term > 1);
+    for (unsigned i = 1; i < NODES; i++) {
+        stop(f, i);
+        start(f, i, REPLICA_EXISTING);
+        assert_int_equal(replica_status(f->nodes[i].replica).term, term);
+    }
+}
+
+/* What a leader wrote alone is taken back on its disk when another overruled it. */
+static void what_was_not_acknowledged_is_taken_back(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t alone[] = "nobody else has this";
+    struct node *old;
+
+    start_all(f);
+    propose(f, 3);
+    await(f, all_have_the_same);
+    old = leader(f);
+    assert_int_equal(replica_propose(old->replica, alone, sizeof(alone)), GROVE_OK);
+    old->cut_off = true;
+    propose(f, 40); /* the others fill more than a segment */
+    old->cut_off = false;
+    await(f, all_have_the_same);
+    assert_int_equal(old->lost, 1);
+    assert_int_equal(old->state.groups, 43);
+
+    const unsigned i = (unsigned)(old->id - 1);
+    stop(f, i);
+    start(f, i, REPLICA_EXISTING);
+    await(f, all_have_the_same);
+    assert_int_equal(old->state.groups, 43);
+}
+
+static bool the_snapshot_is_written(struct fixture *f)
+{
+    return replica_status(f->nodes[0].replica).snapshots > 0;
+}
+
+static bool one_was_restored(struct fixture *f)
+{
+    return f->nodes[2].restored > 0;
+}
+
+/* The leader forgets its log behind a snapshot, and so the snapshot is what the third one gets. */
+static void one_that_is_far_behind_gets_the_snapshot(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, 0, REPLICA_BOOTSTRAP);
+    await(f, there_is_a_leader);
+    join(f, 1);
+    propose(f, 100);
+    assert_int_equal(replica_snapshot(f->nodes[0].replica), GROVE_OK);
+    await(f, the_snapshot_is_written);
+    join(f, 2);
+    await(f, one_was_restored);
+    await(f, all_have_the_same);
+    assert_int_equal(f->installs, 1);
+    propose(f, 10);
+    await(f, all_have_the_same);
+
+    stop(f, 2);
+    f->nodes[2].restored = 0;
+    start(f, 2, REPLICA_EXISTING);
+    assert_int_equal(f->nodes[2].restored, 1);
+    await(f, all_have_the_same);
+    assert_int_equal(f->nodes[2].state.groups, 110);
+}
+
+static bool the_second_leads(struct fixture *f)
+{
+    return leader(f) == &f->nodes[1];
+}
+
+static void leadership_is_handed_over_on_request(void **state)
+{
+    struct fixture *f = *state;
+
+    start_all(f);
+    propose(f, 1);
+    assert_ptr_equal(leader(f), &f->nodes[0]);
+    assert_int_equal(replica_transfer(leader(f)->replica, 9), GROVE_NOT_FOUND);
+    assert_int_equal(replica_transfer(leader(f)->replica, 2), GROVE_OK);
+    assert_false(replica_is_leader(f->nodes[0].replica));
+    await(f, the_second_leads);
+    propose(f, 1);
+}
+
+static void one_that_is_removed_counts_no_more(void **state)
+{
+    struct fixture *f = *state;
+
+    start_all(f);
+    change(f, replica_remove(leader(f)->replica, 3));
+    stop(f, 2);
+    stop(f, 0); /* one of two is no majority ... */
+    for (unsigned i = 0; i < 500; i++) {
+        turn(f);
+        assert_null(leader(f));
+    }
+    start(f, 0, REPLICA_EXISTING); /* ... two are */
+    propose(f, 1);
+}
+
+static void a_barrier_ends_without_a_group(void **state)
+{
+    struct fixture *f = *state;
+
+    start_all(f);
+    propose(f, 2);
+    assert_int_equal(replica_barrier(leader(f)->replica), GROVE_OK);
+    assert_true(replica_is_busy(leader(f)->replica));
+    await(f, nothing_is_in_flight);
+    assert_int_equal(leader(f)->state.groups, 2);
+
+    f->nodes[0].cut_off = true; /* it still takes itself for the leader, and cannot prove it */
+    assert_int_equal(replica_barrier(f->nodes[0].replica), GROVE_OK);
+    await(f, there_is_a_leader);
+    assert_int_equal(f->nodes[0].lost, 1);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(one_that_joins_gets_the_log_and_the_ledgers_id),
+        TEST(another_leads_when_the_leader_stops_and_nothing_is_lost),
+        TEST(terms_and_votes_outlive_a_restart),
+        TEST(what_was_not_acknowledged_is_taken_back),
+        TEST(one_that_is_far_behind_gets_the_snapshot),
+        TEST(leadership_is_handed_over_on_request),
+        TEST(one_that_is_removed_counts_no_more),
+        TEST(a_barrier_ends_without_a_group),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
