@@ -274,7 +274,8 @@ static enum refusal judge_adopted(const struct appending *appending)
     return refusal;
 }
 
-/* Of a join that is over or closed nothing more is taken, and the first append always fits. */
+/* Of a join that is over nothing more is taken, a closed one had as many as there are, and the
+ * first append always fits. */
 static enum refusal judge_fit(const struct appending *appending)
 {
     const struct append *append = &appending->append;
@@ -285,10 +286,10 @@ static enum refusal judge_fit(const struct appending *appending)
     if (!join) {
         return REFUSED_NOT;
     }
-    if (append->close && append->offset + count < join->count) {
+    if ((append->close && append->offset + count < join->count) || (fresh > 0 && join->closed)) {
         return REFUSED_DIFFERS;
     }
-    if ((fresh > 0 && (join->closed || join->state != JOIN_OPEN)) ||
+    if ((fresh > 0 && join->state != JOIN_OPEN) ||
         (append->close && !join->closed && join->state != JOIN_OPEN)) {
         return REFUSED_OVER;
     }

@@ -76,7 +76,7 @@ static const struct meaning meanings[REFUSED_COUNT] = {
     [REFUSED_DIFFERS] = {"differs", "the join has other inputs at this place", NEVER,
                          GROVE_CONFLICT},
     [REFUSED_CREDIT] = {"credit", "the join takes no more inputs now", LATER, GROVE_BUSY},
-    [REFUSED_OVER] = {"over", "the join is over or closed", NEVER, GROVE_REFUSED},
+    [REFUSED_OVER] = {"over", "the join is over", NEVER, GROVE_REFUSED},
     [REFUSED_BUDGET] = {"budget", "the budget of the tree is used up", NEVER, GROVE_REFUSED},
 };
 

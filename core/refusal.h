@@ -48,7 +48,7 @@ enum refusal {
     REFUSED_JOIN = 40,        /* no such join, or inputs that do not fit it */
     REFUSED_DIFFERS = 41,     /* inputs other than those kept: the handler took another path */
     REFUSED_CREDIT = 42,      /* more inputs than the join takes now: retry when there is room */
-    REFUSED_OVER = 43,        /* the join is over or closed: it takes no more */
+    REFUSED_OVER = 43,        /* the join is over: it takes no more */
     REFUSED_BUDGET = 44,      /* the tree's budget of tasks or bytes is used up */
     REFUSED_COUNT = 45
 };

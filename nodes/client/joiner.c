@@ -45,13 +45,10 @@ static uint32_t portion_least(const struct joiner *joiner)
     const uint32_t half = credit(joiner) / 2;
     uint64_t least = half < LIMIT_BATCH_ITEMS ? half : LIMIT_BATCH_ITEMS;
 
-    if (joining_is_over(joiner->joining)) {
-        return 1;
-    }
     if (joiner->total > 0 && joiner->total - joiner->position < least) {
         least = joiner->total - joiner->position;
     }
-    return least > 0 ? (uint32_t)least : 1;
+    return joining_worth(joiner->joining, least > 0 ? (uint32_t)least : 1);
 }
 
 /* ---- opening */
@@ -147,6 +144,8 @@ static void open_join(struct joiner *joiner)
     joiner->joining = joining_create(joiner->kind, joiner->attempt);
     joiner->joining->is_patient = joiner->is_patient;
     joiner->joining->frontier = credit(joiner);
+    joiner->joining->may_be_known =
+        joiner->attempt ? joiner->attempt->key.attempt > 1 : joiner->options.key != NULL;
     if (joiner->attempt) {
         name_inside(joiner);
     } else {

@@ -73,16 +73,45 @@ void joining_give(struct joining *joining, struct portion *portion)
     pthread_mutex_unlock(&joining->lock);
 }
 
+bool locked_is_to_be_seen(const struct joining *joining)
+{
+    return joining->may_be_known && !joining->is_seen && !joining->is_closed;
+}
+
+static uint32_t worth(const struct joining *joining, uint32_t least)
+{
+    if (locked_is_over(joining) || joining->is_full) {
+        return 1;
+    }
+    const uint32_t kept =
+        joining->accepted > joining->given ? joining->accepted - joining->given : 0;
+
+    return kept > 0 && kept < least ? kept : least;
+}
+
+/* Up to where inputs may be given. What is full takes those that differ from what it has, and is
+ * over with that. */
+static uint32_t reach(const struct joining *joining)
+{
+    if (locked_is_over(joining)) {
+        return joining->accepted;
+    }
+    if (joining->is_full) {
+        return joining->accepted + (joining->given == joining->accepted ? LIMIT_BATCH_ITEMS : 0);
+    }
+    return joining->frontier;
+}
+
 bool locked_takes(const struct joining *joining, uint32_t more)
 {
+    const uint32_t until = reach(joining);
+
+    more = worth(joining, more);
     if (joining->has_failed || joining->is_refused_more || joining->untaken_size >= UNTAKEN_MOST ||
         joining->given - joining->delivered + more > JOINING_OUTSTANDING) {
         return false;
     }
-    if (locked_is_over(joining)) {
-        return joining->given < joining->accepted;
-    }
-    return joining->given <= joining->frontier && more <= joining->frontier - joining->given;
+    return joining->given <= until && more <= until - joining->given;
 }
 
 uint32_t joining_room(struct joining *joining)
@@ -91,14 +120,21 @@ uint32_t joining_room(struct joining *joining)
 
     pthread_mutex_lock(&joining->lock);
     if (locked_takes(joining, 1)) {
-        const uint32_t until = locked_is_over(joining) ? joining->accepted : joining->frontier;
         const uint32_t outstanding = joining->given - joining->delivered;
 
-        room = until - joining->given;
+        room = reach(joining) - joining->given;
         room = room < JOINING_OUTSTANDING - outstanding ? room : JOINING_OUTSTANDING - outstanding;
     }
     pthread_mutex_unlock(&joining->lock);
     return room;
+}
+
+uint32_t joining_worth(struct joining *joining, uint32_t least)
+{
+    pthread_mutex_lock(&joining->lock);
+    least = worth(joining, least);
+    pthread_mutex_unlock(&joining->lock);
+    return least;
 }
 
 bool joining_is_brief(struct joining *joining)
@@ -323,7 +359,7 @@ bool joining_is_open(struct joining *joining)
     bool it_is;
 
     pthread_mutex_lock(&joining->lock);
-    it_is = joining->is_open;
+    it_is = joining->is_open && !locked_is_to_be_seen(joining);
     pthread_mutex_unlock(&joining->lock);
     return it_is;
 }

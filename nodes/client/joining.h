@@ -54,6 +54,7 @@ struct joining {
     uint32_t attempt_number, generation;
     struct buffer terms; /* in every Append; empty from outside */
     bool is_patient;     /* takes outcomes when it is over, so that a parent sleeps till then */
+    bool may_be_known;   /* to the mesh, from an earlier attempt or by its key */
 
     STAILQ_ENTRY(joining) queued;  /* for the I/O thread: there is something to send */
     bool is_queued;                /* both under the lock of whoever has that thread */
@@ -75,7 +76,9 @@ struct joining {
     uint64_t retry_ms;    /* monotonic: nothing goes before */
     bool is_rooted;       /* its root is accepted; of a handler: always */
     bool is_open;         /* in the mesh */
-    bool is_closed;       /* there */
+    bool is_closed;       /* there, by a portion of ours */
+    bool is_full;         /* there, with as many inputs as are accepted */
+    bool is_seen;         /* the mesh has said how far it is */
     bool is_refused_more; /* it is over, as far as an answer said */
 
     /* What the mesh says of it. */
@@ -124,6 +127,9 @@ void joining_give(struct joining *joining, struct portion *portion);
 
 /* How many more inputs may be given now. */
 uint32_t joining_room(struct joining *joining);
+
+/* How many are worth a portion: `least`, or all that the mesh has already, to be compared. */
+uint32_t joining_worth(struct joining *joining, uint32_t least);
 
 /* Whether what the thread waits for comes by itself soon, so that it is not worth a slot. */
 bool joining_is_brief(struct joining *joining);
@@ -188,7 +194,7 @@ void joining_refused(struct parcel *parcel, const struct joining_io *io,
 struct awaited_join joining_awaited(struct joining *joining);
 
 bool joining_is_left(struct joining *joining);
-bool joining_is_open(struct joining *joining);  /* in the mesh, so that it can be awaited */
+bool joining_is_open(struct joining *joining);  /* in the mesh, and to be awaited */
 bool joining_is_whole(struct joining *joining); /* in one portion, which closes it */
 
 /* Whether its thread, the only one of its attempt, is patient: outcomes are asked for when the wait

@@ -245,6 +245,9 @@ static bool has_question(const struct joining *joining, bool for_outcomes, struc
         return false;
     }
     *page = (struct page){.join = joining->id, .offset = joining->paged};
+    if (locked_is_to_be_seen(joining)) {
+        return joining->asking == 0;
+    }
     if ((for_outcomes || locked_is_over(joining)) && joining->endings_size < ENDINGS_MOST) {
         const uint32_t outstanding = joining->taken - joining->paged;
 
@@ -287,6 +290,8 @@ static void take_state(struct joining *joining, const struct paged *paged)
     joining->failed = paged->failed;
     joining->running = paged->running;
     joining->is_open = true;
+    joining->is_full = paged->closed;
+    joining->is_seen = true;
     if (reach > joining->frontier) {
         joining->frontier = reach < UINT32_MAX ? (uint32_t)reach : UINT32_MAX;
     }

@@ -10,6 +10,10 @@ bool locked_is_over(const struct joining *joining);
 /* All that will ever come has come. */
 bool locked_is_complete(const struct joining *joining);
 
+/* Whether the mesh has to say how far it is before anything can be awaited of it: its thread may
+ * have inputs that are there already. */
+bool locked_is_to_be_seen(const struct joining *joining);
+
 /* Whether so many more inputs may be given now. What is over takes what it has, to be compared with
  * that. */
 bool locked_takes(const struct joining *joining, uint32_t more);

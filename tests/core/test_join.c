@@ -398,9 +398,32 @@ static void inputs_that_do_not_fit_are_refused_whole(void **state)
     join_with(f, "w1", "p", "a b", .kind = JOIN_GATHER, .position = 1);
     expect_effects(f, "answer 0 a join\nanswer 1 b join\nappended 0 join\ndone ok\n");
     join_with(f, "w1", "p", "a", .kind = JOIN_GATHER);
+    assert_int_equal(view_of(f, "p").child_count, 1);
+}
+
+static void what_is_over_takes_no_more(void **state)
+{
+    struct fixture *f = flow(state, 4, 1);
+
+    f->token = 1;
+    join_with(f, "w1", "p", "a", .kind = JOIN_GATHER, .stop = 1, .is_open = true);
+    report(f, "w2", "a", CODE_FAILED);
+    skip_effects(f);
+    join_with(f, "w1", "p", "b", .kind = JOIN_GATHER, .stop = 1, .offset = 1);
+    expect_effects(f, "answer 0 b over\nappended 0 over\ndone ok\n");
+}
+
+/* As many inputs as there are is a part of its path. */
+static void more_inputs_than_a_closed_join_has_end_it(void **state)
+{
+    struct fixture *f = flow(state, 4, 1);
+
+    f->token = 1;
+    join_with(f, "w1", "p", "a", .kind = JOIN_GATHER);
     skip_effects(f);
     join_with(f, "w1", "p", "b", .kind = JOIN_GATHER, .offset = 1);
-    expect_effects(f, "answer 0 b over\nappended 0 over\ndone ok\n");
+    expect_effects(f, "join j\nanswer 0 b differs\nappended 0 differs\ndone ok\n"
+                      "settled a\nstop a w2\n");
     assert_int_equal(view_of(f, "p").child_count, 1);
 }
 
@@ -611,6 +634,8 @@ int main(void)
         TEST(inputs_sent_again_are_harmless),
         TEST(other_inputs_end_the_join_and_those_that_succeeded_answer_in_the_next),
         TEST(inputs_that_do_not_fit_are_refused_whole),
+        TEST(what_is_over_takes_no_more),
+        TEST(more_inputs_than_a_closed_join_has_end_it),
         TEST(an_input_of_a_map_has_no_key),
         TEST(a_child_is_an_input_of_so_many_joins),
         TEST(a_worker_appends_only_to_what_it_holds),

@@ -320,9 +320,13 @@ class Mesh:
     def worker(self, credential="w1", slots=1, waiting=0, functions=()):
         """Starts the worker of tests/e2e/actors, with all of its functions or some, and awaits its
         enlisting."""
+        return self.actor(credential, "worker", str(slots), str(waiting), *functions)
+
+    def actor(self, credential, name, *arguments):
+        """Starts another one of them; likewise."""
         before = self.stats()["workers"]
-        process = self.spawn(credential, [os.path.join(BUILD, "actors", "worker"), str(slots),
-                                          str(waiting), *functions], credential)
+        process = self.spawn(credential, [os.path.join(BUILD, "actors", name), *arguments],
+                             credential)
         self.processes.append(process)
         until(lambda: self.stats()["workers"] > before or process.poll() is not None
               or self.knows(credential), 15, "a worker enlists")

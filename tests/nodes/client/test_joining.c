@@ -518,6 +518,71 @@ static void a_patient_thread_is_called_for_more(void **state)
     assert_false(is_awake(f));
 }
 
+static void page_of(struct fixture *f, uint32_t accepted, uint32_t room, bool closed)
+{
+    struct paged paged = paged_of(f, JOIN_OPEN, f->joining->paged);
+    struct wire_writer writer;
+
+    paged.accepted = accepted;
+    paged.room = room;
+    paged.closed = closed;
+    open_page(f, &writer);
+    end_page(f, &writer, &paged);
+}
+
+/* Its thread comes back to a map: what is there already is compared, however little it is worth,
+ * and before anything is awaited that may never come. */
+static void what_may_be_there_is_seen_first(void **state)
+{
+    struct fixture *f = *state;
+
+    f->joining->may_be_known = true;
+    f->joining->frontier = 2;
+    give(f, 2, false);
+    expect_append(f, 0, 2, false);
+    answer(f, REFUSED_NOT);
+    assert_int_equal(joining_worth(f->joining, 128), 128);
+    block(f, 128);
+    expect_page(f, 0, 0, 0);
+    assert_false(joining_is_open(f->joining));
+    page_of(f, 6, 0, false);
+    assert_true(joining_is_open(f->joining));
+    assert_true(is_awake(f));
+    assert_int_equal(joining_worth(f->joining, 128), 4);
+    assert_int_equal(joining_room(f->joining), 4);
+    give(f, 4, false);
+    expect_append(f, 2, 4, false);
+    answer(f, REFUSED_NOT);
+    assert_int_equal(joining_worth(f->joining, 128), 128);
+    block(f, 128);
+    expect_page(f, 0, 6, 128);
+}
+
+static void more_inputs_than_a_closed_join_has_differ(void **state)
+{
+    struct fixture *f = *state;
+
+    f->joining->may_be_known = true;
+    f->joining->frontier = 2;
+    give(f, 2, false);
+    expect_append(f, 0, 2, false);
+    answer(f, REFUSED_NOT);
+    block(f, 128);
+    expect_page(f, 0, 0, 0);
+    page_of(f, 3, 0, true);
+    assert_true(is_awake(f));
+    give(f, joining_room(f->joining), false);
+    assert_int_equal(f->given, 3);
+    assert_true(joining_room(f->joining) > 0);
+    give(f, 1, true);
+    assert_int_equal(joining_room(f->joining), 0);
+    expect_append(f, 2, 1, false);
+    answer(f, REFUSED_NOT);
+    expect_append(f, 3, 1, true);
+    answer(f, REFUSED_DIFFERS);
+    assert_true(joining_differs(f->joining, 4));
+}
+
 /* All had ended before the end of the inputs was told: no outcome is left to tell that it is over.
  */
 static void a_closed_join_is_asked_whether_it_is_over(void **state)
@@ -858,6 +923,8 @@ int main(void)
         TEST(room_is_what_the_mesh_and_the_memory_have),
         TEST(room_is_asked_for_when_all_is_taken),
         TEST(a_patient_thread_is_called_for_more),
+        TEST(what_may_be_there_is_seen_first),
+        TEST(more_inputs_than_a_closed_join_has_differ),
         TEST(a_closed_join_is_asked_whether_it_is_over),
         TEST(nothing_more_goes_to_what_is_over),
         TEST(a_good_result_is_delivered),
