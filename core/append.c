@@ -374,13 +374,15 @@ static void take(struct appending *appending)
 
 /* ---- refusing */
 
+/* A handler that took another path ends what it does not want any more. A key is given once: who
+ * gives it again, from outside, with other inputs does not harm what goes by it. */
 static void refuse(struct appending *appending, enum refusal refusal)
 {
     struct expansion *expansion = appending->expansion;
     const struct append *append = &appending->append;
     const struct batch *batch = expansion->entry.batch;
 
-    if (refusal == REFUSED_DIFFERS && appending->join->state == JOIN_OPEN) {
+    if (refusal == REFUSED_DIFFERS && expansion->session && appending->join->state == JOIN_OPEN) {
         join_finish(expansion->forest, appending->join, JOIN_CANCELLED);
     }
     for (uint32_t i = 0; batch && i < append->count; i++) {

@@ -86,12 +86,14 @@ static void conclude_over(struct joiner *joiner, enum join_state state)
     }
 }
 
-/* What the thread stopped itself ends at once. Inside it ends with its parent. */
+/* What the thread stopped itself ends at once, unless another one has its key. Inside it ends with
+ * its parent. */
 static void cancel_root(const struct joiner *joiner)
 {
+    const bool is_anothers = joiner->status == GROVE_CONFLICT && !joiner->joining->is_rooted;
     struct grove_id root;
 
-    if (!joiner->attempt && joiner->status != GROVE_CLOSED) {
+    if (!joiner->attempt && joiner->status != GROVE_CLOSED && !is_anothers) {
         memcpy(&root, &joiner->id, sizeof(root));
         (void)!grove_cancel(joiner->client, &root, NULL, NULL);
     }
@@ -118,7 +120,7 @@ void joiner_conclude(struct joiner *joiner)
         conclude_refused(joiner, failing_of_failure(&joining->failure), differs);
     }
     pthread_mutex_unlock(&joining->lock);
-    if (was_stopped || has_failed) {
+    if (was_stopped || (has_failed && !differs)) {
         cancel_root(joiner);
     } else if (!differs) {
         conclude_over(joiner, state);

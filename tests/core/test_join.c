@@ -559,6 +559,22 @@ static void only_its_signer_appends_from_outside(void **state)
     expect_effects(f, "answer 0 a join\nappended 0 join\ndone ok\n");
 }
 
+static void a_join_from_outside_is_not_harmed_by_other_inputs(void **state)
+{
+    struct fixture *f = flow(state, 4, 1);
+
+    f->token = 1;
+    submit_join(f, "m", .kind = JOIN_GATHER);
+    join_with(f, NULL, "m", "a b", .kind = JOIN_GATHER);
+    skip_effects(f);
+    join_with(f, NULL, "m", "a c", .kind = JOIN_GATHER);
+    expect_effects(f, "answer 0 a differs\nanswer 1 c differs\nappended 0 differs\ndone ok\n");
+    join_with(f, NULL, "m", "c", .kind = JOIN_GATHER, .offset = 2);
+    expect_effects(f, "answer 0 c differs\nappended 0 differs\ndone ok\n");
+    report_all(f, "w2", "a b", CODE_SUCCEEDED);
+    expect_state(f, "m", "succeeded");
+}
+
 static void a_join_from_outside_is_cancelled_like_any_tree(void **state)
 {
     struct fixture *f = flow(state, 4, 1);
@@ -645,6 +661,7 @@ int main(void)
         TEST(a_join_from_outside_is_a_root_that_no_worker_runs),
         TEST(a_failed_race_from_outside_fails),
         TEST(only_its_signer_appends_from_outside),
+        TEST(a_join_from_outside_is_not_harmed_by_other_inputs),
         TEST(a_join_from_outside_is_cancelled_like_any_tree),
         TEST(open_joins_from_outside_are_found_one_after_the_other),
         TEST(outcomes_are_paged_in_the_order_of_inputs),

@@ -737,6 +737,56 @@ static void the_same_key_is_the_same_join(void **state)
     clear_inputs(&inputs);
 }
 
+struct gatherer {
+    struct grove_client *client;
+    struct inputs inputs;
+    const char *key;
+    struct grove_joined joined;
+    enum grove_status status;
+    pthread_t thread;
+};
+
+static void *gather_elsewhere(void *context)
+{
+    struct gatherer *gatherer = context;
+    struct grove_join_options options = GROVE_JOIN_OPTIONS_INIT;
+
+    options.key = gatherer->key;
+    gatherer->status = grove_gather(gatherer->client, gatherer->inputs.task, gatherer->inputs.count,
+                                    &options, &gatherer->joined);
+    return NULL;
+}
+
+/* The first goes on, and whoever gives the key again with its inputs gets them. */
+static void a_key_given_with_other_inputs_harms_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct gatherer gatherer = {
+        .client = f->client,
+        .inputs = make_inputs("hold", 2),
+        .key = "mine",
+        .joined = GROVE_JOINED_INIT,
+    };
+    struct inputs others = make_inputs("hold", 3);
+    struct grove_join_options options = GROVE_JOIN_OPTIONS_INIT;
+    struct grove_joined joined = GROVE_JOINED_INIT;
+
+    options.key = "mine";
+    assert_int_equal(pthread_create(&gatherer.thread, NULL, gather_elsewhere, &gatherer), 0);
+    sem_wait(&seen.entered);
+    sem_wait(&seen.entered);
+    assert_int_equal(grove_gather(f->client, others.task, 3, &options, &joined), GROVE_CONFLICT);
+    grove_joined_clear(&joined);
+    sem_post(&seen.go);
+    sem_post(&seen.go);
+    pthread_join(gatherer.thread, NULL);
+    assert_int_equal(gatherer.status, GROVE_OK);
+    expect_in_order(&gatherer.inputs, &gatherer.joined);
+    grove_joined_clear(&gatherer.joined);
+    clear_inputs(&gatherer.inputs);
+    clear_inputs(&others);
+}
+
 static void a_parent_that_failed_gets_what_has_succeeded(void **state)
 {
     struct fixture *f = *state;
@@ -854,23 +904,6 @@ static void a_task_that_breaks_a_rule_keeps_all_from_running(void **state)
 
 /* ---- a coordinator that ends and comes back */
 
-struct gatherer {
-    struct grove_client *client;
-    struct inputs inputs;
-    struct grove_joined joined;
-    enum grove_status status;
-    pthread_t thread;
-};
-
-static void *gather_elsewhere(void *context)
-{
-    struct gatherer *gatherer = context;
-
-    gatherer->status = grove_gather(gatherer->client, gatherer->inputs.task, gatherer->inputs.count,
-                                    NULL, &gatherer->joined);
-    return NULL;
-}
-
 static void a_gather_survives_restarts_of_the_coordinator(void **state)
 {
     enum { COUNT = 10000 };
@@ -940,6 +973,7 @@ int main(void)
         TEST(a_handler_streams_in_order),
         TEST(whoever_takes_the_outcomes_may_stop),
         TEST(the_same_key_is_the_same_join),
+        TEST(a_key_given_with_other_inputs_harms_nothing),
         TEST(a_parent_that_failed_gets_what_has_succeeded),
         TEST(equal_joins_of_one_parent_are_two),
         TEST(children_submitted_before_are_gathered),
