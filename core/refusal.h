@@ -42,7 +42,7 @@ enum refusal {
     REFUSED_MISMATCH = 34,  /* a result that names another task, function, parent or payload */
     REFUSED_DUPLICATE_INSTANCE = 35, /* this instance is alive under another boot id */
     REFUSED_NO_WORKER_SESSION = 36,  /* a session that was retired: enlist anew */
-    REFUSED_AWAITED = 37, /* waits for what is no child of this attempt's task, or for too many */
+    REFUSED_AWAITED = 37,     /* waits for what is no child or join of its task, or for too many */
     REFUSED_CERTIFICATE = 38, /* a certificate or revocation that does not verify */
     REFUSED_QUOTA = 39,       /* a bound of the forest: live tasks, bodies, remembered ids: retry */
     REFUSED_JOIN = 40,        /* no such join, or inputs that do not fit it */

@@ -74,7 +74,7 @@ static enum refusal judge(const struct forest *forest, const struct wait *wait,
     }
     while (joins.count > 0) {
         if (!next_join(forest, parent, &joins, &awaited)) {
-            return REFUSED_JOIN;
+            return REFUSED_AWAITED;
         }
     }
     return REFUSED_NOT;

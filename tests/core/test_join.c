@@ -401,6 +401,17 @@ static void inputs_that_do_not_fit_are_refused_whole(void **state)
     assert_int_equal(view_of(f, "p").child_count, 1);
 }
 
+/* Its attempt goes on, and waits when the inputs, sent again, are there. */
+static void what_was_not_taken_is_not_awaited(void **state)
+{
+    struct fixture *f = flow(state, 4, 1);
+
+    f->token = 1;
+    join_with(f, "w1", "p", "a", .kind = JOIN_GATHER, .offset = 1, .wait = true);
+    expect_effects(f, "answer 0 a join\nappended 0 join\nrefuse p w1 awaited\ndone ok\n");
+    expect_state(f, "p", "running");
+}
+
 static void what_is_over_takes_no_more(void **state)
 {
     struct fixture *f = flow(state, 4, 1);
@@ -650,6 +661,7 @@ int main(void)
         TEST(inputs_sent_again_are_harmless),
         TEST(other_inputs_end_the_join_and_those_that_succeeded_answer_in_the_next),
         TEST(inputs_that_do_not_fit_are_refused_whole),
+        TEST(what_was_not_taken_is_not_awaited),
         TEST(what_is_over_takes_no_more),
         TEST(more_inputs_than_a_closed_join_has_end_it),
         TEST(an_input_of_a_map_has_no_key),
