@@ -12,8 +12,7 @@
 
 /* What travels. */
 #define LIMIT_FRAME_SIZE (4 * LIMIT_MIB) /* bytes of a message; ZeroMQ checks it, and we again */
-#define LIMIT_PEER_FRAME_SIZE (8 * LIMIT_MIB) /* ... between coordinators: the largest entry fits  \
-                                               */
+#define LIMIT_PEER_FRAME_SIZE (8 * LIMIT_MIB) /* of a coordinator; the largest entry fits */
 #define LIMIT_PAYLOAD_SIZE LIMIT_MIB          /* bytes; a payload or a result */
 #define LIMIT_ITEM_SIZE (LIMIT_PAYLOAD_SIZE + 4 * LIMIT_KIB) /* bytes, with all its fields */
 #define LIMIT_BATCH_ITEMS 256u             /* items under one seal; bounds every hashing loop */

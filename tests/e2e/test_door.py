@@ -49,7 +49,11 @@ class Knock:
     def __init__(self, setup, port):
         self.events = set()
         self.link = Link(mesh, None, port, zmq.DEALER, lambda sock: self.prepare(sock, setup))
-        self.link.socket.send(message(HELLO, encode({1: mesh.public, 2: os.urandom(16)})))
+        try:
+            self.link.socket.send(message(HELLO, encode({1: mesh.public, 2: os.urandom(16)})),
+                                  zmq.NOBLOCK)
+        except zmq.Again:
+            pass  # it was shut out before
 
     def prepare(self, sock, setup):
         setup(sock)
