@@ -111,6 +111,7 @@ static void report_item(struct forest *forest, struct session *session, const st
         return;
     }
     struct task *task = work->task;
+    roster_begin(forest, work);
     roster_release(forest, work);
     if (result.code != CODE_SUCCEEDED) {
         blob_set(&work->failure, result.text);
@@ -199,6 +200,9 @@ void attempt_return(struct forest *forest, struct session *session, const struct
         return;
     }
     struct task *task = work->task;
+    if (returned->reason == RETURN_STOPPED) {
+        roster_begin(forest, work);
+    }
     roster_release(forest, work);
     if (returned->reason == RETURN_CANNOT_RUN) {
         roster_withdraw(forest, session, task->request.function);

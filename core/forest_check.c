@@ -263,6 +263,7 @@ static void check_place(struct census *census, const struct session *session, en
         count->held[place]++;
         count->stopping += work->stopping;
         count->lost += work->losses > 0;
+        count->needy += pool_is_ahead(place) && ready_needs_slot(work->task);
         census->task = NULL;
     }
     census->held -= count->held[place];
@@ -271,6 +272,8 @@ static void check_place(struct census *census, const struct session *session, en
 
 static void check_slots(struct census *census, const struct session *session)
 {
+    const bool has_room = session->pool && pool_busy(session) < session->slots + session->window;
+
     holds(census, session->held[PLACE_SLOT] <= session->slots,
           "a session has more running than slots");
     holds(census, pool_busy(session) <= session->slots + session->window,
@@ -279,10 +282,12 @@ static void check_slots(struct census *census, const struct session *session)
           (pool_ahead(session) == 0 && session->held[PLACE_RESUMABLE] == 0) ||
               session->held[PLACE_SLOT] == session->slots,
           "a session has a free slot, and something waits for one");
-    holds(census,
-          session->is_in_line ==
-              (session->pool && pool_busy(session) < session->slots + session->window),
+    holds(census, session->needy <= session->slots,
+          "a session holds more ahead that needs a slot than it has slots");
+    holds(census, session->stands[LINE_ROOM].is_taken == has_room,
           "a session stands in line without room, or has room and does not");
+    holds(census, session->stands[LINE_NEEDY].is_taken == (has_room && pool_takes_needy(session)),
+          "a session stands in line for what needs a slot, or should");
     holds(census, (session->pool != NULL) == (session->function_count > 0),
           "a session is in no pool");
 }
@@ -297,6 +302,7 @@ static void check_session(struct census *census, const struct session *session)
     holds(census, count.stopping == session->stopping,
           "a session counts what it is told to stop wrongly");
     holds(census, count.lost == session->lost, "a session counts the lost wrongly");
+    holds(census, count.needy == session->needy, "a session counts what needs a slot wrongly");
     holds(census, session->lost <= 1, "a session holds two tasks that were lost before");
     if (!session->is_leaving) {
         check_slots(census, session);

@@ -67,6 +67,7 @@ struct function {
     struct function_limit limit;
     /* what follows from the limit (core/limit.h); derived */
     uint64_t active;  /* attempts that count as running */
+    uint64_t ahead;   /* ... of those: assigned ahead, so that they have not begun */
     uint64_t allowed; /* at most so many: more than its limit, if that came later */
     bool is_held;     /* nothing begins */
     RB_HEAD(barred_tree, work) barred; /* who could go on, but for the limit; oldest first */
@@ -77,7 +78,7 @@ struct function {
     RB_ENTRY(function) rated;
     uint64_t free_ms;
     struct {
-        uint64_t active, barred;
+        uint64_t active, ahead, barred;
     } counted; /* scratch of forest_check */
 };
 
@@ -339,7 +340,7 @@ struct queue {
 RB_HEAD(queue_tree, queue);
 
 enum queue_need {
-    NEED_SLOT = 1, /* at most once, or an input of a map: never assigned ahead */
+    NEED_SLOT = 1, /* at most once, or an input of a map: ahead only among others that are */
     NEED_CALM = 2, /* it has a loss: never beside another such task */
     NEED_TURN = 4, /* it begins a tree */
 };
@@ -347,11 +348,24 @@ enum queue_need {
 /* ---- who works (core/roster.h) */
 
 RB_HEAD(session_tree, session);
-RB_HEAD(session_line, session);
+
+/* Where a session stands in a line of its pool. */
+struct stand {
+    RB_ENTRY(stand) in_line;
+    struct session *session;
+    bool is_taken;
+};
+RB_HEAD(session_line, stand);
+
+enum line {
+    LINE_ROOM,  /* has room */
+    LINE_NEEDY, /* has room ahead also for what needs a slot */
+    LINE_COUNT
+};
 
 /* Sessions that offer exactly the same functions. Derived. */
 struct pool {
-    struct session_line line; /* those with room, whom to ask first in front */
+    struct session_line lines[LINE_COUNT]; /* whom to ask first in front */
     uint64_t sessions;
     size_t offer_count;
     struct offer {
@@ -386,9 +400,9 @@ struct session {
     uint32_t held[PLACE_COUNT];           /* derived: how many are in each place */
     uint32_t stopping;                    /* derived: told to stop */
     uint32_t lost;                        /* derived: of tasks that have a loss */
-    /* where it stands in pool->line; derived */
-    RB_ENTRY(session) in_line;
-    bool is_in_line;
+    uint32_t needy;                       /* derived: ahead, of tasks that need a slot */
+    /* where it stands in the lines of its pool; derived */
+    struct stand stands[LINE_COUNT];
     uint32_t excess; /* depth that a task must have to be taken; 0: any */
     uint8_t room;    /* enum session_room */
     uint64_t load;

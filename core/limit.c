@@ -4,6 +4,7 @@
 
 #include "core/emit.h"
 #include "core/kept.h"
+#include "core/pool.h"
 #include "core/ready.h"
 
 #define ATTEMPT UINT64_C(1000000) /* in a bucket: a millisecond brings `rate`, 1,000 s one each */
@@ -42,7 +43,7 @@ bool limit_is_set(const struct function *function)
     return limit->running > 0 || limit->rate > 0 || limit->paused;
 }
 
-/* ---- the rate */
+/* ---- the rate; what is ahead has its part put aside until it begins */
 
 static uint64_t capacity(uint32_t rate)
 {
@@ -61,11 +62,15 @@ static uint64_t level_at(const struct function_limit *limit, uint64_t now_ms)
 uint64_t limit_free_ms(const struct function *function)
 {
     const struct function_limit *limit = &function->limit;
+    const uint64_t wanted = (function->ahead + 1) * ATTEMPT;
 
-    if (limit->rate == 0 || limit->level >= ATTEMPT) {
+    if (limit->rate == 0 || limit->level >= wanted) {
         return limit->level_ms;
     }
-    return limit->level_ms + (ATTEMPT - limit->level + limit->rate - 1) / limit->rate;
+    if (wanted > capacity(limit->rate)) {
+        return UINT64_MAX;
+    }
+    return limit->level_ms + (wanted - limit->level + limit->rate - 1) / limit->rate;
 }
 
 static void set_rate(const struct forest *forest, struct function_limit *limit, uint32_t rate)
@@ -107,19 +112,6 @@ static void look(struct forest *forest, struct function *function)
                         (limit->running > 0 && function->active >= limit->running);
 }
 
-void limit_begin(struct forest *forest, struct function *function)
-{
-    struct function_limit *limit = &function->limit;
-
-    if (limit->rate > 0) {
-        limit->level = level_at(limit, forest->now_ms) - ATTEMPT;
-        limit->level_ms = forest->now_ms;
-    }
-    if (limit_is_set(function)) {
-        look(forest, function);
-    }
-}
-
 static void make_loose(struct forest *forest, struct function *function)
 {
     if (!function->is_loose) {
@@ -134,6 +126,26 @@ static void leave_loose(struct forest *forest, struct function *function)
         RB_REMOVE(loose_tree, &forest->loose, function);
         function->is_loose = false;
     }
+}
+
+void limit_look(struct forest *forest, struct function *function)
+{
+    if (limit_is_set(function)) {
+        look(forest, function);
+    }
+}
+
+/* What was assigned ahead before there was a limit may find its bucket empty. */
+void limit_begin(struct forest *forest, struct function *function)
+{
+    struct function_limit *limit = &function->limit;
+
+    if (limit->rate > 0) {
+        const uint64_t level = level_at(limit, forest->now_ms);
+        limit->level = level > ATTEMPT ? level - ATTEMPT : 0;
+        limit->level_ms = forest->now_ms;
+    }
+    limit_look(forest, function);
 }
 
 void limit_loosen(struct forest *forest, struct function *function)
@@ -201,6 +213,7 @@ void limit_enter(struct work *work, enum place place)
     struct function *function = work->task->request.function;
 
     function->active += limit_is_active(place);
+    function->ahead += pool_is_ahead(place);
     if (place == PLACE_BARRED) {
         RB_INSERT(barred_tree, &function->barred, work);
         function->barred_count++;
@@ -212,6 +225,7 @@ void limit_leave(struct work *work)
     struct function *function = work->task->request.function;
 
     function->active -= limit_is_active((enum place)work->place);
+    function->ahead -= pool_is_ahead((enum place)work->place);
     if (work->place == PLACE_BARRED) {
         RB_REMOVE(barred_tree, &function->barred, work);
         function->barred_count--;

@@ -3,16 +3,16 @@
  * run at a time, how many begin in a time, or none.
  *
  * An attempt is *active* from its assignment until it is given back, but for the time that it
- * waits; also when it was told to stop. Nothing of a limited function is assigned ahead, so what is
- * assigned begins. While its limit holds a function, none of its queues is looked at; they go on
- * all at once.
+ * waits; also when it was told to stop. At most one of a limited function is assigned ahead, and
+ * only where others would take every slot that falls free (core/pool.h). While its limit holds a
+ * function, none of its queues is looked at; they go on all at once.
  *
  * A parent that may go on when its function is at its limit is *barred*, and gets the next free
  * place before any new attempt. A pause and a rate do not concern it: it has begun.
  *
  * The rate is a bucket that fills with ledger time, up to one attempt or 50 ms worth; an attempt
- * that begins takes its part out, and does not bring it back if it is returned. So any 60 s hold at
- * most 60 s worth and one bucket. */
+ * that begins takes its part out, and does not bring it back if it is returned; while it is ahead,
+ * that part is put aside for it. So any 60 s hold at most 60 s worth and one bucket. */
 #ifndef GROVE_CORE_LIMIT_H
 #define GROVE_CORE_LIMIT_H
 
@@ -32,6 +32,9 @@ bool limit_is_active(enum place place);
 /* An attempt enters a place, or leaves the one it is in: for core/roster.c. */
 void limit_enter(struct work *work, enum place place);
 void limit_leave(struct work *work);
+
+/* An attempt was assigned: looks what may begin beside it. */
+void limit_look(struct forest *forest, struct function *function);
 
 /* An attempt begins: takes its part of the rate. */
 void limit_begin(struct forest *forest, struct function *function);

@@ -2,6 +2,7 @@
  * The invariants of limits. */
 #include "core/kept.h"
 #include "core/limit.h"
+#include "core/pool.h"
 #include "core/roster.h"
 
 static void count_session(const struct session *session)
@@ -12,6 +13,7 @@ static void count_session(const struct session *session)
         TAILQ_FOREACH(work, &session->places[place], held) {
             struct function *function = work->task->request.function;
             function->counted.active += limit_is_active((enum place)place);
+            function->counted.ahead += pool_is_ahead((enum place)place);
             function->counted.barred += place == PLACE_BARRED;
         }
     }
@@ -24,6 +26,7 @@ static void count_all(struct forest *forest)
 
     while ((function = function_after(forest, function ? function->name : NULL))) {
         function->counted.active = 0;
+        function->counted.ahead = 0;
         function->counted.barred = 0;
     }
     while ((session = roster_session_after(forest, session ? session->index : 0))) {
@@ -61,6 +64,7 @@ static const char *check_function(const struct forest *forest, const struct func
     const uint32_t running = function->limit.running;
 
     if (function->counted.active != function->active ||
+        function->counted.ahead != function->ahead ||
         function->counted.barred != function->barred_count) {
         return "a function counts its attempts wrongly";
     }

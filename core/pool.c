@@ -9,7 +9,7 @@
 
 /* Sessions that take any task stand before those so full of waiting attempts that they only take
  * deep ones. */
-static int by_line(const struct session *a, const struct session *b)
+static int compare(const struct session *a, const struct session *b)
 {
     if (a->excess != b->excess) {
         return a->excess < b->excess ? -1 : 1;
@@ -23,7 +23,17 @@ static int by_line(const struct session *a, const struct session *b)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-RB_GENERATE_STATIC(session_line, session, in_line, by_line)
+static int by_line(const struct stand *a, const struct stand *b)
+{
+    return compare(a->session, b->session);
+}
+
+RB_GENERATE_STATIC(session_line, stand, in_line, by_line)
+
+bool pool_is_ahead(enum place place)
+{
+    return place == PLACE_CHILDREN || place == PLACE_ROOTS || place == PLACE_LARGE;
+}
 
 uint32_t pool_ahead(const struct session *session)
 {
@@ -41,12 +51,24 @@ uint32_t pool_parked(const struct session *session)
            session->held[PLACE_BARRED];
 }
 
-static void leave_line(struct session *session)
+static void leave_lines(struct session *session)
 {
-    if (session->is_in_line) {
-        RB_REMOVE(session_line, &session->pool->line, session);
-        session->is_in_line = false;
+    for (int line = 0; line < LINE_COUNT; line++) {
+        struct stand *stand = &session->stands[line];
+        if (stand->is_taken) {
+            RB_REMOVE(session_line, &session->pool->lines[line], stand);
+            stand->is_taken = false;
+        }
     }
+}
+
+static void enter_line(struct session *session, enum line line)
+{
+    struct stand *stand = &session->stands[line];
+
+    stand->session = session;
+    stand->is_taken = true;
+    RB_INSERT(session_line, &session->pool->lines[line], stand);
 }
 
 /* The depth that a task must have to be taken by a session that holds so many: at depth d it takes
@@ -73,6 +95,11 @@ static enum session_room room_of(const struct session *session, uint32_t busy)
                : ROOM_SMALL;
 }
 
+bool pool_takes_needy(const struct session *session)
+{
+    return session->needy < session->slots && session->needy < pool_ahead(session);
+}
+
 void pool_place(struct session *session)
 {
     const uint32_t busy = pool_busy(session);
@@ -82,13 +109,15 @@ void pool_place(struct session *session)
     const uint32_t spare =
         session->window < session->max_waiting ? session->window : session->max_waiting;
 
-    leave_line(session);
+    leave_lines(session);
     session->excess = excess(held, most, spare);
     session->room = (uint8_t)room_of(session, busy);
     session->load = ((uint64_t)busy << 32) / places;
     if (session->pool && busy < places) {
-        session->is_in_line = true;
-        RB_INSERT(session_line, &session->pool->line, session);
+        enter_line(session, LINE_ROOM);
+        if (pool_takes_needy(session)) {
+            enter_line(session, LINE_NEEDY);
+        }
     }
 }
 
@@ -146,7 +175,7 @@ void pool_leave(struct forest *forest, struct session *session)
     if (!pool) {
         return;
     }
-    leave_line(session);
+    leave_lines(session);
     session->pool = NULL;
     for (size_t i = 0; i < pool->offer_count; i++) {
         pool->offers[i].function->sessions--;
@@ -171,30 +200,34 @@ static bool refuses(const struct queue_key *key, const struct session *session)
     return false;
 }
 
-/* The least room that the first task of a queue can do with. */
+static bool needs_slot(const struct queue *queue)
+{
+    return (queue->key.needs & NEED_SLOT) || limit_is_set(queue->key.function);
+}
+
+/* The least room ahead that the first task of a queue can do with. */
 static enum session_room room_for(const struct queue *queue)
 {
-    if ((queue->key.needs & NEED_SLOT) || limit_is_set(queue->key.function)) {
-        return ROOM_SLOT;
-    }
     return queue->rank.standing == STANDING_LARGE && queue->key.depth > 0 ? ROOM_AHEAD : ROOM_SMALL;
 }
 
-/* The first session of a line that takes the first task of this queue. Those passed over are few:
- * at most two refused the task, and a session with a lost attempt beside it is one of as many as
- * there are such attempts. */
-static struct session *first_in_line(struct pool *pool, const struct queue *queue)
+/* The first session of a line with so much room that takes the first task of this queue. Those
+ * passed over are few: at most two refused the task, and a session with a lost attempt beside it is
+ * one of as many as there are such attempts. */
+static struct session *first_in_line(struct session_line *line, const struct queue *queue,
+                                     enum session_room room)
 {
     const struct queue_key *key = &queue->key;
-    const enum session_room room = room_for(queue);
-    struct session *session = RB_MIN(session_line, &pool->line);
+    struct stand *stand = RB_MIN(session_line, line);
 
-    while (session && session->excess <= key->depth) {
+    while (stand && stand->session->excess <= key->depth) {
+        struct session *session = stand->session;
         if (session->room > room) {
             struct session beyond = {.excess = session->excess + 1};
-            session = RB_NFIND(session_line, &pool->line, &beyond);
+            struct stand after = {.session = &beyond};
+            stand = RB_NFIND(session_line, line, &after);
         } else if (((key->needs & NEED_CALM) && session->lost > 0) || refuses(key, session)) {
-            session = RB_NEXT(session_line, &pool->line, session);
+            stand = RB_NEXT(session_line, line, stand);
         } else {
             return session;
         }
@@ -202,21 +235,36 @@ static struct session *first_in_line(struct pool *pool, const struct queue *queu
     return NULL;
 }
 
-struct session *pool_choose(const struct queue *queue)
+static struct session *first_of_all(const struct queue *queue, enum line line,
+                                    enum session_room room)
 {
     struct session *best = NULL;
     struct offer *offer = NULL;
 
-    if (queue->key.function->is_held) {
-        return NULL;
-    }
     LIST_FOREACH(offer, &queue->key.function->offers, of_function) {
-        struct session *session = first_in_line(offer->pool, queue);
-        if (session && (!best || by_line(session, best) < 0)) {
+        struct session *session = first_in_line(&offer->pool->lines[line], queue, room);
+        if (session && (!best || compare(session, best) < 0)) {
             best = session;
         }
     }
     return best;
+}
+
+struct session *pool_choose(const struct queue *queue)
+{
+    const struct function *function = queue->key.function;
+
+    if (function->is_held) {
+        return NULL;
+    }
+    if (!needs_slot(queue)) {
+        return first_of_all(queue, LINE_ROOM, room_for(queue));
+    }
+    struct session *session = first_of_all(queue, LINE_ROOM, ROOM_SLOT);
+    if (!session && (!limit_is_set(function) || function->ahead == 0)) {
+        session = first_of_all(queue, LINE_NEEDY, room_for(queue));
+    }
+    return session;
 }
 
 bool pool_is_capped(const struct queue *queue)
@@ -225,11 +273,11 @@ bool pool_is_capped(const struct queue *queue)
     bool is_capped = false;
 
     LIST_FOREACH(offer, &queue->key.function->offers, of_function) {
-        const struct session *session = RB_MIN(session_line, &offer->pool->line);
-        if (session && session->excess <= queue->key.depth) {
+        const struct stand *stand = RB_MIN(session_line, &offer->pool->lines[LINE_ROOM]);
+        if (stand && stand->session->excess <= queue->key.depth) {
             return false;
         }
-        is_capped |= session != NULL;
+        is_capped |= stand != NULL;
     }
     return is_capped;
 }

@@ -59,11 +59,16 @@ static int by_rank(const struct queue *a, const struct queue *b)
 
 RB_GENERATE_STATIC(queue_tree, queue, runnable, by_rank)
 
+bool ready_needs_slot(const struct task *task)
+{
+    return task->flags & (TASK_AT_MOST_ONCE | TASK_WINDOWED);
+}
+
 static struct queue_key key_of(const struct task *task)
 {
     struct queue_key key = {.function = task->request.function, .depth = task->depth};
 
-    if (task->flags & (TASK_AT_MOST_ONCE | TASK_WINDOWED)) {
+    if (ready_needs_slot(task)) {
         key.needs |= NEED_SLOT;
     }
     if (task->work && task->work->losses > 0) {

@@ -18,6 +18,11 @@
 
 #include "core/forest_state.h"
 
+/* Whether a task should begin when it is assigned, whatever the limit of its function
+ * (core/pool.h).
+ */
+bool ready_needs_slot(const struct task *task);
+
 /* Puts a task that became READY into its queue. */
 void ready_add(struct forest *forest, struct task *task);
 

@@ -165,12 +165,23 @@ void roster_free(struct forest *forest, struct session *session)
 
 /* ---- places */
 
+bool roster_is_ahead(const struct work *work)
+{
+    return pool_is_ahead((enum place)work->place);
+}
+
+static bool is_needy(const struct work *work)
+{
+    return roster_is_ahead(work) && ready_needs_slot(work->task);
+}
+
 static void enter(struct work *work, enum place place)
 {
     limit_enter(work, place);
     work->place = (uint8_t)place;
     TAILQ_INSERT_TAIL(&work->session->places[place], work, held);
     work->session->held[place]++;
+    work->session->needy += is_needy(work);
 }
 
 static void quit(struct work *work)
@@ -178,6 +189,7 @@ static void quit(struct work *work)
     limit_leave(work);
     TAILQ_REMOVE(&work->session->places[work->place], work, held);
     work->session->held[work->place]--;
+    work->session->needy -= is_needy(work);
     work->place = PLACE_NONE;
 }
 
@@ -206,12 +218,6 @@ void roster_forgive(struct forest *forest, struct work *work)
     }
 }
 
-bool roster_is_ahead(const struct work *work)
-{
-    return work->place == PLACE_CHILDREN || work->place == PLACE_ROOTS ||
-           work->place == PLACE_LARGE;
-}
-
 void roster_release(struct forest *forest, struct work *work)
 {
     struct session *session = work->session;
@@ -230,6 +236,13 @@ void roster_release(struct forest *forest, struct work *work)
     make_hungry(forest, session);
     tree->held--;
     tree_rest(forest, tree);
+}
+
+void roster_begin(struct forest *forest, struct work *work)
+{
+    if (roster_is_ahead(work)) {
+        limit_begin(forest, work->task->request.function);
+    }
 }
 
 void roster_wait(struct forest *forest, struct work *work)
@@ -302,6 +315,9 @@ static void fill_slots(struct forest *forest, struct session *session)
         if (line[i] == PLACE_RESUMABLE) {
             work->resumed = true;
             tree_move(forest, work->task, TASK_RUNNING);
+        } else {
+            limit_begin(forest, work->task->request.function);
+            limit_loosen(forest, work->task->request.function);
         }
     }
 }
@@ -319,10 +335,19 @@ static enum place place_for(const struct session *session, const struct task *ta
     return tree_is_large(task->tree) ? PLACE_LARGE : PLACE_CHILDREN;
 }
 
+static void unblock_all(struct forest *forest, const struct session *session)
+{
+    for (size_t i = 0; i < session->function_count; i++) {
+        ready_unblock(forest, session->functions[i]);
+    }
+}
+
+/* What needs a slot may go ahead, too, as soon as something else is there. */
 static void take(struct forest *forest, struct session *session, struct task *task)
 {
     struct work *work = tree_work(task);
     const enum place place = place_for(session, task);
+    const bool took_needy = session->stands[LINE_NEEDY].is_taken;
 
     tree_move(forest, task, TASK_RUNNING);
     ready_serve(forest, task->tree);
@@ -331,8 +356,15 @@ static void take(struct forest *forest, struct session *session, struct task *ta
     }
     work->started_ms = forest->now_ms;
     roster_put(work, session, place);
-    limit_begin(forest, task->request.function);
+    if (place == PLACE_SLOT) {
+        limit_begin(forest, task->request.function);
+    } else {
+        limit_look(forest, task->request.function);
+    }
     pool_place(session);
+    if (!took_needy && session->stands[LINE_NEEDY].is_taken) {
+        unblock_all(forest, session);
+    }
     forest->counters.attempts++;
     emit_attempt(forest, EFFECT_ASSIGN, work);
 }
@@ -347,8 +379,8 @@ static void feed_hungry(struct forest *forest)
         session->is_hungry = false;
         fill_slots(forest, session);
         pool_place(session);
-        for (size_t i = 0; session->is_in_line && i < session->function_count; i++) {
-            ready_unblock(forest, session->functions[i]);
+        if (session->stands[LINE_ROOM].is_taken) {
+            unblock_all(forest, session);
         }
     }
 }
@@ -406,6 +438,17 @@ static bool assign_next(struct forest *forest, struct queue *queue)
     return session != NULL;
 }
 
+/* An attempt that gets its slot loosens its function, and one that may go on makes its session
+ * hungry. */
+static void feed(struct forest *forest, uint32_t *moves)
+{
+    do {
+        join_admit(forest);
+        feed_loose(forest, moves);
+        feed_hungry(forest);
+    } while (*moves > 0 && limit_loose(forest));
+}
+
 /* A task that turns out to be cancelled may wake its parent, or make room in the window of a map or
  * under a limit. */
 void roster_assign(struct forest *forest)
@@ -415,9 +458,7 @@ void roster_assign(struct forest *forest)
 
     limit_pass_time(forest);
     do {
-        join_admit(forest);
-        feed_loose(forest, &moves);
-        feed_hungry(forest);
+        feed(forest, &moves);
         while (moves > 0 && (queue = ready_next(forest))) {
             moves -= assign_next(forest, queue);
         }

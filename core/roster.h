@@ -60,6 +60,11 @@ void roster_assign(struct forest *forest);
 /* Whether an attempt was assigned ahead, and has not started as far as anybody knows. */
 bool roster_is_ahead(const struct work *work);
 
+/* A worker says something of an attempt that only one that has started could say: it counts as
+ * such, also when we do not know yet which slot it has got. Harmless when we do; call before it
+ * moves. */
+void roster_begin(struct forest *forest, struct work *work);
+
 /* Takes an attempt from its session; what the session gets room for is assigned at the end of the
  * command. */
 void roster_release(struct forest *forest, struct work *work);

@@ -143,6 +143,7 @@ static void wait_for(struct forest *forest, struct session *session, const struc
         refuse(forest, session, waits, refusal);
         return;
     }
+    roster_begin(forest, work);
     work->wait++;
     has_news = mark_children(forest, wait, work);
     has_news |= mark_joins(forest, wait, work);

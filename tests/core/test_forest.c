@@ -351,15 +351,15 @@ static void what_may_run_once_and_was_not_started_runs(void **state)
     assert_int_equal(view_of(f, "a").code, CODE_LOST);
 }
 
-static void what_may_run_once_is_never_assigned_ahead_or_retried(void **state)
+static void what_may_run_once_waits_for_a_free_slot_and_is_never_retried(void **state)
 {
     struct fixture *f = *state;
 
     enlist(f, "w1", .slots = 1, .window = 5);
     submit_with(f, "a b", .at_most_once = true, .max_attempts = 5);
-    submit(f, "c");
-    expect_effects(f, "enlisted w1\nassign a w1\nassign c w1\n");
+    expect_effects(f, "enlisted w1\nassign a w1\n");
     report(f, "w1", "a", CODE_FAILED);
+    expect_effects(f, "settled a\nassign b w1\n");
     expect_state(f, "a", "failed");
 }
 
@@ -535,7 +535,7 @@ int main(void)
         TEST(only_the_same_process_takes_a_charge_back),
         TEST(what_may_run_once_is_lost_with_its_worker),
         TEST(what_may_run_once_and_was_not_started_runs),
-        TEST(what_may_run_once_is_never_assigned_ahead_or_retried),
+        TEST(what_may_run_once_waits_for_a_free_slot_and_is_never_retried),
         TEST(a_deadline_ends_a_task_at_once_and_its_slot_later),
         TEST(a_result_of_a_stopped_attempt_only_gives_the_slot_back),
         TEST(a_delayed_task_waits_for_its_time),

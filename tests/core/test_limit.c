@@ -155,7 +155,7 @@ static void no_more_run_than_the_limit_wherever(void **state)
     expect_effects(f, "settled b\nassign g w2\n");
 }
 
-static void nothing_of_a_limited_function_is_assigned_ahead(void **state)
+static void a_limited_function_waits_for_a_free_slot(void **state)
 {
     struct fixture *f = *state;
 
@@ -163,9 +163,10 @@ static void nothing_of_a_limited_function_is_assigned_ahead(void **state)
     set_limit(f, "op", "step", RUNNING = 10);
     skip_effects(f);
     submit(f, "a b");
-    submit_with(f, "x y", .function = "flow");
-    expect_effects(f, "assign a w1\nassign x w1\nassign y w1\n");
+    expect_effects(f, "assign a w1\n");
     expect_state(f, "b", "ready");
+    report(f, "w1", "a", CODE_SUCCEEDED);
+    expect_effects(f, "settled a\nassign b w1\n");
 }
 
 /* What was assigned before counts, until it has ended or is handed back. */
@@ -587,7 +588,7 @@ int main(void)
         TEST(a_new_leader_recalls_while_there_is_a_limit),
         TEST(there_is_a_bound_of_limited_functions),
         TEST(no_more_run_than_the_limit_wherever),
-        TEST(nothing_of_a_limited_function_is_assigned_ahead),
+        TEST(a_limited_function_waits_for_a_free_slot),
         TEST(a_limit_that_comes_later_waits_for_what_runs),
         TEST(a_cancelled_attempt_keeps_its_place_until_it_is_given_back),
         TEST(a_lost_worker_gives_its_places_back),

@@ -68,7 +68,7 @@ struct reached {
     uint64_t codes[CODE_JOIN_FAILED + 1];
     uint64_t succeeded, failed, cancelled, losses, retries;
     uint64_t restored, commands;
-    uint64_t barred, full, short_of_time; /* functions, after a command */
+    uint64_t ahead, barred, full, short_of_time; /* functions, after a command */
     size_t most_tasks, largest_snapshot;
 };
 
@@ -472,6 +472,7 @@ static void note_counters(struct run *run, struct reached *reached)
     reached->cancelled += counters->cancelled;
     reached->losses += counters->losses;
     reached->retries += counters->retries;
+    reached->ahead += run->limits.ahead;
     reached->barred += run->limits.barred;
     reached->full += run->limits.full;
     reached->short_of_time += run->limits.short_of_time;
@@ -548,9 +549,9 @@ static void print_reached(const struct reached *reached)
                   (unsigned long long)reached->losses, (unsigned long long)reached->retries,
                   (unsigned long long)reached->restored, reached->most_tasks,
                   reached->largest_snapshot);
-    print_message("limits: %llu barred, %llu full, %llu short of time\n",
-                  (unsigned long long)reached->barred, (unsigned long long)reached->full,
-                  (unsigned long long)reached->short_of_time);
+    print_message("limits: %llu ahead, %llu barred, %llu full, %llu short of time\n",
+                  (unsigned long long)reached->ahead, (unsigned long long)reached->barred,
+                  (unsigned long long)reached->full, (unsigned long long)reached->short_of_time);
     for (size_t i = 0; i <= EFFECT_RECALL; i++) {
         print_message("effect %zu: %llu  ", i, (unsigned long long)reached->effects[i]);
     }
@@ -574,7 +575,8 @@ static void expect_every_corner(const struct reached *reached)
     for (size_t i = 0; i <= EFFECT_RECALL; i++) {
         assert_true(reached->effects[i] > 0);
     }
-    assert_true(reached->barred > 0 && reached->full > 0 && reached->short_of_time > 0);
+    assert_true(reached->ahead > 0 && reached->barred > 0 && reached->full > 0 &&
+                reached->short_of_time > 0);
     static const enum outcome_code codes[] = {
         CODE_SUCCEEDED, CODE_FAILED, CODE_PERMANENT, CODE_TIMEOUT,   CODE_POISON, CODE_DEADLINE,
         CODE_REFUSED,   CODE_LOST,   CODE_CANCELLED, CODE_ABANDONED, CODE_JOINED, CODE_JOIN_FAILED};

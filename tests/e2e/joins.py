@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from mesh import BUILD, check, root_id
+from mesh import BUILD, GROVE, check, root_id
 
 
 class Joined:
@@ -53,6 +53,13 @@ def cancel(mesh, identity):
     word, status, *counts = end(begin(mesh, "cancel", identity)).split()
     check((word, status) == ("cancelled", "ok"), word, status)
     return tuple(map(int, counts))
+
+
+def limit(mesh, function, *options):
+    """grove limit, by the operator."""
+    process = mesh.spawn("limit", [GROVE, "limit", function, *options], "operator")
+    mesh.processes.append(process)
+    check(process.wait(20) == 0, "the limit is set")
 
 
 def tree(mesh, identity):

@@ -6,7 +6,7 @@ import os
 import statistics
 import time
 
-from joins import (began, begin, cancel, end, join, join_id, Joined, peak, starts, stays_as_it_is,
+from joins import (began, begin, cancel, end, join, join_id, Joined, limit, peak, starts, stays_as_it_is,
                    tree)
 from mesh import Mesh, check, run_tests, scaled, until
 
@@ -238,29 +238,34 @@ def a_cancelled_join_counts_what_was_done():
 
 # ---- fairness
 
-def latency(mesh, name):
+def latency(mesh, name, function, payload):
     """Milliseconds of a root of three tasks, in the middle of five."""
     taken = []
     for i in range(5):
         started = time.monotonic()
-        ids = mesh.submit_all("gatherer", "%s%d" % (name, i), 1, "2 100")
+        ids = mesh.submit_all(function, "%s %s%d" % (name, function, i), 1, payload)
         check(mesh.outcomes(ids)[ids[0]][0] == "succeeded", "it succeeds")
         taken.append((time.monotonic() - started) * 1000)
     return statistics.median(taken)
 
 
 def a_root_of_many_does_not_starve_a_root_of_three():
-    count = scaled(4000, 3000)
+    """Whether it gathers or maps; and of a limited function, too."""
+    count = scaled(6000, 5000)
+    roots = (("gatherer", "2 100"), ("mapper", "2 2 100"))
     with Mesh() as mesh:
         mesh.worker("w1", slots=4)
-        idle = latency(mesh, "idle")
+        idle = {root: latency(mesh, "idle", *root) for root in roots}
         many = begin(mesh, "gather", "-", 0, *["nap=10 %d" % i for i in range(count)])
         until(lambda: len(began(mesh, "nap")) > 50, 30, "it runs")
-        busy = latency(mesh, "busy")
+        busy = {root: latency(mesh, "busy", *root) for root in roots}
+        limit(mesh, "work", "--running", "2")
+        limited = latency(mesh, "limited", *roots[0])
         check(len(began(mesh, "nap")) < count, "it runs still")
-        print("a root of three takes %.0f ms, beside one of %d %.0f ms" % (idle, count, busy),
+        print("roots of three take", {**idle, "beside one of %d" % count: busy, "limited": limited},
               flush=True)
-        check(busy <= 3 * idle, busy, "ms is more than 3 x", idle)
+        check(all(busy[root] <= 3 * idle[root] for root in roots), busy, idle)
+        check(limited <= 3 * idle[roots[0]], limited, idle)
         check(Joined(end(many)).status == "ok", "and the many succeed")
 
 

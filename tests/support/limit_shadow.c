@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/explain.h"
+
 #define ATTEMPT INT64_C(1000000)
 
 static struct shadowed *shadow_of(struct limit_shadow *shadow, const char *function)
@@ -32,24 +34,79 @@ static bool is_new(struct limit_shadow *shadow, const struct effect *assign)
     return true;
 }
 
-static void count_begun(struct limit_shadow *shadow, const struct forest *forest,
+static bool is_ahead(const struct forest *forest, const struct id *task)
+{
+    struct reason reason;
+
+    return forest_explain(forest, task, &reason, 1) == 1 && reason.kind == REASON_AHEAD;
+}
+
+/* What was ahead has begun, or is ahead no more, or still is. */
+static void look_ahead(struct shadowed *known, const struct forest *forest)
+{
+    struct task_view task;
+    const bool is_there = known->has_ahead && forest_task(forest, &known->ahead, &task) &&
+                          task.attempt == known->ahead_attempt;
+
+    known->has_ahead = is_there && is_ahead(forest, &known->ahead);
+    known->begun = is_there && !known->has_ahead &&
+                   (task.state == TASK_RUNNING || task.state == TASK_WAITING || task.has_result);
+}
+
+static bool is_limited(const struct forest *forest, const char *function)
+{
+    struct function_view view = {.function = NULL};
+
+    while (forest_function(forest, view.function, &view)) {
+        if (strcmp(view.function, function) == 0) {
+            return view.limit.running > 0 || view.limit.rate > 0 || view.limit.paused;
+        }
+    }
+    return false;
+}
+
+/* Returns false when one is assigned ahead beside another. */
+static bool count_assigned(struct limit_shadow *shadow, const struct forest *forest,
+                           const struct effect *effect, const struct task_view *task)
+{
+    char function[LIMIT_FUNCTION_LENGTH + 1] = "";
+    struct shadowed *known;
+
+    memcpy(function, task->function.data, task->function.size);
+    known = shadow_of(shadow, function);
+    known->assigned++;
+    if (!is_ahead(forest, &effect->task)) {
+        known->begun++;
+    } else if (is_limited(forest, function)) {
+        if (known->has_ahead) {
+            return false;
+        }
+        shadow->ahead++;
+        known->has_ahead = true;
+        known->ahead = effect->task;
+        known->ahead_attempt = effect->attempt;
+    }
+    return true;
+}
+
+static bool count_begun(struct limit_shadow *shadow, const struct forest *forest,
                         const struct effects *effects)
 {
-    char function[LIMIT_FUNCTION_LENGTH + 1];
+    bool is_kept = true;
     struct task_view task;
 
     for (size_t i = 0; i < shadow->count; i++) {
-        shadow->functions[i].begun = 0;
+        shadow->functions[i].assigned = 0;
+        look_ahead(&shadow->functions[i], forest);
     }
     for (size_t i = 0; i < effects->count; i++) {
         const struct effect *effect = &effects->list[i];
         if (effect->kind == EFFECT_ASSIGN && forest_task(forest, &effect->task, &task) &&
             task.started_ms == forest_now_ms(forest) && is_new(shadow, effect)) {
-            memcpy(function, task.function.data, task.function.size);
-            function[task.function.size] = '\0';
-            shadow_of(shadow, function)->begun++;
+            is_kept &= count_assigned(shadow, forest, effect, &task);
         }
     }
+    return is_kept;
 }
 
 static int64_t bucket(uint32_t rate)
@@ -92,9 +149,8 @@ const char *limit_shadow_watch(struct limit_shadow *shadow, const struct forest 
                                const struct effects *effects)
 {
     struct function_view view = {.function = NULL};
-    const char *fault = NULL;
+    const char *fault = count_begun(shadow, forest, effects) ? NULL : "two are ahead of a limit";
 
-    count_begun(shadow, forest, effects);
     while (forest_function(forest, view.function, &view)) {
         struct shadowed *known = shadow_of(shadow, view.function);
         if (!running_is_kept(known, &view)) {
@@ -103,8 +159,8 @@ const char *limit_shadow_watch(struct limit_shadow *shadow, const struct forest 
         if (!rate_is_kept(known, &view, forest_now_ms(forest))) {
             fault = "more begin than the rate";
         }
-        if (known->paused && view.limit.paused && known->begun > 0) {
-            fault = "something begins in a pause";
+        if (known->paused && view.limit.paused && known->assigned > 0) {
+            fault = "something is assigned in a pause";
         }
         known->running = view.limit.running;
         known->rate = view.limit.rate;

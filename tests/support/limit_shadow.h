@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Limits by function, watched from outside: from what a forest says of its functions and from what
- * it assigns. */
+ * it assigns. What is assigned ahead begins when it has a slot; of a limited function that is one
+ * at a time. */
 #ifndef GROVE_TESTS_SUPPORT_LIMIT_SHADOW_H
 #define GROVE_TESTS_SUPPORT_LIMIT_SHADOW_H
 
@@ -18,7 +19,10 @@ struct limit_shadow {
         uint64_t allowed; /* that may run, as the limit may have come later */
         int64_t level;    /* of the rate, in millionths of an attempt */
         uint64_t level_ms;
-        uint64_t begun; /* scratch: assigned by the last command */
+        bool has_ahead; /* assigned ahead under this or an earlier limit: ... */
+        struct id ahead;
+        uint32_t ahead_attempt;
+        uint64_t assigned, begun; /* scratch: with the last command */
     } functions[SHADOW_FUNCTIONS];
     size_t count;
     struct {
@@ -26,7 +30,7 @@ struct limit_shadow {
         uint32_t attempt;
     } recent[SHADOW_RECENT]; /* begun, in a ring: an Assign may be sent again */
     size_t recent_next;
-    uint64_t barred, full, short_of_time; /* how often each was seen */
+    uint64_t ahead, barred, full, short_of_time; /* how often each was seen */
 };
 
 /* After each command.
