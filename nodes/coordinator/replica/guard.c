@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * How the guard gets between the library and its raft_io; and the rules about the disk: 1, 4 and 9.
+ * How the guard gets between the library and its raft_io; and the rules 1, 4, 9, 11 and 12.
  */
 #include "nodes/coordinator/replica/guard_rules.h"
 
@@ -27,6 +27,7 @@ struct guarded_put {
     struct raft_configuration configuration;
     raft_index configuration_index;
     raft_index index;
+    struct raft_buffer *buffers;
     bool installs; /* it is the leader's, and replaces the log */
 };
 
@@ -129,6 +130,9 @@ static void finish_put(struct raft_io_snapshot_put *inner, int status)
     }
     put->done(put->request, status);
     guard->verified = GUARD_NO_LIMIT;
+    if (put->installs && status != 0) {
+        raft_free(put->buffers); /* the library forgets it when it is closed meanwhile */
+    }
     if (put->installs) {
         guard->installing = false;
         forget_the_doubt(guard, put->index);
@@ -154,6 +158,7 @@ static int guard_snapshot_put(struct raft_io *io, unsigned trailing,
         .done = done,
         .configuration_index = snapshot->configuration_index,
         .index = snapshot->index,
+        .buffers = snapshot->bufs,
         .installs = trailing == 0,
     };
     configuration_copy(&snapshot->configuration, &put->configuration);
@@ -178,6 +183,34 @@ static int guard_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
     return error;
 }
 
+bool guard_is_lone_voter(const struct raft *raft)
+{
+    const struct raft_server *self = configuration_server(&raft->configuration, raft->id);
+
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        const struct raft_server *server = &raft->configuration.servers[i];
+        if (server->role == RAFT_VOTER && server != self) {
+            return false;
+        }
+    }
+    return self != NULL && self->role == RAFT_VOTER;
+}
+
+/* Rule 11. The only voter leads without an election, in the term of its last leader, be that itself
+ * before a crash or another that has left: two entries may then have the same index and term, and a
+ * standby that has the other one keeps it. Not mended.
+ *
+ * It begins a term as any candidate does. */
+static void begin_a_term_alone(struct raft *raft)
+{
+    if (guard_is_lone_voter(raft)) {
+        raft->io->set_term(raft->io, raft->current_term + 1);
+        raft->io->set_vote(raft->io, raft->id);
+        raft->current_term++;
+        raft->voted_for = raft->id;
+    }
+}
+
 static int guard_start(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
                        raft_io_recv_cb receive)
 {
@@ -186,6 +219,7 @@ static int guard_start(struct raft_io *io, unsigned msecs, raft_io_tick_cb tick,
     guard->tick = tick;
     guard->receive = receive;
     guard_doubt(guard);
+    begin_a_term_alone(guard->raft); /* the library leads before raft_start returns */
     return guard->inner.start(io, msecs, tick, receive);
 }
 
@@ -275,10 +309,32 @@ static void hold_elections(struct guard *guard)
     }
 }
 
+/* Rule 12, the other half. A follower grants no vote while it knows a leader, and forgets one only
+ * when it stands for election itself: one that may not vote never does.
+ *
+ * A leader that has been silent for an election timeout is none (Ongaro 2014, section 4.2.3). */
+static void forget_a_silent_leader(struct raft *raft)
+{
+    if (raft->state == RAFT_FOLLOWER &&
+        raft->io->time(raft->io) - raft->election_timer_start >= raft->election_timeout) {
+        raft->follower_state.current_leader.id = 0;
+    }
+}
+
+static bool is_about_to_elect(const struct raft *raft)
+{
+    return raft->state == RAFT_FOLLOWER && raft->io->time(raft->io) - raft->election_timer_start >=
+                                               raft->follower_state.randomized_election_timeout;
+}
+
 void guard_tick(struct guard *guard)
 {
     guard_settle(guard);
     hold_elections(guard);
+    forget_a_silent_leader(guard->raft);
+    if (is_about_to_elect(guard->raft)) {
+        begin_a_term_alone(guard->raft);
+    }
     guard->tick(guard->raft->io);
     if (guard->raft->state == RAFT_UNAVAILABLE) {
         guard_die(guard, guard->raft->errmsg);

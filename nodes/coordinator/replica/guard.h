@@ -18,9 +18,13 @@
  *    8   a configuration may be uncommitted     guard_rollback.c
  *    9   a failed append ends the process       guard.c
  *   10   no entry held over its truncation      guard_send.c, guard_receive.c
+ *   11   a lone voter begins a term             guard.c, guard_receive.c
+ *   12   whoever is asked votes                 guard_receive.c, guard.c
+ *   13   a change of membership is written first guard_send.c
  *
- * and two rules of use: pre-vote is off, since its answers can refuse for ever; and membership
- * changes only when guard_leads, that is when the barrier of the term is committed. */
+ * and three rules of use: pre-vote is off, since its answers can refuse for ever; membership
+ * changes only when guard_leads, that is when the barrier of the term is committed; and a leader
+ * neither removes nor demotes itself (voter.c). */
 #ifndef GROVE_COORDINATOR_REPLICA_GUARD_H
 #define GROVE_COORDINATOR_REPLICA_GUARD_H
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
- * What the library receives: rules 1, 3, 4, 5, 6, 7 and 10. */
+ * What the library receives: rules 1, 3, 4, 5, 6, 7, 10, 11 and 12. */
 #include "nodes/coordinator/replica/guard_rules.h"
 
+#include "nodes/coordinator/replica/configuration.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* Rule 1. A leader counts acknowledgements of entries of former terms, and may so commit what a
@@ -33,6 +36,12 @@ static void mark_contact(struct raft *raft, raft_id peer)
 static bool elects_while_writing(const struct guard *guard, const struct raft_message *message)
 {
     return message->type == RAFT_IO_TIMEOUT_NOW && (guard->appending > 0 || guard->installing);
+}
+
+/* Rule 11, one half: see begin_a_term_alone in guard.c. Its own timer makes a lone voter lead. */
+static bool elects_itself(const struct raft *raft, const struct raft_message *message)
+{
+    return message->type == RAFT_IO_TIMEOUT_NOW && guard_is_lone_voter(raft);
 }
 
 /* Rule 5. A leader that hands over its leadership votes for the one it chose, also when it has
@@ -115,14 +124,51 @@ static void take_back_what_is_truncated(struct guard *guard,
     }
 }
 
+/* Rule 12. A replica grants no vote while it does not find itself among the voters. A leader that
+ * promoted it and lost its leadership before it heard of that needs this vote and never gets it:
+ * nobody leads any more. Not mended.
+ *
+ * Whoever counts the vote knows who may vote (Ongaro 2014, section 4.2.2). A replica without a log
+ * gives none, since it has no disk to remember it on. */
+static void vote_for_whoever_counts_it(struct guard *guard, struct raft_message *message)
+{
+    struct raft *raft = guard->raft;
+    const struct raft_configuration own = raft->configuration;
+
+    raft_configuration_init(&raft->configuration);
+    if (raft_configuration_add(&raft->configuration, raft->id, raft->address, RAFT_VOTER) != 0) {
+        abort(); /* out of memory */
+    }
+    guard->receive(raft->io, message);
+    raft_configuration_close(&raft->configuration);
+    raft->configuration = own;
+}
+
+static bool is_asked_though_no_voter(const struct raft *raft, const struct raft_message *message)
+{
+    const struct raft_server *self = configuration_server(&raft->configuration, raft->id);
+
+    return message->type == RAFT_IO_REQUEST_VOTE && guard_last_index(raft) > 0 &&
+           (self == NULL || self->role != RAFT_VOTER);
+}
+
+static void hand_over(struct guard *guard, struct raft_message *message)
+{
+    if (is_asked_though_no_voter(guard->raft, message)) {
+        vote_for_whoever_counts_it(guard, message);
+    } else {
+        guard->receive(guard->raft->io, message);
+    }
+}
+
 static bool is_dropped(struct guard *guard, const struct raft_message *message)
 {
     if (counts_too_early(guard, message)) {
         mark_contact(guard->raft, message->server_id);
         return true;
     }
-    return elects_while_writing(guard, message) || votes_again(guard->raft, message) ||
-           truncates_while_writing(guard, message);
+    return elects_while_writing(guard, message) || elects_itself(guard->raft, message) ||
+           votes_again(guard->raft, message) || truncates_while_writing(guard, message);
 }
 
 static void discard(struct raft_message *message)
@@ -158,7 +204,7 @@ void guard_receive(struct guard *guard, struct raft_message *message)
         return;
     }
     guard->verified = prepare(guard, message);
-    guard->receive(guard->raft->io, message);
+    hand_over(guard, message);
     guard->verified = GUARD_NO_LIMIT;
     if (guard->raft->state == RAFT_UNAVAILABLE) {
         guard_die(guard, guard->raft->errmsg);

@@ -22,6 +22,8 @@ const struct raft_entry *guard_entry(const struct raft *raft, raft_index index);
 
 raft_index guard_last_index(const struct raft *raft);
 
+bool guard_is_lone_voter(const struct raft *raft);
+
 /* The first index at which the log in memory must give way to the message; 0 for none. */
 raft_index guard_conflict(const struct raft *raft, const struct raft_append_entries *append);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * What the library sends: rules 2, 3 and 10, and the length of a message. */
+ * What the library sends: rules 2, 3, 10 and 13, and the length of a message. */
 #include "nodes/coordinator/replica/guard_rules.h"
 
 #include <stdlib.h>
@@ -36,24 +36,36 @@ static void answer_only_for_what_was_verified(const struct guard *guard,
     }
 }
 
+/* Rule 13. A leader sends a change of membership while its own disk still writes it. When it then
+ * crashes, the one it was about to remove may alone have the entry: no other log is as long as its,
+ * and it takes itself for no voter any more, so nobody leads. Not mended.
+ *
+ * A change is sent when it is on the leader's disk, who can then always stand for election. */
+static bool is_a_change_not_on_disk(const struct raft *raft,
+                                    const struct raft_append_entries *append, unsigned i)
+{
+    return append->entries[i].type == RAFT_CHANGE &&
+           append->prev_log_index + 1 + i > raft->last_stored;
+}
+
 /* The library sends the whole rest of its log in one message. Cut, it counts as lost, and so the
  * library goes on from what the follower answers. True when it was cut. */
-static bool cut_to_size(struct raft_message *message)
+static bool cut(const struct raft *raft, struct raft_message *message)
 {
     struct raft_append_entries *append = &message->append_entries;
     size_t size = 0;
     unsigned n = 0;
 
-    if (message->type != RAFT_IO_APPEND_ENTRIES || append->n_entries == 0) {
+    if (message->type != RAFT_IO_APPEND_ENTRIES) {
         return false;
     }
-    while (n < append->n_entries &&
+    while (n < append->n_entries && !is_a_change_not_on_disk(raft, append, n) &&
            (n == 0 || size + append->entries[n].buf.len <= GUARD_APPEND_LIMIT)) {
         size += append->entries[n++].buf.len;
     }
-    bool cut = n < append->n_entries;
+    bool is_cut = n < append->n_entries;
     append->n_entries = n;
-    return cut;
+    return is_cut;
 }
 
 /* Rule 10. An entry that is truncated while a message still refers to it, and then received again,
@@ -73,9 +85,9 @@ int guard_send(struct raft_io *io, struct raft_io_send *request, const struct ra
 
     if (!answers_another_term(guard, message)) {
         answer_only_for_what_was_verified(guard, &ours);
-        bool cut = cut_to_size(&ours);
+        bool is_cut = cut(raft, &ours);
         gone = guard->transport != NULL &&
-               guard->transport->send(guard->transport->context, &ours) && !cut;
+               guard->transport->send(guard->transport->context, &ours) && !is_cut;
     }
     if (done == NULL) {
         return 0; /* nobody wants to hear, and the request may be gone by then */

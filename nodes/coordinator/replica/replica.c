@@ -116,6 +116,7 @@ static enum grove_status restore(void *context, uint64_t index)
     if (restore_state(replica, &snapshot) != GROVE_OK) {
         die(replica, "the leader's snapshot cannot be restored");
     }
+    voter_expect_install(&replica->voter, snapshot.image.size);
     snapshot_close(&snapshot);
     return GROVE_OK;
 }
@@ -194,6 +195,7 @@ static enum grove_status start(struct replica *replica, struct fault *fault)
         fault_set(fault, "cannot start: %s", raft_errmsg(&replica->voter.raft));
         return GROVE_CORRUPT;
     }
+    voter_expect_install(&replica->voter, replica->storage.newest.size);
     storage_started(&replica->storage);
     recovery_clear(&replica->recovery);
     return GROVE_OK;
@@ -290,6 +292,7 @@ static void reap(struct replica *replica)
         return;
     case CHILD_WROTE:
         replica->snapshots++;
+        voter_expect_install(&replica->voter, replica->storage.newest.size);
         /* The log that it replaces lay between tasks that live on: its pages go back one by one. */
         malloc_trim(0);
         return;

@@ -192,7 +192,8 @@ enum grove_status replica_barrier(struct replica *replica) GROVE_CHECKED;
  * given its role by replica_assign: STANDBY, or VOTER, which waits until it has caught up.
  *
  *   errors    GROVE_NO_LEADER; GROVE_BUSY while another change is under way; GROVE_NOT_FOUND;
- *             GROVE_CONFLICT: id or address are taken; GROVE_INVALID: it has that role */
+ *             GROVE_CONFLICT: id or address are taken; GROVE_INVALID: it has that role, or is
+ *             this one, which hands over first */
 enum grove_status replica_add(struct replica *replica, uint64_t id, const char *address)
     GROVE_CHECKED;
 enum grove_status replica_assign(struct replica *replica, uint64_t id, enum replica_role role)

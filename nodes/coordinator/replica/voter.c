@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 #define ELECTION_HEARTBEATS 5u
-#define INSTALL_TIMEOUT_MS 30000u
+#define INSTALL_TIMEOUT_MS 5000u /* of a small snapshot */
+#define INSTALL_BYTES_A_MS 10000u
 
 static void *allocate(size_t size)
 {
@@ -93,6 +94,12 @@ static int fsm_restore(struct raft_fsm *fsm, struct raft_buffer *buffer)
     return 0;
 }
 
+void voter_expect_install(struct voter *voter, uint64_t size)
+{
+    raft_set_install_snapshot_timeout(&voter->raft,
+                                      INSTALL_TIMEOUT_MS + (unsigned)(size / INSTALL_BYTES_A_MS));
+}
+
 void voter_init(struct voter *voter, struct raft_io *io, const struct voter_options *options)
 {
     *voter = (struct voter){.host = options->host};
@@ -110,7 +117,7 @@ void voter_init(struct voter *voter, struct raft_io *io, const struct voter_opti
                   options->host.context);
     raft_set_heartbeat_timeout(&voter->raft, options->heartbeat_ms);
     raft_set_election_timeout(&voter->raft, ELECTION_HEARTBEATS * options->heartbeat_ms);
-    raft_set_install_snapshot_timeout(&voter->raft, INSTALL_TIMEOUT_MS);
+    voter_expect_install(voter, 0);
     raft_set_snapshot_threshold(&voter->raft, VOTER_NEVER);
     raft_set_snapshot_trailing(&voter->raft, 1);
 }
@@ -314,12 +321,23 @@ static int role_of(enum replica_role role)
     abort();
 }
 
+/* The third rule of use: a leader hands over before it leaves. One that has lost its vote by an
+ * entry that nobody else has would not stand for election any more, though nobody else can win one
+ * (Ongaro 2014, section 4.2.2, lets it stand; the library does not). */
+static bool leaves_itself(const struct voter *voter, raft_id id)
+{
+    return id == voter->raft.id;
+}
+
 enum grove_status voter_assign(struct voter *voter, raft_id id, enum replica_role role)
 {
     enum grove_status status = begin_change(voter);
 
     if (status != GROVE_OK) {
         return status;
+    }
+    if (leaves_itself(voter, id)) {
+        return GROVE_INVALID;
     }
     return began_change(
         voter, raft_assign(&voter->raft, &voter->changing, id, role_of(role), finish_change));
@@ -331,6 +349,9 @@ enum grove_status voter_remove(struct voter *voter, raft_id id)
 
     if (status != GROVE_OK) {
         return status;
+    }
+    if (leaves_itself(voter, id)) {
+        return GROVE_INVALID;
     }
     return began_change(voter, raft_remove(&voter->raft, &voter->changing, id, finish_change));
 }

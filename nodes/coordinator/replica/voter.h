@@ -71,6 +71,10 @@ struct raft_buffer voter_token(uint64_t index);
 /* Sets up a voter over `io`, which has no `send`: the guard's is put there. */
 void voter_init(struct voter *voter, struct raft_io *io, const struct voter_options *options);
 
+/* A peer that gets a snapshot of `size` bytes and stays silent for a time that goes by that size,
+ * is asked again how far it is. */
+void voter_expect_install(struct voter *voter, uint64_t size);
+
 /* Begins a ledger whose one voter this is.
  *
  *   returns   what raft_io.bootstrap says */

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "tests/simulation/node.h"
+
+#include "tests/simulation/cluster.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TRACE_ACKNOWLEDGED = 100, TRACE_LOST, TRACE_START, TRACE_CRASH };
+
+static struct oracle *oracle_of(const struct node *node)
+{
+    return &node->cluster->oracle;
+}
+
+/* ---- what the voter needs */
+
+static void apply(void *context, uint64_t index, const uint8_t *data, size_t size)
+{
+    struct node *node = context;
+
+    (void)index;
+    oracle_applied(oracle_of(node), node->id, &node->history, bytes_of(data, size));
+}
+
+/* Is the entry that is being applied here on the disks of a majority? */
+static void expect_majority(const struct node *node)
+{
+    struct raft *raft = &node->voter->raft;
+    const raft_index index = raft_last_applied(raft) + 1;
+    const raft_term term = raft->current_term;
+    unsigned voters = 0;
+    unsigned have = 0;
+
+    for (unsigned i = 0; i < raft->configuration.n; i++) {
+        const struct raft_server *server = &raft->configuration.servers[i];
+        if (server->role == RAFT_VOTER) {
+            const struct disk *disk = &cluster_node(node->cluster, server->id)->disk;
+            bool in_snapshot = index <= disk->snapshot.index;
+            voters++;
+            have += in_snapshot || disk_term_of(disk, index) == term;
+        }
+    }
+    if (have <= voters / 2) {
+        oracle_fail(oracle_of(node),
+                    "replica %llu acknowledged index %llu, which %u of %u voters have on disk",
+                    node->id, index, have, voters);
+    }
+}
+
+static void settled(void *context, bool known)
+{
+    struct node *node = context;
+
+    if (!known) {
+        node->lost++;
+        oracle_trace(oracle_of(node), TRACE_LOST, node->id);
+        return;
+    }
+    expect_majority(node);
+    oracle_of(node)->acknowledged++;
+    oracle_trace(oracle_of(node), TRACE_ACKNOWLEDGED, node->id);
+}
+
+static enum grove_status snapshot(void *context, const struct raft_snapshot *pending)
+{
+    struct node *node = context;
+
+    if (dice_chance(&node->cluster->dice, 50)) {
+        return GROVE_BUSY;
+    }
+    disk_stage(&node->disk, pending, bytes_of(&node->history, sizeof(node->history)));
+    return GROVE_OK;
+}
+
+static enum grove_status restore(void *context, uint64_t index)
+{
+    struct node *node = context;
+    const struct disk_snapshot *newest = &node->disk.snapshot;
+
+    if (newest->index != index || newest->state.size != sizeof(node->history)) {
+        oracle_fail(oracle_of(node), "replica %llu has no snapshot %" PRIu64, node->id, index);
+    }
+    memcpy(&node->history, newest->state.data, sizeof(node->history));
+    return GROVE_OK;
+}
+
+/* A full disk ends a replica; nothing else may. */
+static void fatal(void *context, const char *text)
+{
+    struct node *node = context;
+
+    if (!node->disk.failed) {
+        oracle_fail(oracle_of(node), "replica %llu gave up: %s", node->id, text);
+    }
+    node->cluster->dying = node;
+    longjmp(node->cluster->escape, 1);
+}
+
+static bool send_message(void *context, const struct raft_message *message)
+{
+    struct node *node = context;
+    struct parcel *parcel = parcel_pack(node->id, node->address, message);
+
+    if (message->type == RAFT_IO_INSTALL_SNAPSHOT) {
+        return network_send(&node->cluster->network, parcel, &node->disk.snapshot);
+    }
+    network_send(&node->cluster->network, parcel, NULL);
+    return true;
+}
+
+/* ---- its life */
+
+bool node_is_up(const struct node *node)
+{
+    return node->voter != NULL;
+}
+
+bool node_runs(void *context, schedule_call call, void *argument_context, uint64_t argument)
+{
+    struct node *node = context;
+    struct schedule *schedule = &node->cluster->schedule;
+
+    if (!node_is_up(node)) {
+        return false;
+    }
+    if (node->paused_until_us > schedule->now_us) {
+        schedule_after(schedule, node->paused_until_us - schedule->now_us, call, argument_context,
+                       argument);
+        return false;
+    }
+    return true;
+}
+
+/* After each thing that happened to it. */
+static void look(struct node *node)
+{
+    const struct raft *raft = &node->voter->raft;
+
+    if (raft->state == RAFT_LEADER) {
+        oracle_leads(oracle_of(node), node->id, raft->current_term);
+    }
+}
+
+static void set_threshold(struct node *node)
+{
+    raft_set_snapshot_threshold(&node->voter->raft, node->snapshot_threshold);
+}
+
+static void tick(void *context, uint64_t life)
+{
+    struct node *node = context;
+
+    if (life != node->life || !node_runs(node, tick, node, life)) {
+        return;
+    }
+    schedule_after(&node->cluster->schedule, NODE_HEARTBEAT_MS * 1000, tick, node, life);
+    if (node->holds_still && node->voter->raft.state != RAFT_LEADER) {
+        return;
+    }
+    set_threshold(node);
+    voter_tick(node->voter);
+    look(node);
+}
+
+static void create_voter(struct node *node)
+{
+    const struct voter_options options = {
+        .id = node->id,
+        .address = node->address,
+        .transport = &node->transport,
+        .heartbeat_ms = NODE_HEARTBEAT_MS,
+        .host = {.context = node,
+                 .apply = apply,
+                 .settled = settled,
+                 .snapshot = snapshot,
+                 .restore = restore,
+                 .fatal = fatal},
+    };
+
+    node->voter = malloc(sizeof(*node->voter));
+    if (node->voter == NULL) {
+        abort();
+    }
+    disk_mount(&node->disk);
+    voter_init(node->voter, &node->disk.io, &options);
+}
+
+static void free_voter(struct node *node)
+{
+    voter_close(node->voter);
+    free(node->voter);
+    node->voter = NULL;
+}
+
+void node_bootstrap(struct node *node)
+{
+    create_voter(node);
+    if (voter_bootstrap(node->voter) != 0) {
+        abort();
+    }
+    free_voter(node);
+}
+
+void node_start(struct node *node)
+{
+    struct cluster *cluster = node->cluster;
+
+    node->life++;
+    node->history = (struct history){.count = 0};
+    node->paused_until_us = 0;
+    node->disk.full = node->disk.failed = false;
+    create_voter(node);
+    oracle_trace(oracle_of(node), TRACE_START, node->id);
+    if (voter_start(node->voter) != 0) {
+        oracle_fail(oracle_of(node), "replica %llu does not start: %s", node->id,
+                    raft_errmsg(&node->voter->raft));
+    }
+    look(node);
+    schedule_after(&cluster->schedule, dice_below(&cluster->dice, NODE_HEARTBEAT_MS * 1000), tick,
+                   node, node->life);
+}
+
+void node_crash(struct node *node)
+{
+    node->life++;
+    oracle_trace(oracle_of(node), TRACE_CRASH, node->id);
+    disk_crash(&node->disk);
+    free_voter(node);
+}
+
+void node_pause(struct node *node, uint64_t for_us)
+{
+    node->paused_until_us = node->cluster->schedule.now_us + for_us;
+}
+
+/* ---- messages */
+
+static void receive(void *context, struct raft_message *message)
+{
+    voter_receive(context, message);
+}
+
+/* A file is received, or lost with its receiver, before the message that it belongs to is handed
+ * over. */
+static void end_transfer(struct node *node, const struct letter *letter, bool arrived)
+{
+    struct node *sender = cluster_node(node->cluster, letter->parcel->from);
+
+    if (letter->parcel->message.type != RAFT_IO_INSTALL_SNAPSHOT) {
+        return;
+    }
+    if (arrived) {
+        disk_snapshot_clear(&node->disk.incoming);
+        disk_snapshot_copy(&letter->snapshot, &node->disk.incoming);
+    }
+    if (node_is_up(sender)) {
+        guard_transferred(&sender->voter->guard, node->id, arrived);
+    }
+}
+
+void node_miss(struct node *node, const struct letter *letter)
+{
+    end_transfer(node, letter, false);
+}
+
+void node_receive(struct node *node, struct letter *letter)
+{
+    struct parcel *parcel = letter->parcel;
+
+    end_transfer(node, letter, true);
+    oracle_trace(oracle_of(node), parcel->message.type + 16u * (unsigned)parcel->from, node->id);
+    letter->parcel = NULL;
+    set_threshold(node);
+    parcel_deliver(parcel, receive, node->voter);
+    look(node);
+    if (dice_chance(&node->cluster->dice, 500)) {
+        voter_turn(node->voter);
+    }
+}
+
+void node_init(struct node *node, struct cluster *cluster, raft_id id)
+{
+    *node = (struct node){.cluster = cluster, .id = id, .snapshot_threshold = VOTER_NEVER};
+    snprintf(node->address, sizeof(node->address), "node-%llu", id);
+    node->transport = (struct replica_transport){.context = node, .send = send_message};
+    disk_init(&node->disk, &cluster->schedule, &cluster->dice);
+    node->disk.runs = node_runs;
+    node->disk.owner = node;
+}
+
+void node_clear(struct node *node)
+{
+    if (node_is_up(node)) {
+        node_crash(node);
+    }
+    disk_clear(&node->disk);
+}

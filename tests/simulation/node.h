@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * A simulated replica: the real voter and guard, over a simulated disk and network. Its state is a
+ * chain of all groups applied. */
+#ifndef GROVE_TESTS_SIMULATION_NODE_H
+#define GROVE_TESTS_SIMULATION_NODE_H
+
+#include "nodes/coordinator/replica/voter.h"
+#include "tests/simulation/network.h"
+#include "tests/simulation/oracle.h"
+
+#include <setjmp.h>
+
+#define NODE_HEARTBEAT_MS 30u
+
+struct cluster;
+
+struct node {
+    struct cluster *cluster;
+    raft_id id;
+    char address[16];
+    struct disk disk;
+    struct replica_transport transport;
+    struct voter *voter; /* NULL while it is down */
+    uint64_t life;       /* grows with each start */
+    uint64_t paused_until_us;
+    bool holds_still; /* its timer never fires: it starts no election */
+    struct history history;
+    unsigned snapshot_threshold; /* entries */
+    uint64_t lost;               /* groups whose end it does not know */
+};
+
+void node_init(struct node *node, struct cluster *cluster, raft_id id);
+void node_clear(struct node *node);
+
+/* Makes it the one voter of a new ledger, before it is started. */
+void node_bootstrap(struct node *node);
+
+/* Starts from what the disk holds; with an empty one it waits to be added. */
+void node_start(struct node *node);
+
+/* Loses all that is not on disk. */
+void node_crash(struct node *node);
+
+/* Stands still: nothing happens to it, and then all of it at once. */
+void node_pause(struct node *node, uint64_t for_us);
+
+bool node_is_up(const struct node *node);
+
+/* Takes a message from the network, or is down and misses it. */
+void node_receive(struct node *node, struct letter *letter);
+void node_miss(struct node *node, const struct letter *letter);
+
+/* True when the node may act now; else the call is made again when it may, or never. */
+bool node_runs(void *node, schedule_call call, void *context, uint64_t argument);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * What goes wrong in a run, and how often: each seed draws its own mix, so that some runs have much
+ * of one fault and none of another. */
+#ifndef GROVE_TESTS_SIMULATION_WEATHER_H
+#define GROVE_TESTS_SIMULATION_WEATHER_H
+
+#include "tests/simulation/cluster.h"
+
+/* Chances are permille a moment (WEATHER_MOMENT_US). */
+struct weather {
+    struct cluster *cluster;
+    unsigned crash, crash_leader, crash_all;
+    unsigned pause, cut, flap, slow, full;
+    unsigned change, transfer, barrier;
+    unsigned propose; /* of every node that leads */
+    uint64_t mend_us; /* when the cuts end */
+    bool flapping;
+    uint64_t restart_us[NETWORK_NODES];
+    uint64_t slow_until_us[NETWORK_NODES];
+};
+
+#define WEATHER_MOMENT_US 10000u
+
+/* Draws the mix of a seed. `cluster` is new. */
+void weather_draw(struct weather *weather, struct cluster *cluster);
+
+/* Lets it blow for a time. */
+void weather_run(struct weather *weather, uint64_t for_us);
+
+/* Ends all faults: everything runs, nothing is cut or slow. */
+void weather_calm(struct weather *weather);
+
+#endif
