@@ -54,7 +54,7 @@ static bool decode_server(struct bytes *rest, struct raft_configuration *configu
 static bool read_server(struct bytes *rest, struct raft_configuration *configuration)
 {
     uint64_t id;
-    uint8_t role;
+    uint8_t end_of_address, role;
     char address[CONFIGURATION_ADDRESS_SIZE];
 
     if (!take(rest, &id, sizeof(id))) {
@@ -64,7 +64,7 @@ static bool read_server(struct bytes *rest, struct raft_configuration *configura
     if (end == NULL || !take_address(rest, (size_t)(end - rest->data), address)) {
         return false;
     }
-    return take(rest, &role, sizeof(role)) /* the NUL */ && take(rest, &role, sizeof(role)) &&
+    return take(rest, &end_of_address, sizeof(end_of_address)) && take(rest, &role, sizeof(role)) &&
            raft_configuration_add(configuration, id, address, role) == 0;
 }
 

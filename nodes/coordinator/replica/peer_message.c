@@ -284,7 +284,7 @@ static void take_append(struct reader *reader, struct raft_append_entries *appen
     append->leader_commit = take(reader);
     append->entries = NULL;
     append->n_entries = (unsigned)take_up_to(reader, PEER_ENTRIES);
-    const struct bytes table = take_bytes(reader, append->n_entries * 3 * sizeof(uint64_t));
+    const struct bytes table = take_bytes(reader, (size_t)append->n_entries * 3 * sizeof(uint64_t));
     const struct bytes payloads = take_rest(reader);
 
     if (reader->failed || !entries_fit(table, append->n_entries, payloads.size)) {

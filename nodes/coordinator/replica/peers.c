@@ -377,11 +377,13 @@ enum grove_status peers_open(const struct peers_options *options, struct peers *
 
 void peers_close(struct peers *peers)
 {
+    struct peer *peer, *next;
+
     if (peers == NULL) {
         return;
     }
-    while (!LIST_EMPTY(&peers->list)) {
-        forget(peers, LIST_FIRST(&peers->list));
+    LIST_FOREACH_SAFE(peer, &peers->list, link, next) {
+        forget(peers, peer);
     }
     incoming_clear(&peers->incoming);
     bus_close(peers->options.bus, peers->socket);
