@@ -57,7 +57,8 @@ def cancel(mesh, identity):
 
 def limit(mesh, function, *options):
     """grove limit, by the operator."""
-    process = mesh.spawn("limit", [GROVE, "limit", function, *options], "operator")
+    process = mesh.spawn("limit", [GROVE, "limit", function, *options], "operator",
+                         stdout=subprocess.DEVNULL)
     mesh.processes.append(process)
     check(process.wait(20) == 0, "the limit is set")
 

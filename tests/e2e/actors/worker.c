@@ -7,6 +7,9 @@
  *   echo           returns its payload
  *   random         returns 16 random bytes in hexadecimal: run again, it would return others
  *   nap MS         sleeps, returns its payload
+ *   stamp MS       sleeps; the log says, in its payload's place, when it began and ended, by the
+ *                  monotonic clock in ms
+ *   tick MS        the same
  *   linger MS      says that it is 100 percent done, sleeps, returns MS
  *   work MS ...  + the same; fails when its payload says so
  *   flow N         awaits N segments in turn; a segment N awaits N echoes in turn; returns their
@@ -32,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *payload(const struct grove_attempt *attempt)
@@ -39,7 +43,7 @@ const char *payload(const struct grove_attempt *attempt)
     return grove_attempt_payload(attempt).data;
 }
 
-static void append(const struct grove_attempt *attempt, const char *prefix)
+static void append(const struct grove_attempt *attempt, const char *prefix, const char *text)
 {
     const char *path = getenv("GROVE_TEST_LOG");
     char line[TEXT_SIZE], id[GROVE_ID_TEXT_SIZE];
@@ -51,7 +55,7 @@ static void append(const struct grove_attempt *attempt, const char *prefix)
     grove_id_format(&task, id);
     const int size =
         snprintf(line, sizeof(line), "%s%s %s %u %.300s\n", prefix, grove_attempt_function(attempt),
-                 id, grove_attempt_number(attempt), payload(attempt));
+                 id, grove_attempt_number(attempt), text);
     const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0 || write(fd, line, (size_t)size) != size) {
@@ -62,7 +66,7 @@ static void append(const struct grove_attempt *attempt, const char *prefix)
 
 void note(const struct grove_attempt *attempt)
 {
-    append(attempt, "");
+    append(attempt, "", payload(attempt));
 }
 
 enum grove_status return_text(struct grove_attempt *attempt, const char *text)
@@ -127,6 +131,26 @@ static enum grove_status run_nap(struct grove_attempt *attempt, void *context)
     return return_text(attempt, payload(attempt));
 }
 
+static double now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static enum grove_status run_stamp(struct grove_attempt *attempt, void *context)
+{
+    const double began_ms = now_ms();
+    char text[64];
+
+    (void)context;
+    nap(strtol(payload(attempt), NULL, 10));
+    (void)snprintf(text, sizeof(text), "%.3f %.3f", began_ms, now_ms());
+    append(attempt, "", text);
+    return return_text(attempt, text);
+}
+
 /* Has said all long before it ends: the last progress has been streamed by then. */
 static enum grove_status run_linger(struct grove_attempt *attempt, void *context)
 {
@@ -144,7 +168,7 @@ static enum grove_status run_work(struct grove_attempt *attempt, void *context)
     if (strstr(payload(attempt), "fail")) {
         status = grove_attempt_fail(attempt, payload(attempt), (struct grove_bytes){NULL, 0});
     }
-    append(attempt, "end:");
+    append(attempt, "end:", payload(attempt));
     return status;
 }
 
@@ -290,7 +314,8 @@ static const struct {
     {"linger", run_linger, NULL},   {"work", run_work, NULL},
     {"tree", run_tree, NULL},       {"gatherer", run_gatherer, NULL},
     {"mapper", run_mapper, NULL},   {"eater", run_mapper, NULL},
-    {"racer", run_racer, NULL},
+    {"racer", run_racer, NULL},     {"stamp", run_stamp, NULL},
+    {"tick", run_stamp, NULL},
 };
 
 static bool is_among(const char *name, char **words)
