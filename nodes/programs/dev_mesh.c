@@ -22,8 +22,7 @@ static const struct {
 } parts[DEV_PARTS] = {
     [DEV_COORDINATOR] = {"c1", ROLE_COORDINATOR, false, false},
     [DEV_WORKER] = {"worker", ROLE_WORKER, true, true},
-    [DEV_OPERATOR] = {"operator", ROLE_OPERATOR | ROLE_CLIENT | ROLE_OBSERVER, true, false},
-    [DEV_USER] = {"dev", ROLE_CLIENT | ROLE_OBSERVER | ROLE_WORKER, true, true},
+    [DEV_USER] = {"dev", ROLE_CLIENT | ROLE_OBSERVER | ROLE_WORKER | ROLE_OPERATOR, true, true},
 };
 
 void dev_mesh_path(const struct dev_mesh *mesh, const char *name, char path[PATH_MAX])

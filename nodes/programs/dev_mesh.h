@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0
  * The identities of a `grove dev`: a directory with a mesh key and a credential for each part.
  *
- *   DIR/mesh.key             plain, mode 0600
- *   DIR/c1.credential        the coordinator
- *   DIR/worker.credential    the worker
- *   DIR/operator.credential  for `grove keys issue` and `grove cluster`
- *   DIR/dev.credential       client, observer, and worker for programs that bring handlers: what
- *                          GROVE_CREDENTIAL names
- *   DIR/ledger/              the coordinator's data */
+ *   DIR/mesh.key           plain, mode 0600
+ *   DIR/c1.credential      the coordinator
+ *   DIR/worker.credential  the worker
+ *   DIR/dev.credential     what GROVE_CREDENTIAL names: client, observer and operator, so that every
+ *                          command works, and worker for programs that bring handlers
+ *   DIR/ledger/            the coordinator's data */
 #ifndef GROVE_NODES_PROGRAMS_DEV_MESH_H
 #define GROVE_NODES_PROGRAMS_DEV_MESH_H
 
@@ -16,7 +15,7 @@
 #include "nodes/host/credential.h"
 #include "nodes/programs/program.h"
 
-enum dev_part { DEV_COORDINATOR, DEV_WORKER, DEV_OPERATOR, DEV_USER, DEV_PARTS };
+enum dev_part { DEV_COORDINATOR, DEV_WORKER, DEV_USER, DEV_PARTS };
 
 struct dev_mesh {
     char directory[PATH_MAX]; /* absolute */

@@ -128,8 +128,7 @@ for request in workers health help; do
 done
 expect 2 "$grove" stats nonsense
 
-expect 4 "$grove" cluster snapshot
-expect 0 "$grove" cluster snapshot --credential "$scratch/mesh/operator.credential" -o json
+expect 0 "$grove" cluster snapshot -o json
 json_is 'j["schema"], j["index"] > 0' "('grove.snapshot/1', True)"
 
 # ---- credentials

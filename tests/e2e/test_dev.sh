@@ -15,6 +15,8 @@ expect 2 "$grove" dev --
 expect 0 "$grove" dev --quiet -- "$grove" run -t echo "from within"
 says "from within"
 [ -z "$err" ] || fail "--quiet says $err"
+expect 0 "$grove" dev --quiet -- "$grove" limit echo --pause
+says "echo: paused"
 # shellcheck disable=SC2016  # for the inner shell
 expect 0 "$grove" dev -- sh -c 'test -r "$GROVE_CREDENTIAL" && echo "$GROVE_CREDENTIAL"'
 [ ! -e "$out" ] || fail "the temporary directory of $out is still there"
@@ -60,6 +62,8 @@ expect 0 "$grove" keys show "$scratch/mesh/dev.credential" -o json
 [ "$(json 'j["mesh"]')" != "$mesh" ] || fail "the last mesh is not the published one"
 expect 0 "$grove" run -t echo third
 says third
+expect 0 "$grove" limit echo --running 3
+says "echo: at most 3 run at a time, not paused"
 expect 0 "$grove" run --credential "$scratch/mesh/dev.credential" -t echo second
 says second
 end "$kept" || fail "grove dev ended with $?"

@@ -151,39 +151,73 @@ grep -q "no worker offers nobody-has-this; try: grove worker --exec nobody-has-t
     fail "explain: $out"
 
 # Whoever may not cancel it does not learn that it is there.
-expect 0 "$grove" keys issue --credential "$scratch/mesh/operator.credential" --role client --submit '*' \
+expect 0 "$grove" keys issue --credential "$scratch/mesh/dev.credential" --role client --role observer --submit '*' \
     --out "$scratch/bob.credential" bob
 expect 0 "$grove" submit -t sleep 600000
 id=$out
 expect 3 "$grove" cancel "$id" --credential "$scratch/bob.credential"
-expect 0 "$grove" cancel "$id" --credential "$scratch/mesh/operator.credential"
+expect 0 "$grove" cancel "$id"
 expect 7 "$grove" wait "$id"
 
 # ---- limits: set by operators, seen by observers
-operator=(--credential "$scratch/mesh/operator.credential")
-expect 4 "$grove" limit echo --running 1
+bob=(--credential "$scratch/bob.credential")
+expect 4 "$grove" limit echo --running 1 "${bob[@]}"
+complains "no operator's credential"
+expect 4 "$grove" cluster snapshot "${bob[@]}"
 expect 2 "$grove" limit
 expect 2 "$grove" limit "Not A Function" --pause
 expect 2 "$grove" limit echo --rate fast
 expect 2 "$grove" limit echo --pause --resume
-expect 0 "$grove" limit echo
+expect 0 "$grove" limit echo "${bob[@]}"
 says "echo: no limit"
-expect 0 "$grove" limit echo --pause "${operator[@]}"
+expect 0 "$grove" limit echo --pause
+says "echo: paused"
+expect 0 "$grove" limit echo "${bob[@]}"
 says "echo: paused"
 expect 0 "$grove" submit -t echo later
 id=$out
 expect 0 "$grove" explain "$id"
 grep -q "echo is paused; try: grove limit echo --resume" <<<"$out" || fail "explain: $out"
-expect 0 "$grove" limit echo --resume --running 3 --rate 90/min "${operator[@]}" -o json
+expect 0 "$grove" limit echo --resume --running 3 --rate 90/min -o json
+json_is 'j["schema"], j["function"], j["running"], j["rate"], j["paused"]' "('grove.limit/1', 'echo', 3, 1500, False)"
+expect 0 "$grove" limit echo -o json
 json_is 'j["schema"], j["function"], j["running"], j["rate"], j["paused"]' "('grove.limit/1', 'echo', 3, 1500, False)"
 expect 0 "$grove" result "$id"
 says later
-expect 0 "$grove" limit echo --rate 0 "${operator[@]}"
+expect 0 "$grove" limit echo --rate 0
 says "echo: at most 3 run at a time, not paused"
-expect 0 "$grove" limit echo --running 0 "${operator[@]}"
+expect 0 "$grove" limit echo --running 0
 says "echo: no limit"
 expect 0 "$grove" limit never-heard-of
 says "never-heard-of: no limit"
+
+# One at a time: the second has not begun while the first runs. Two at a time: both.
+active='[f["active"] for f in j["functions"] if f["function"] == "sleep"]'
+expect 0 "$grove" limit sleep --running 1
+says "sleep: at most 1 run at a time, not paused"
+printf '600000\n600000\n' | "$grove" submit -t sleep --many >"$scratch/ids"
+first=$(sed -n 1p "$scratch/ids") second=$(sed -n 2p "$scratch/ids")
+expect 0 "$grove" explain "$second"
+grep -q "1 of sleep run, and 1 may at a time; try: grove limit sleep --running" <<<"$out" || fail "explain: $out"
+expect 0 "$grove" stats functions -o json
+json_is "$active" "[1]"
+expect 0 "$grove" limit sleep --running 2
+until out=$("$grove" stats functions -o json) && [ "$(json "$active")" = "[2]" ]; do
+    kill -0 "$dev" || { fail "no second one begins at a limit of 2: $out" && break; }
+    sleep 0.05
+done
+expect 0 "$grove" cancel "$first"
+expect 0 "$grove" cancel "$second"
+expect 0 "$grove" limit sleep --running 0
+
+# Two begin in a second: five take two seconds or more, and not one.
+expect 0 "$grove" limit echo --rate 2/s
+says "echo: at most 2/s begin, not paused"
+started=$(date +%s%N)
+expect 0 "$grove" map -t echo -j 5 ::: a b c d e
+[ $(($(date +%s%N) - started)) -ge 1500000000 ] || fail "five at 2/s took $(($(date +%s%N) - started)) ns"
+expect 0 "$grove" limit echo --rate 0
+says "echo: no limit"
 
 # ---- an interrupt cancels
 timeout --foreground 60 "$grove" map -t nobody-has-this ::: a b 2>"$scratch/err" >"$scratch/out" &
