@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * A server and its clients on one bus, and plain ZeroMQ sockets that speak as strangers would. */
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -478,11 +479,25 @@ static void addresses_of_other_kinds_are_refused(void **state)
     assert_null(socket);
 }
 
+/* A machine that was set up in part may have no /etc/hosts. */
+static bool knows_localhost(void)
+{
+    struct addrinfo *found = NULL;
+    const bool knows = getaddrinfo("localhost", NULL, NULL, &found) == 0;
+
+    if (knows) {
+        freeaddrinfo(found);
+    }
+    return knows;
+}
+
 static void names_and_numbers_are_taken(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(bind_at(f, "localhost:0"), GROVE_OK);
+    if (knows_localhost()) {
+        assert_int_equal(bind_at(f, "localhost:0"), GROVE_OK);
+    }
     assert_int_equal(bind_at(f, "*:0"), GROVE_OK);
 }
 
