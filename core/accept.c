@@ -50,13 +50,15 @@ static enum refusal judge_root(const struct forest *forest, const struct entry *
                : entry_judge_room(forest, 1, entry->batch->sealed.item[entry->position].size);
 }
 
-/* Whoever may submit anything may join it: each input is judged by itself. */
+/* Whoever may submit anything may join it: each input is judged by itself. An observer or an
+ * operator submits nothing. */
 static enum refusal judge_signer(struct entry *entry)
 {
     const struct forest *forest = entry->forest;
     const struct key *signer = &entry->batch->sealed.seal.signer;
 
-    return is_join(entry) ? trust_judge(&forest->trust, signer, forest->now_ms)
+    return is_join(entry) ? trust_has_role(&forest->trust, signer, ROLE_CLIENT | ROLE_WORKER,
+                                           forest->now_ms)
                           : entry_judge_submitter(entry, signer);
 }
 

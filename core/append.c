@@ -198,6 +198,24 @@ static bool is_in_too_many(const struct task *task)
     return count == LIMIT_MEMBERSHIPS;
 }
 
+/* An input before it in the same Append has its id, and is another: its caller's key names two. */
+static bool is_named_twice(const struct appending *appending, uint32_t i)
+{
+    const struct entry *entry = &appending->expansion->entry;
+    const uint32_t first = appending->append.first;
+
+    for (uint32_t k = 0; entry->item.key.size > 0 && k < i; k++) {
+        struct task_item other = {0};
+        if (id_equal(&entry->batch->ids[first + k], entry->id) &&
+            (!digest_equal(&entry->batch->digests[first + k], entry->digest) ||
+             wire_task_decode(entry->batch->sealed.item[first + k], &other) != GROVE_OK ||
+             !bytes_equal(other.function, entry->item.function))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum refusal judge_new(struct appending *appending, uint32_t i)
 {
     struct entry *entry = &appending->expansion->entry;
@@ -219,6 +237,9 @@ static enum refusal judge_new(struct appending *appending, uint32_t i)
     }
     if (refusal == REFUSED_NOT && (known = find_child(appending)) &&
         (!entry_is_of(entry, known) || is_of_another_map(appending, known))) {
+        refusal = REFUSED_CONFLICT;
+    }
+    if (refusal == REFUSED_NOT && is_named_twice(appending, i)) {
         refusal = REFUSED_CONFLICT;
     }
     if (refusal == REFUSED_NOT && known && is_in_too_many(known)) {

@@ -448,6 +448,19 @@ static void an_input_of_a_map_has_no_key(void **state)
     expect_effects(f, "answer 0 a option\nappended 0 option\ndone ok\n");
 }
 
+/* The second would be answered with what the first was asked for. */
+static void inputs_by_one_key_are_the_same(void **state)
+{
+    struct fixture *f = flow(state, 4, 1);
+
+    f->token = 1;
+    join_with(f, "w1", "p", "a b", .kind = JOIN_GATHER, .key = "k");
+    expect_effects(f, "answer 0 a conflict\nanswer 1 a conflict\nappended 0 conflict\ndone ok\n");
+    join_with(f, "w1", "p", "c d", .kind = JOIN_GATHER, .key = "k", .payload = "same");
+    assert_int_equal(join_of(f, "j").accepted, 2);
+    assert_int_equal(view_of(f, "p").child_count, 1);
+}
+
 static void a_child_is_an_input_of_so_many_joins(void **state)
 {
     struct fixture *f = flow(state, 4, 1);
@@ -544,6 +557,19 @@ static void a_join_from_outside_is_a_root_that_no_worker_runs(void **state)
     expect_state(f, "m", "succeeded");
     assert_int_equal(view_of(f, "m").code, CODE_JOINED);
     assert_true(bytes_equal(view_of(f, "m").verdict_text, bytes_of_text("1 succeeded, 1 did not")));
+}
+
+static void who_may_submit_nothing_joins_nothing(void **state)
+{
+    struct fixture *f = flow(state, 4, 1);
+    struct certificate observer = certificate_of(f, "client", ROLE_OBSERVER, "*");
+
+    memset(&observer.serial, 255, sizeof(observer.serial)); /* the newer one */
+    admit(f, &observer);
+    skip_effects(f);
+    f->token = 1;
+    submit_join(f, "m", .kind = JOIN_GATHER);
+    expect_effects(f, "answer 0 m role\ndone ok\n");
 }
 
 static void a_failed_race_from_outside_fails(void **state)
@@ -665,12 +691,14 @@ int main(void)
         TEST(what_is_over_takes_no_more),
         TEST(more_inputs_than_a_closed_join_has_end_it),
         TEST(an_input_of_a_map_has_no_key),
+        TEST(inputs_by_one_key_are_the_same),
         TEST(a_child_is_an_input_of_so_many_joins),
         TEST(a_worker_appends_only_to_what_it_holds),
         TEST(a_map_survives_its_parents_worker),
         TEST(a_join_ends_with_its_parents_failure),
         TEST(open_joins_end_with_their_parent_and_other_children_live_on),
         TEST(a_join_from_outside_is_a_root_that_no_worker_runs),
+        TEST(who_may_submit_nothing_joins_nothing),
         TEST(a_failed_race_from_outside_fails),
         TEST(only_its_signer_appends_from_outside),
         TEST(a_join_from_outside_is_not_harmed_by_other_inputs),
