@@ -16,7 +16,9 @@
 #include <cmocka.h>
 
 #include "core/forest.h"
+#include "tests/history/history.h"
 #include "tests/support/limit_shadow.h"
+#include "tests/support/scribe.h"
 #include "tests/support/swarm.h"
 
 #define REPLICAS 3
@@ -58,6 +60,8 @@ struct run {
     struct forest_options options[REPLICAS];
     struct replica replicas[REPLICAS];
     struct limit_shadow limits;
+    struct history *history; /* judges the first one */
+    struct buffer lines;
     bool verbose;
 };
 
@@ -423,6 +427,42 @@ static void expect_limits(struct run *run)
     }
 }
 
+/* ---- a second model */
+
+static void write_history(struct run *run, const char *line)
+{
+    buffer_append(&run->lines, line, strlen(line));
+}
+
+/* The lines so far; GROVE_HISTORY keeps them. */
+static void judge_lines(struct run *run)
+{
+    const char *path = getenv("GROVE_HISTORY");
+    FILE *file = path ? fopen(path, "ab") : NULL;
+
+    if (file) {
+        assert_int_equal(fwrite(run->lines.data, 1, run->lines.size, file), run->lines.size);
+        assert_int_equal(fclose(file), 0);
+    }
+    buffer_append(&run->lines, "", 1);
+    char *rest = (char *)run->lines.data;
+    for (char *line = NULL; (line = strsep(&rest, "\n"));) {
+        if (*line != '\0') {
+            history_read(run->history, line);
+        }
+    }
+    buffer_reset(&run->lines);
+}
+
+static void expect_good_history(struct run *run)
+{
+    judge_lines(run);
+    const char *fault = history_end(run->history);
+    if (fault) {
+        fail_msg("%s: %s", swarm_describe(run->swarm), fault);
+    }
+}
+
 static void step(struct run *run, const struct command *command, struct reached *reached)
 {
     if (run->verbose) {
@@ -433,6 +473,8 @@ static void step(struct run *run, const struct command *command, struct reached 
         print_effects("   ", &run->replicas[0].effects);
     }
     note_effects(reached, run);
+    scribe_command(&run->lines, run->replicas[0].forest, command, &run->replicas[0].effects);
+    judge_lines(run);
     for (size_t i = 1; i < REPLICAS && run->replicas[i].forest; i++) {
         expect_equal_effects(run, &run->replicas[0].effects, &run->replicas[i].effects);
     }
@@ -444,9 +486,16 @@ static void step(struct run *run, const struct command *command, struct reached 
     reached->commands++;
 }
 
-static bool has_open_tasks(const struct forest *forest)
+/* Something has not ended, or has and is not given back. */
+static bool is_busy(const struct forest *forest)
 {
-    return forest_counters(forest)->open_roots > 0;
+    struct session_view session = {0};
+    bool is_held = false;
+
+    while (!is_held && forest_session(forest, session.session, &session)) {
+        is_held = session.assigned > 0;
+    }
+    return is_held || forest_counters(forest)->open_roots > 0;
 }
 
 /* Once all faults have stopped and one good worker is there, every tree ends. */
@@ -454,7 +503,7 @@ static void expect_all_to_end(struct run *run, struct reached *reached)
 {
     uint32_t left = 20000;
 
-    while (has_open_tasks(run->replicas[0].forest)) {
+    while (is_busy(run->replicas[0].forest)) {
         if (left-- == 0) {
             fail_msg("%s: tasks that never end", swarm_describe(run->swarm));
         }
@@ -506,6 +555,7 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
 {
     struct run run = {.swarm = swarm_create(seed), .verbose = verbose};
 
+    run.history = history_create();
     run.said = calloc(SAID_MOST, sizeof(*run.said));
     run.listed = calloc(LISTED_MOST, sizeof(*run.listed));
     assert_true(run.said && run.listed);
@@ -529,6 +579,10 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
     expect_all_to_end(&run, reached);
     expect_equal_snapshots(&run);
     note_counters(&run, reached);
+    write_history(&run, "quiet\n");
+    expect_good_history(&run);
+    history_destroy(run.history);
+    buffer_clear(&run.lines);
     for (size_t i = 0; i < REPLICAS; i++) {
         forest_destroy(run.replicas[i].forest);
         effects_clear(&run.replicas[i].effects);
