@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nodes/host/clock.h"
 #include "nodes/host/secret.h"
@@ -80,6 +81,13 @@ static enum exit_code load_mesh_key(const struct arguments *arguments, const cha
         snprintf(path, sizeof(path), "%s", given);
     } else {
         snprintf(path, sizeof(path), "%s/mesh.key", dirname(directory));
+    }
+    if (given == NULL && access(path, F_OK) != 0) {
+        complain(
+            "keys issue: there is no %s: give --mesh-key FILE, or by --credential the operator's "
+            "credential that the mesh key stands beside",
+            path);
+        return EXIT_NOT_FOUND;
     }
     const bool is_sealed = mesh_key_is_sealed(path);
 

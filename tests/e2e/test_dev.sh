@@ -62,6 +62,9 @@ expect 0 "$grove" keys show "$scratch/mesh/dev.credential" -o json
 [ "$(json 'j["mesh"]')" != "$mesh" ] || fail "the last mesh is not the published one"
 expect 0 "$grove" run -t echo third
 says third
+expect 3 "$grove" keys issue --role client carol
+complains "there is no $(dirname "$published")/mesh.key: give --mesh-key FILE, or by --credential"
+[ ! -e carol.credential ] || fail "a credential that nobody has signed"
 expect 0 "$grove" limit echo --running 3
 says "echo: at most 3 run at a time, not paused"
 expect 0 "$grove" run --credential "$scratch/mesh/dev.credential" -t echo second
