@@ -216,6 +216,7 @@ struct grove_join_progress {
     uint64_t total; /* inputs; 0: more may come */
     uint64_t succeeded, failed;
     uint64_t running;
+    struct grove_id id; /* of the join; from outside a root's, as `grove explain` takes it */
 };
 
 struct grove_join_options {

@@ -242,6 +242,7 @@ struct grove_join_progress joining_progress(struct joining *joining)
         .failed = joining->failed,
         .running = joining->running,
     };
+    memcpy(&progress.id, &joining->id, sizeof(progress.id));
     pthread_mutex_unlock(&joining->lock);
     return progress;
 }

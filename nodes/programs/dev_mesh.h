@@ -4,9 +4,9 @@
  *   DIR/mesh.key           plain, mode 0600
  *   DIR/c1.credential      the coordinator
  *   DIR/worker.credential  the worker
- *   DIR/dev.credential     what GROVE_CREDENTIAL names: client, observer and operator, so that every
- *                          command works, and worker for programs that bring handlers
- *   DIR/ledger/            the coordinator's data */
+ *   DIR/dev.credential     what GROVE_CREDENTIAL names: client, observer and operator, so that
+ * every command works, and worker for programs that bring handlers DIR/ledger/            the
+ * coordinator's data */
 #ifndef GROVE_NODES_PROGRAMS_DEV_MESH_H
 #define GROVE_NODES_PROGRAMS_DEV_MESH_H
 

@@ -71,12 +71,13 @@ static enum exit_code run(const struct arguments *arguments)
         complain("gather: what? FUNCTION=PAYLOAD...");
         return EXIT_USAGE;
     }
-    progress_begin(&gathering.progress, NULL, options.key);
+    progress_begin(&gathering.progress, options.key);
     gathering.progress.total = arguments->word_count;
     gathering.items = (struct items){.schema = "grove.gather/1",
                                      .json = argument_json(arguments),
                                      .progress = &gathering.progress};
     if (connect_client(arguments, &client, path, &code)) {
+        gathering.progress.path = path;
         options.progress = progress_show;
         options.context = &gathering.progress;
         code = perform(&gathering, client, &options);

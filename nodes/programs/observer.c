@@ -246,6 +246,44 @@ char *observer_unoffered(const char *path, const char *id)
     return waiting;
 }
 
+/* The last reason is what all the others come from. */
+static char *last_reason(const json_t *answer)
+{
+    const json_t *reasons = json_object_get(answer, "reasons");
+    const size_t count = json_array_size(reasons);
+    const json_t *last = count > 0 ? json_array_get(reasons, count - 1) : NULL;
+    const char *kind = json_string_value(json_object_get(last, "kind"));
+    const char *text = json_string_value(json_object_get(last, "text"));
+    const char *help = json_string_value(json_object_get(last, "help"));
+    char *line = NULL;
+
+    if (kind == NULL || text == NULL || strcmp(kind, "inputs") == 0 || strcmp(kind, "runs") == 0 ||
+        strcmp(kind, "ended") == 0) {
+        return NULL;
+    }
+    if (asprintf(&line, "%s%s%s", text, help != NULL ? "; try: " : "", help != NULL ? help : "") <
+        0) {
+        abort();
+    }
+    return line;
+}
+
+char *observer_waiting(const char *path, const char *id)
+{
+    struct observer *observer = open_quietly(path);
+    char request[REQUEST_SIZE];
+    json_t *answer = NULL;
+    char *line = NULL;
+
+    snprintf(request, sizeof(request), "explain %.40s", id);
+    if (observer != NULL && observer_ask(observer, request, &answer) == EXIT_DONE) {
+        line = last_reason(answer);
+        json_decref(answer);
+    }
+    observer_close(observer);
+    return line;
+}
+
 static json_t *find_function(const json_t *page, const char *function)
 {
     json_t *entry;
@@ -283,18 +321,4 @@ enum exit_code observer_function(struct observer *observer, const char *function
         json_decref(page);
     }
     return EXIT_DONE;
-}
-
-bool observer_lacks(const char *path, const char *function)
-{
-    struct observer *observer = open_quietly(path);
-    json_t *entry = NULL;
-    bool it_lacks = false;
-
-    if (observer != NULL && observer_function(observer, function, &entry) == EXIT_DONE) {
-        it_lacks = json_integer_value(json_object_get(entry, "workers")) == 0;
-    }
-    json_decref(entry);
-    observer_close(observer);
-    return it_lacks;
 }

@@ -34,7 +34,8 @@ char *observer_unoffered(const char *path, const char *id);
  *   entry     out, of EXIT_DONE: the caller's */
 enum exit_code observer_function(struct observer *observer, const char *function, json_t **entry);
 
-/* Whether no worker offers a function; false also when it cannot be known. */
-bool observer_lacks(const char *path, const char *function);
+/* Why a task or a join does not go on, and what would help, in a line that is the caller's. NULL:
+ * it runs, or waits for its own inputs; also when it cannot be known. */
+char *observer_waiting(const char *path, const char *id);
 
 #endif

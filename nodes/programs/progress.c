@@ -14,7 +14,7 @@
 #define DRAW_MS 200u  /* between two bars */
 #define LINE_MS 1000u /* before the first line; each waits as long as all before, or ... */
 #define LINE_MOST_MS 30000u
-#define WARN_MS 1000u /* nothing has begun by then: there may be no worker */
+#define IDLE_MS 1000u /* nothing runs for so long: the mesh is asked why */
 #define BAR_WIDTH 20
 #define TEXT_SIZE 160
 
@@ -25,7 +25,7 @@ static void interrupt(void *context)
     atomic_store(&progress->is_interrupted, true);
 }
 
-void progress_begin(struct progress *progress, const char *function, const char *key)
+void progress_begin(struct progress *progress, const char *key)
 {
     sigset_t stops;
 
@@ -34,7 +34,7 @@ void progress_begin(struct progress *progress, const char *function, const char 
     progress->started_ms = clock_monotonic_ms();
     progress->drawn_ms = progress->started_ms;
     progress->due_ms = progress->started_ms + LINE_MS;
-    progress->function = function;
+    progress->idle_ms = progress->started_ms;
     atomic_init(&progress->is_interrupted, false);
     progress->is_watching = key == NULL;
     if (progress->is_watching) {
@@ -147,19 +147,30 @@ static void measure(struct progress *progress, uint64_t done, uint64_t now_ms)
     progress->drawn_done = done;
 }
 
-/* Once: when nothing has begun for a while, perhaps nobody offers the function. */
-static void warn_if_unoffered(struct progress *progress, uint64_t now_ms)
+static void say_why(struct progress *progress)
 {
-    if (progress->path == NULL || progress->function == NULL) {
-        return;
+    char id[GROVE_ID_TEXT_SIZE];
+    char *why;
+
+    grove_id_format(&progress->last.id, id);
+    why = observer_waiting(progress->path, id);
+    if (why != NULL) {
+        progress_hide(progress);
+        fprintf(stderr, "grove: nothing of %s runs: ", id);
+        print_text(stderr, why);
+        fputc('\n', stderr);
     }
-    if (progress->last.running + progress->last.succeeded + progress->last.failed > 0) {
-        progress->path = NULL;
-    } else if (now_ms >= progress->started_ms + WARN_MS) {
-        if (observer_lacks(progress->path, progress->function)) {
-            progress_hide(progress);
-            fprintf(stderr, "grove: no worker offers %s; it waits for one\n", progress->function);
-        }
+    free(why);
+}
+
+/* Once: nobody may offer a function, or let it run. */
+static void explain_if_idle(struct progress *progress, uint64_t done, uint64_t now_ms)
+{
+    if (progress->last.running > 0 || done != progress->idle_done) {
+        progress->idle_ms = now_ms;
+        progress->idle_done = done;
+    } else if (progress->path != NULL && now_ms >= progress->idle_ms + IDLE_MS) {
+        say_why(progress);
         progress->path = NULL;
     }
 }
@@ -175,7 +186,7 @@ enum grove_status progress_show(void *context, const struct grove_join_progress 
         progress->last.total = progress->total;
     }
     fflush(stdout); /* what has come is there for whoever reads along */
-    warn_if_unoffered(progress, now_ms);
+    explain_if_idle(progress, done, now_ms);
     if (progress->is_terminal && now_ms >= progress->drawn_ms + DRAW_MS) {
         measure(progress, done, now_ms);
         draw(progress, done);

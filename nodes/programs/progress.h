@@ -20,16 +20,15 @@ struct progress {
     struct signals signals;
     atomic_bool is_interrupted;
 
-    /* Who asks why nothing begins; NULL: not any more. */
-    const char *path, *function;
+    uint64_t idle_ms, idle_done; /* since when nothing runs, and what had ended by then */
+    const char *path;            /* whose credential asks why; NULL: not any more */
 };
 
 /* Before the first thread of the process.
  *
- *   function   that is run, or NULL when there are several
- *   key        of the join, or NULL: with one an interrupt ends this process and leaves the join,
+ *   key   of the join, or NULL: with one an interrupt ends this process and leaves the join,
  * to be gone on with */
-void progress_begin(struct progress *progress, const char *function, const char *key);
+void progress_begin(struct progress *progress, const char *key);
 
 /* Takes the bar away; ends the watch for interrupts. */
 void progress_end(struct progress *progress);

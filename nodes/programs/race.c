@@ -18,6 +18,7 @@ struct racing {
 static void print_winner(const struct racing *racing, const struct grove_joined *joined,
                          size_t index)
 {
+    const bool is_only = !argument_given(racing->arguments, "first");
     const bool failed = joined->failures[index].reason != NULL;
     const struct outcome outcome = {
         .id = failed ? joined->failures[index].task : joined->results[index].task,
@@ -37,8 +38,7 @@ static void print_winner(const struct racing *racing, const struct grove_joined 
     } else if (!failed) {
         print_result(bytes.data, bytes.size);
         /* One winner's bytes are exactly those; of several each ends its line. */
-        if (joined->winner_count > 1 &&
-            (bytes.size == 0 || ((const char *)bytes.data)[bytes.size - 1] != '\n')) {
+        if (!is_only && (bytes.size == 0 || ((const char *)bytes.data)[bytes.size - 1] != '\n')) {
             putchar('\n');
         }
     }
@@ -91,9 +91,10 @@ static enum exit_code race(struct racing *racing, struct grove_join_options *opt
     char path[PATH_MAX];
     enum exit_code code;
 
-    progress_begin(&racing->progress, NULL, options->key);
+    progress_begin(&racing->progress, options->key);
     racing->progress.total = racing->arguments->word_count;
     if (connect_client(racing->arguments, &client, path, &code)) {
+        racing->progress.path = path;
         options->progress = progress_show;
         options->context = &racing->progress;
         code = perform(racing, client, options);

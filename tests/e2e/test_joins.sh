@@ -93,6 +93,28 @@ out=$(tail -n 1 <<<"$json")
 json_is 'j["index"], j["result"]' "(2, 'c')"
 expect 8 "$grove" map -t echo -j 2 --key once ::: a b d
 
+# With a key it is left, and the same command goes on with it: nothing is run twice.
+succeeded() {
+    run "$grove" stats functions -o json
+    json '[f["ended_succeeded"] for f in j["functions"] if f["function"] == "sleep"][0]'
+}
+before=$(succeeded)
+left=("$grove" map -t sleep -j 1 --key left)
+inputs=($(seq 51 90))
+timeout --foreground 60 "${left[@]}" ::: "${inputs[@]}" >"$scratch/out" 2>&1 &
+map=$!
+until [ -s "$scratch/out" ]; do
+    kill -0 "$map" || { fail "the map that is to be left: $(cat "$scratch/out")" && break; }
+    sleep 0.05
+done
+kill -TERM "$map"
+code=0
+wait "$map" || code=$?
+[ "$code" -eq 143 ] || fail "a map that was left: exit $code"
+expect 0 timeout 60 "${left[@]}" ::: "${inputs[@]}"
+says "$(printf '%s\n' "${inputs[@]}")"
+[ $(($(succeeded) - before)) -eq 40 ] || fail "$(($(succeeded) - before)) executions of 40 inputs"
+
 # ---- gather
 expect 0 "$grove" gather echo=one echo= echo=with=equals sleep=10
 says "one
@@ -124,6 +146,10 @@ says "50
 expect 1 "$grove" race --first-settled fail=first sleep=60000
 complains "grove: failed: first"
 expect 2 "$grove" race --first 3 echo=a echo=b
+code=0
+timeout 20 "$grove" race --first 2 echo=a fail=b >"$scratch/out" 2>/dev/null || code=$?
+[ "$code" -eq 1 ] || fail "one winner of two: exit $code"
+cmp -s "$scratch/out" <(printf 'a\n') || fail "one of two winners is no line: $(cat "$scratch/out")"
 
 # ---- cancel, explain
 expect 0 "$grove" submit -t sleep 600000
@@ -219,19 +245,31 @@ expect 0 "$grove" map -t echo -j 5 ::: a b c d e
 expect 0 "$grove" limit echo --rate 0
 says "echo: no limit"
 
-# ---- an interrupt cancels
-timeout --foreground 60 "$grove" map -t nobody-has-this ::: a b 2>"$scratch/err" >"$scratch/out" &
-map=$!
-until grep -q "no worker offers nobody-has-this" "$scratch/err"; do
-    kill -0 "$map" || { fail "the map has ended: $(cat "$scratch/err")" && break; }
-    sleep 0.05
-done
-kill -INT "$map"
-code=0
-wait "$map" || code=$?
-err=$(cat "$scratch/err")
-[ "$code" -eq 7 ] || fail "an interrupted map: exit $code, $err"
-complains "interrupted, and cancelled"
+# ---- what does not go on says why; an interrupt cancels
+# waits REASON COMMAND...: says so after a while, and is interrupted then
+waits() {
+    local reason=$1 pid
+    shift
+    timeout --foreground 60 "$@" 2>"$scratch/err" >"$scratch/out" &
+    pid=$!
+    until grep -Eq "^grove: nothing of [0-9a-f]{32} runs: $reason" "$scratch/err"; do
+        kill -0 "$pid" || { fail "$*: $(cat "$scratch/err")" && break; }
+        sleep 0.05
+    done
+    kill -INT "$pid"
+    code=0
+    wait "$pid" || code=$?
+    err=$(cat "$scratch/err")
+    [ "$code" -eq 7 ] || fail "interrupted: $*: exit $code, $err"
+    complains "interrupted, and cancelled"
+}
+nobody="no worker offers nobody-has-this; try: grove worker --exec nobody-has-this=COMMAND"
+waits "$nobody" "$grove" map -t nobody-has-this ::: a b
+waits "$nobody" "$grove" gather echo=x nobody-has-this=
+waits "$nobody" "$grove" race fail=x nobody-has-this=
+expect 0 "$grove" limit echo --pause
+waits "echo is paused; try: grove limit echo --resume" "$grove" map -t echo ::: a b
+expect 0 "$grove" limit echo --resume
 expect 0 "$grove" stats -o json
 json_is 'j["joins"]' "{'gather': 0, 'race': 0, 'map': 0}"
 
