@@ -111,6 +111,21 @@ static void a_cancelled_subtree_leaves_the_rest_alone(void **state)
     expect_effects(f, "settled a\n");
 }
 
+static void what_was_cancelled_before_is_done_already(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1);
+    submit(f, "r");
+    expand_and_wait(f, "w1", "r", "a b");
+    expand(f, "w1", "a", "x y");
+    cancel(f, "x");
+    cancel(f, "b");
+    expect_counts(f, "b", 1, 0, 0);
+    cancel(f, "r");
+    expect_counts(f, "r", 1, 2, 2);
+}
+
 /* Its worker owes an answer to the Stop; a refusal would have it forget the attempt instead. */
 static void a_wait_that_crosses_its_stop_is_left_unanswered(void **state)
 {
@@ -298,6 +313,7 @@ int main(void)
         TEST(what_was_assigned_ahead_had_not_started),
         TEST(cancel_is_final_at_every_step_of_five_levels),
         TEST(a_cancelled_subtree_leaves_the_rest_alone),
+        TEST(what_was_cancelled_before_is_done_already),
         TEST(a_wait_that_crosses_its_stop_is_left_unanswered),
         TEST(the_same_cancel_again_gets_the_same_counts),
         TEST(cancelling_what_is_over_counts_it),

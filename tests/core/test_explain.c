@@ -187,6 +187,22 @@ static void children_that_run(void **state)
     assert_int_equal(reason.number, 2);
 }
 
+/* Nobody waits for the older one. */
+static void the_child_that_is_awaited(void **state)
+{
+    struct fixture *f = *state;
+    struct reason reason;
+
+    enlist(f, "w1", .slots = 2);
+    submit(f, "r");
+    expand_with(f, "w1", "r", "a", .delay_ms = 1000);
+    expand_and_wait(f, "w1", "r", "b");
+    expect_why(f, "r", "child runs", "it runs at worker w1");
+    const struct id id = id_of(f, "r");
+    assert_int_equal(forest_explain(f->forest, &id, &reason, 1), 1);
+    assert_int_equal(reason.number, 1);
+}
+
 static void a_slot_to_go_on_in(void **state)
 {
     struct fixture *f = *state;
@@ -253,6 +269,7 @@ int main(void)
         TEST(workers_full_of_what_waits),
         TEST(a_loss_beside_another),
         TEST(children_that_run),
+        TEST(the_child_that_is_awaited),
         TEST(a_slot_to_go_on_in),
         TEST(the_window_of_a_map),
         TEST(a_join_that_is_not_closed),
