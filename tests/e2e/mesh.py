@@ -290,8 +290,8 @@ class Mesh:
         environment = dict(os.environ, GROVE_CREDENTIAL=self.nodes[credential].path,
                            GROVE_TEST_LOG=self.log, XDG_RUNTIME_DIR=self.directory)
         with open(os.path.join(self.directory, name + ".log"), "ab") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, env=environment,
-                                    **options)
+            return subprocess.Popen(command, stderr=log, env=environment,
+                                    **{"stdin": subprocess.DEVNULL, **options})
 
     def start(self, *arguments):
         """Starts the coordinator and awaits that it is ready; False if it ended instead."""
