@@ -3,8 +3,6 @@
 """Gather, race, map and cancel on real processes: exact, final, and surviving whoever called."""
 
 import os
-import statistics
-import time
 
 from joins import (began, begin, cancel, end, join, join_id, Joined, limit, peak, starts, stays_as_it_is,
                    tree)
@@ -239,14 +237,15 @@ def a_cancelled_join_counts_what_was_done():
 # ---- fairness
 
 def latency(mesh, name, function, payload):
-    """Milliseconds of a root of three tasks, in the middle of five."""
+    """Milliseconds that a root of three tasks takes by the ledger; the second best of five, as the
+    machine is not ours alone."""
     taken = []
     for i in range(5):
-        started = time.monotonic()
         ids = mesh.submit_all(function, "%s %s%d" % (name, function, i), 1, payload)
         check(mesh.outcomes(ids)[ids[0]][0] == "succeeded", "it succeeds")
-        taken.append((time.monotonic() - started) * 1000)
-    return statistics.median(taken)
+        root = mesh.task(ids[0])
+        taken.append(root["ended_ms"] - root["submitted_ms"])
+    return sorted(taken)[1]
 
 
 def a_root_of_many_does_not_starve_a_root_of_three():
