@@ -25,6 +25,7 @@
 #define LIMIT_KEY_LENGTH 128u          /* idempotency or request key */
 #define LIMIT_CONTENT_TYPE_LENGTH 127u /* RFC 6838 names are shorter */
 #define LIMIT_NAME_LENGTH 63u          /* a node's name in its certificate, a worker's instance */
+#define LIMIT_ENDPOINT_LENGTH 127u     /* tcp://HOST:PORT */
 #define LIMIT_TEXT_LENGTH 1024u        /* failure text; one screen */
 #define LIMIT_PROGRESS_LENGTH 200u     /* progress text; one line */
 #define LIMIT_PATTERNS 16u             /* submit or run patterns in a certificate */

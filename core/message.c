@@ -225,6 +225,8 @@ static const struct shape_field welcome_fields[] = {
                                     .limit = LIMIT_CERTIFICATE_SIZE},
     [TAG(Welcome, heartbeat_ms)] = {SHAPE_UINT32, SHAPE_AT(welcome, heartbeat_ms)},
     [TAG(Welcome, session_ms)] = {SHAPE_UINT32, SHAPE_AT(welcome, session_ms)},
+    [TAG(Welcome, coordinators)] = {SHAPE_MESSAGES, SHAPE_AT(welcome, coordinators),
+                                    .element = &location_shape},
 };
 
 static const struct shape welcome_shape = {SHAPE_OF(welcome, welcome_fields),
@@ -233,20 +235,6 @@ static const struct shape welcome_shape = {SHAPE_OF(welcome, welcome_fields),
 enum grove_status wire_welcome_decode(struct bytes body, struct welcome *welcome)
 {
     return shape_decode(&welcome_shape, body, welcome);
-}
-
-static const struct shape_field refused_fields[] = {
-    [TAG(Refused, code)] = {SHAPE_UINT32, SHAPE_AT(refused, code)},
-    [TAG(Refused, text)] = {SHAPE_TEXT, SHAPE_AT(refused, text), .limit = LIMIT_TEXT_LENGTH},
-    [TAG(Refused, retryable)] = {SHAPE_BOOL, SHAPE_AT(refused, retryable)},
-    [TAG(Refused, retry_ms)] = {SHAPE_UINT64, SHAPE_AT(refused, retry_ms)},
-};
-
-static const struct shape refused_shape = {SHAPE_OF(refused, refused_fields)};
-
-enum grove_status wire_refused_decode(struct bytes body, struct refused *refused)
-{
-    return shape_decode(&refused_shape, body, refused);
 }
 
 static const struct shape_field heartbeat_fields[] = {
@@ -486,9 +474,4 @@ enum grove_status wire_done_decode(struct bytes body, uint64_t *index)
 void wire_hello_encode(struct buffer *out, uint64_t correlation, const struct hello *hello)
 {
     wire_frame_encode(out, correlation, MESSAGE_HELLO, &hello_shape, hello);
-}
-
-void wire_refused_encode(struct buffer *out, uint64_t correlation, const struct refused *refused)
-{
-    wire_frame_encode(out, correlation, MESSAGE_REFUSED, &refused_shape, refused);
 }

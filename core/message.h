@@ -5,6 +5,7 @@
 
 #include "core/frame.h"
 #include "core/join_message.h"
+#include "core/location_message.h"
 
 struct hello {
     struct key mesh;
@@ -20,6 +21,7 @@ struct welcome {
     uint32_t heartbeat_ms;
     uint32_t session_ms;
     struct wire_list certificates; /* decode; encoders take slices */
+    struct wire_list coordinators; /* location */
 };
 
 struct refused {
@@ -27,6 +29,7 @@ struct refused {
     struct bytes text;
     bool retryable;
     uint64_t retry_ms;
+    struct wire_list leader; /* location: one or none; decode; wire_refused_encode puts none */
 };
 
 enum held_state { HELD_UNSTARTED = 0, HELD_RUNNING = 1, HELD_WAITING = 2 };
@@ -211,6 +214,10 @@ void wire_put_stopped(struct wire_writer *writer, uint32_t field, const struct s
 void wire_hello_encode(struct buffer *out, uint64_t correlation, const struct hello *hello);
 void wire_refused_encode(struct buffer *out, uint64_t correlation, const struct refused *refused);
 
+/* ... with the location of the leader. */
+void wire_redirect_encode(struct buffer *out, uint64_t correlation, const struct refused *refused,
+                          const struct location *leader);
+
 /* Field numbers for wire_put_*, as in grove.proto; a test holds them against the schema. */
 enum wire_field {
     SUBMIT_BATCH = 1,
@@ -230,6 +237,8 @@ enum wire_field {
     WELCOME_CERTIFICATES = 4,
     WELCOME_HEARTBEAT = 5,
     WELCOME_SESSION_MS = 6,
+    WELCOME_COORDINATORS = 7,
+    REFUSED_LEADER = 5,
     HEARTBEAT_HELD = 1,
     HEARTBEAT_STAMP = 2,
     ENLIST_INSTANCE = 1,

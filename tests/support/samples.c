@@ -195,12 +195,12 @@ void sample_excerpt(const struct sealed *whole, const struct digest *leaves, con
 /* ---- frames */
 
 const enum message_type sample_types[] = {
-    MESSAGE_HELLO,  MESSAGE_WELCOME,  MESSAGE_REFUSED,     MESSAGE_HEARTBEAT,  MESSAGE_GOODBYE,
-    MESSAGE_SUBMIT, MESSAGE_ACCEPTED, MESSAGE_WAIT,        MESSAGE_NOTIFY,     MESSAGE_ENLIST,
-    MESSAGE_ASSIGN, MESSAGE_EXPAND,   MESSAGE_RESUME,      MESSAGE_REPORT,     MESSAGE_RETURN,
-    MESSAGE_STOP,   MESSAGE_PROGRESS, MESSAGE_ADMIT,       MESSAGE_CHECKPOINT, MESSAGE_SNAPSHOT,
-    MESSAGE_DONE,   MESSAGE_CANCEL,   MESSAGE_CANCELLED,   MESSAGE_PAGE,       MESSAGE_PAGED,
-    MESSAGE_RECALL, MESSAGE_LIMIT,    (enum message_type)0};
+    MESSAGE_HELLO,  MESSAGE_WELCOME,  MESSAGE_REFUSED,   MESSAGE_HEARTBEAT,   MESSAGE_GOODBYE,
+    MESSAGE_SUBMIT, MESSAGE_ACCEPTED, MESSAGE_WAIT,      MESSAGE_NOTIFY,      MESSAGE_ENLIST,
+    MESSAGE_ASSIGN, MESSAGE_EXPAND,   MESSAGE_RESUME,    MESSAGE_REPORT,      MESSAGE_RETURN,
+    MESSAGE_STOP,   MESSAGE_PROGRESS, MESSAGE_ADMIT,     MESSAGE_CHECKPOINT,  MESSAGE_SNAPSHOT,
+    MESSAGE_DONE,   MESSAGE_CANCEL,   MESSAGE_CANCELLED, MESSAGE_PAGE,        MESSAGE_PAGED,
+    MESSAGE_RECALL, MESSAGE_LIMIT,    MESSAGE_CHANGE,    (enum message_type)0};
 
 void sample_put_certificate(struct wire_writer *writer, uint32_t field)
 {
@@ -239,6 +239,9 @@ void sample_put_excerpt(struct wire_writer *writer, uint32_t field, enum seal_ki
 static const struct held held = {{{0x11}}, 2, HELD_RUNNING};
 static const struct progress_item progress = {{{0x12}}, 1, 55, {(const uint8_t *)"half", 4}};
 
+static const struct location location = {{(const uint8_t *)"a certificate", 13},
+                                         {(const uint8_t *)"tcp://host:7310", 15}};
+
 static void put_session_fields(struct wire_writer *writer, enum message_type type)
 {
     const struct id ledger = sample_id(0x13);
@@ -250,6 +253,7 @@ static void put_session_fields(struct wire_writer *writer, enum message_type typ
         sample_put_certificate(writer, WELCOME_CERTIFICATES);
         wire_put_uint(writer, WELCOME_HEARTBEAT, LIMIT_HEARTBEAT_MS);
         wire_put_uint(writer, WELCOME_SESSION_MS, LIMIT_SESSION_MS);
+        wire_put_location(writer, WELCOME_COORDINATORS, &location);
     } else if (type == MESSAGE_HEARTBEAT) {
         wire_put_held(writer, HEARTBEAT_HELD, &held);
         wire_put_held(writer, HEARTBEAT_HELD, &held);
@@ -356,13 +360,17 @@ void sample_frame(enum message_type type, struct buffer *out)
 {
     const struct hello hello = {sample_signer(1).public_key, sample_id(0x19), true,
                                 sample_id(0x13)};
-    const struct refused refused = {11, bytes_of_text("no room now"), true, 250};
+    const struct refused refused = {
+        .code = 12, .text = bytes_of_text("not here"), .retryable = true, .retry_ms = 250};
+    const struct change change = {CHANGE_ADD, bytes_of_text("c2")};
     struct wire_writer writer;
 
     if (type == MESSAGE_HELLO) {
         wire_hello_encode(out, 7, &hello);
     } else if (type == MESSAGE_REFUSED) {
-        wire_refused_encode(out, 7, &refused);
+        wire_redirect_encode(out, 7, &refused, &location);
+    } else if (type == MESSAGE_CHANGE) {
+        wire_change_encode(out, 7, &change);
     } else if (type == MESSAGE_GOODBYE || type == MESSAGE_SNAPSHOT) {
         wire_empty_encode(out, 7, type);
     } else {
@@ -393,6 +401,7 @@ enum element {
     ELEMENT_PROGRESS,
     ELEMENT_RETURNED,
     ELEMENT_STOPPED,
+    ELEMENT_LOCATION,
     ELEMENT_SEALED,
 };
 
@@ -406,6 +415,7 @@ static enum grove_status decode_element(enum element type, struct bytes element)
         struct progress_item progress;
         struct returned returned;
         struct stopped stopped;
+        struct location location;
     } out;
 
     switch (type) {
@@ -423,6 +433,8 @@ static enum grove_status decode_element(enum element type, struct bytes element)
         return wire_returned_decode(element, &out.returned);
     case ELEMENT_STOPPED:
         return wire_stopped_decode(element, &out.stopped);
+    case ELEMENT_LOCATION:
+        return wire_location_decode(element, &out.location);
     case ELEMENT_SEALED:
         return decode_sealed(element);
     }
@@ -535,9 +547,10 @@ static enum grove_status decode_of_client(enum message_type type, struct bytes b
 enum grove_status sample_decode(enum message_type type, struct bytes body)
 {
     struct hello hello;
-    struct welcome welcome;
-    struct refused refused;
+    struct welcome welcome = {0};
+    struct refused refused = {0};
     struct heartbeat heartbeat = {0};
+    struct change change;
     struct wire_list list;
     uint64_t index;
     enum grove_status status = GROVE_INVALID;
@@ -546,10 +559,12 @@ enum grove_status sample_decode(enum message_type type, struct bytes body)
         return wire_hello_decode(body, &hello);
     }
     if (type == MESSAGE_WELCOME) {
-        return wire_welcome_decode(body, &welcome);
+        status = wire_welcome_decode(body, &welcome);
+        return decode_list(status, welcome.coordinators, ELEMENT_LOCATION);
     }
     if (type == MESSAGE_REFUSED) {
-        return wire_refused_decode(body, &refused);
+        status = wire_refused_decode(body, &refused);
+        return decode_list(status, refused.leader, ELEMENT_LOCATION);
     }
     if (type == MESSAGE_HEARTBEAT) {
         status = wire_heartbeat_decode(body, &heartbeat);
@@ -560,6 +575,9 @@ enum grove_status sample_decode(enum message_type type, struct bytes body)
     }
     if (type == MESSAGE_DONE) {
         return wire_done_decode(body, &index);
+    }
+    if (type == MESSAGE_CHANGE) {
+        return wire_change_decode(body, &change);
     }
     if (type == MESSAGE_GOODBYE || type == MESSAGE_SNAPSHOT) {
         return body.size == 0 ? GROVE_OK : GROVE_MALFORMED;
