@@ -46,7 +46,7 @@ static const struct option of_peers[] = {
     {ZMQ_HEARTBEAT_IVL, 200},     /* a host that is gone must not hold a leader's queue for long */
     {ZMQ_HEARTBEAT_TIMEOUT, 600}, /* ... four election timeouts */
     {ZMQ_HEARTBEAT_TTL, 1000},
-    {ZMQ_RECONNECT_IVL_MAX, 200}, /* ms: one that is back is heard before it calls an election */
+    {ZMQ_RECONNECT_IVL_MAX, 40}, /* ms: one that is back hears its leader before it stands */
 };
 
 static enum grove_status did_not_hold(int name)

@@ -11,19 +11,6 @@
 
 #define BEAT_MS UINT64_C(30)
 
-static int open_file(const char *directory, int flags)
-{
-    const int at = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = -1;
-
-    if (at >= 0) {
-        unlinkat(at, INCOMING_NAME, 0);
-        fd = openat(at, INCOMING_NAME, flags, 0600);
-        close(at);
-    }
-    return fd;
-}
-
 void incoming_init(struct incoming *incoming)
 {
     *incoming = (struct incoming){.state = INCOMING_NONE, .fd = -1};
@@ -41,7 +28,7 @@ void incoming_clear(struct incoming *incoming)
     incoming_init(incoming);
 }
 
-static bool goes_on(const struct incoming *incoming, const struct peer_message *message)
+bool incoming_goes_on(const struct incoming *incoming, const struct peer_message *message)
 {
     return incoming->state == INCOMING_RUNS && incoming->message.server_id == message->from &&
            incoming->message.install_snapshot.term == message->raft.install_snapshot.term &&
@@ -55,18 +42,14 @@ static bool reserve(int fd, off_t size)
     return fallocate(fd, 0, 0, size) == 0 || errno == EOPNOTSUPP;
 }
 
-void incoming_begin(struct incoming *incoming, const char *directory, struct peer_message *message)
+void incoming_begin(struct incoming *incoming, struct peer_message *message, int fd)
 {
-    if (goes_on(incoming, message)) {
-        peer_message_clear(message);
-        return;
-    }
     incoming_clear(incoming);
     incoming->message = message->raft;
     incoming->index = message->raft.install_snapshot.last_index;
     incoming->size = message->snapshot_size;
     crypto_generichash_init(&incoming->hash, NULL, 0, crypto_generichash_BYTES_MAX);
-    incoming->fd = open_file(directory, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC);
+    incoming->fd = fd;
     incoming->state = INCOMING_RUNS;
     if (incoming->fd < 0 || incoming->size <= sizeof(incoming->tail) ||
         incoming->size > INT64_MAX || !reserve(incoming->fd, (off_t)incoming->size)) {

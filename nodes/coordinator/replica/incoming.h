@@ -11,9 +11,6 @@
 
 #include <sodium.h>
 
-/* The file, in the data directory; a start of the coordinator removes it. */
-#define INCOMING_NAME "snapshot-incoming.new"
-
 /* As the offset of a PEER_CHUNK_TAKEN: it cannot be taken, begin anew. */
 #define PEER_CHUNK_REFUSED UINT64_MAX
 
@@ -36,13 +33,17 @@ struct incoming {
 
 void incoming_init(struct incoming *incoming);
 
-/* Gives up what is under way; the file goes. */
+/* Gives up what is under way. */
 void incoming_clear(struct incoming *incoming);
 
-/* Begins with what was announced. The same one again goes on where it is.
+/* True when this announcement is of what is under way: it goes on where it is. */
+bool incoming_goes_on(const struct incoming *incoming, const struct peer_message *message);
+
+/* Begins with what was announced, in place of another.
  *
- *   message   PEER_INSTALL; its configuration is taken */
-void incoming_begin(struct incoming *incoming, const char *directory, struct peer_message *message);
+ *   message   PEER_INSTALL; its configuration is taken
+ *   fd        an empty file, taken; -1 for none: it is broken from the start */
+void incoming_begin(struct incoming *incoming, struct peer_message *message, int fd);
 
 /* Writes a chunk that is the next one of the sender's snapshot; ignores all others. */
 void incoming_chunk(struct incoming *incoming, const struct peer_message *message);
@@ -53,7 +54,7 @@ enum incoming_state incoming_state(const struct incoming *incoming);
 bool incoming_heartbeat(struct incoming *incoming, uint64_t now_ms, struct raft_message *message);
 
 /* Hands over a whole snapshot: InstallSnapshot with a token (voter.h), its file written and not
- * synced, at INCOMING_NAME. */
+ * synced. */
 void incoming_take(struct incoming *incoming, struct raft_message *message);
 
 #endif

@@ -2,11 +2,7 @@
 #include "nodes/coordinator/replica/outgoing.h"
 
 #include "nodes/coordinator/replica/configuration.h"
-#include "nodes/coordinator/replica/snapshot.h"
 
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -31,21 +27,14 @@ void outgoing_end(struct outgoing *outgoing)
     outgoing_init(outgoing);
 }
 
-bool outgoing_begin(struct outgoing *outgoing, const char *directory, uint64_t index,
+bool outgoing_begin(struct outgoing *outgoing, int fd, uint64_t index,
                     const struct raft_install_snapshot *install)
 {
-    char name[SNAPSHOT_NAME_SIZE];
-    char path[PATH_MAX];
     struct stat about;
 
     outgoing_end(outgoing);
-    snapshot_name(index, name);
-    snprintf(path, sizeof(path), "%s/%s", directory, name);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || fstat(fd, &about) != 0) {
-        if (fd >= 0) {
-            close(fd);
-        }
+    if (fstat(fd, &about) != 0) {
+        close(fd);
         return false;
     }
     outgoing->fd = fd;

@@ -25,8 +25,9 @@ void outgoing_end(struct outgoing *outgoing);
 
 /* Begins with the snapshot of this index, in place of another. False when its file cannot be read.
  *
+ *   fd        of the file; taken
  *   install   borrowed */
-bool outgoing_begin(struct outgoing *outgoing, const char *directory, uint64_t index,
+bool outgoing_begin(struct outgoing *outgoing, int fd, uint64_t index,
                     const struct raft_install_snapshot *install);
 
 /* What to send next, if anything: the announcement, then chunks; good until the next call. Nothing

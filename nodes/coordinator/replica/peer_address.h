@@ -27,7 +27,7 @@ bool peer_endpoint(const char *tasks, unsigned offset, char endpoint[PEER_ENDPOI
 
 /* 32 bits of the key's hash, then those of `birth`; never 0, nor 1, which one voter alone has.
  *
- *   birth   differs each time that an empty disk begins under this key */
+ *   birth   differs each time that an empty disk begins under this key; 0: of no disk */
 uint64_t peer_id(const struct key *identity, uint32_t birth);
 bool peer_id_is_of(uint64_t id, const struct key *identity);
 

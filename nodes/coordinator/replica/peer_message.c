@@ -12,6 +12,7 @@
  *   timeout now     term, last index, last term
  *   chunk           index, offset, bytes to the end
  *   chunk taken     index, offset
+ *   knock           nothing
  *
  * Whose vote is asked for, and who asks, is the sender: it is not said twice. */
 #include "nodes/coordinator/replica/peer_message.h"
@@ -142,6 +143,8 @@ void peer_message_encode(struct buffer *frame, const struct peer_message *messag
     case PEER_CHUNK:
     case PEER_CHUNK_TAKEN:
         put_chunk(frame, &message->chunk);
+        break;
+    case PEER_KNOCK:
         break;
     }
 }
@@ -370,7 +373,7 @@ static enum grove_status take_head(struct reader *reader, struct peer_message *m
     if (version != VERSION) {
         return GROVE_VERSION;
     }
-    message->type = (enum peer_type)take_up_to(reader, PEER_CHUNK_TAKEN);
+    message->type = (enum peer_type)take_up_to(reader, PEER_KNOCK);
     message->from = take(reader);
     message->to = take(reader);
     const struct bytes ledger = take_bytes(reader, sizeof(message->ledger));
@@ -419,6 +422,8 @@ static void take_body(struct reader *reader, struct peer_message *message)
         return;
     case PEER_CHUNK_TAKEN:
         take_taken(reader, &message->chunk);
+        return;
+    case PEER_KNOCK:
         return;
     }
     reader->failed = true; /* no such type */

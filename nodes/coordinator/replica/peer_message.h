@@ -20,8 +20,9 @@ enum peer_type {
     PEER_APPENDED, /* its result */
     PEER_INSTALL,  /* InstallSnapshot, but for the state, whose chunks follow */
     PEER_TIMEOUT_NOW,
-    PEER_CHUNK,      /* bytes of the snapshot's file */
-    PEER_CHUNK_TAKEN /* the file has been written up to `offset` */
+    PEER_CHUNK,       /* bytes of the snapshot's file */
+    PEER_CHUNK_TAKEN, /* the file has been written up to `offset` */
+    PEER_KNOCK        /* the sender waits to be added to the ledger */
 };
 
 #define PEER_CHUNK_SIZE ((size_t)256 << 10) /* bytes */

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEERS_PORT 2u             /* after the task socket */
+#define PEERS_PORT 2u /* after the task socket */
+#define NO_BIRTH (~UINT64_C(0) << 32)
 #define UNUSED_MS UINT64_C(60000) /* a connection to one that takes part no more */
 
 /* A peer that was sent something. */
@@ -146,10 +147,12 @@ static bool send_snapshot(struct peers *peers, struct peer *peer,
                           const struct raft_install_snapshot *install)
 {
     struct voter_token token;
+    int fd;
 
     memcpy(&token, install->data.base, sizeof(token));
     if (peer->socket == NULL ||
-        !outgoing_begin(&peer->outgoing, peers->options.directory, token.index, install)) {
+        peers->options.snapshot_file(peers->options.context, token.index, &fd) != GROVE_OK ||
+        !outgoing_begin(&peer->outgoing, fd, token.index, install)) {
         peers->counters.snapshots_failed++;
         return false;
     }
@@ -187,9 +190,20 @@ static bool send_message(void *context, const struct raft_message *raft)
         return send_frame(peers, peer, &message);
     case PEER_CHUNK:
     case PEER_CHUNK_TAKEN:
+    case PEER_KNOCK:
         break;
     }
     return false;
+}
+
+/* Whose id is not known is called by one that its key has and nobody has. */
+void peers_knock(struct peers *peers, const struct peer_address *at)
+{
+    struct peer_message message = {.type = PEER_KNOCK};
+    char address[REPLICA_ADDRESS_SIZE];
+
+    peer_address_write(at, address);
+    send_frame(peers, take(peers, peer_id(&at->identity, 0), address), &message);
 }
 
 /* ---- receiving */
@@ -256,6 +270,21 @@ static void on_taken(struct peers *peers, const struct peer_message *message)
     }
 }
 
+static void announced(struct peers *peers, struct peer_message *message)
+{
+    const uint64_t index = message->raft.install_snapshot.last_index;
+    int fd = -1;
+
+    if (incoming_goes_on(&peers->incoming, message)) {
+        peer_message_clear(message);
+        return;
+    }
+    if (peers->options.incoming_file(peers->options.context, index, &fd) != GROVE_OK) {
+        fd = -1;
+    }
+    incoming_begin(&peers->incoming, message, fd);
+}
+
 static void handle(struct peers *peers, struct peer_message *message, const char *address)
 {
     switch (message->type) {
@@ -267,7 +296,7 @@ static void handle(struct peers *peers, struct peer_message *message, const char
         hand_over(peers, &message->raft, address);
         break;
     case PEER_INSTALL:
-        incoming_begin(&peers->incoming, peers->options.directory, message);
+        announced(peers, message);
         answer_chunk(peers, message, address);
         break;
     case PEER_CHUNK:
@@ -277,7 +306,17 @@ static void handle(struct peers *peers, struct peer_message *message, const char
     case PEER_CHUNK_TAKEN:
         on_taken(peers, message);
         break;
+    case PEER_KNOCK:
+        peers->options.knocked(peers->options.context, message->from, address);
+        break;
     }
+}
+
+static bool is_for_us(const struct peers *peers, const struct peer_message *message)
+{
+    const uint64_t id = peers->options.id;
+
+    return message->to == id || (message->type == PEER_KNOCK && message->to == (id & NO_BIRTH));
 }
 
 static bool is_foreign(const struct peers *peers, const struct peer_message *message)
@@ -313,7 +352,7 @@ static void on_frame(void *context, const struct bus_message *from)
     if (is_forged(&message, address, &from->user)) {
         peers->counters.forged++;
         peer_message_clear(&message);
-    } else if (message.to != peers->options.id || is_foreign(peers, &message)) {
+    } else if (!is_for_us(peers, &message) || is_foreign(peers, &message)) {
         peers->counters.misdirected++;
         peer_message_clear(&message);
     } else {

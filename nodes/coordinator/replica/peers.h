@@ -18,18 +18,22 @@ struct peers_options {
     struct bus *bus; /* borrowed, as all here, until peers_close */
     struct zap *zap;
     const struct link_pair *link;
-    const char *listen;    /* HOST:PORT; of the peers' socket */
-    const char *directory; /* of snapshots */
-    uint64_t id;           /* ours */
-    const char *address;   /* ours, as the ledger has it */
-    void *context;         /* of what follows */
+    const char *listen;  /* HOST:PORT; of the peers' socket */
+    uint64_t id;         /* ours */
+    const char *address; /* ours, as the ledger has it */
+    void *context;       /* of what follows */
 
     /* The link key of a coordinator, by its certificate; false: it has none that is good. */
     bool (*link_of)(void *context, const struct key *identity, struct key *link);
 
-    /* As replica_receive and replica_transferred. */
+    /* As replica_receive, replica_transferred, replica_snapshot_file, replica_incoming_file. */
     void (*receive)(void *context, struct raft_message *message);
     void (*transferred)(void *context, uint64_t peer, bool arrived);
+    enum grove_status (*snapshot_file)(void *context, uint64_t index, int *fd);
+    enum grove_status (*incoming_file)(void *context, uint64_t index, int *fd);
+
+    /* Somebody waits to be added to the ledger. */
+    void (*knocked)(void *context, uint64_t id, const char *address);
 };
 
 struct peers_counters {
@@ -56,6 +60,9 @@ const struct replica_transport *peers_transport(const struct peers *peers);
 
 /* Which ledger this is, once that is known: messages of another are dropped. */
 void peers_set_ledger(struct peers *peers, const struct id *ledger);
+
+/* Tells a coordinator, which may or may not be of the ledger, that we wait to be added to it. */
+void peers_knock(struct peers *peers, const struct peer_address *at);
 
 /* Lets time pass: transfers that stand still, connections that nobody uses. Every heartbeat. */
 void peers_tick(struct peers *peers);

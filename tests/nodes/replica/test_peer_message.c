@@ -250,6 +250,7 @@ static void what_is_cut_off_or_padded_is_refused(void **state)
         message_of(PEER_TIMEOUT_NOW),
         chunk_of("x"),
         message_of(PEER_CHUNK_TAKEN),
+        message_of(PEER_KNOCK),
     };
 
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
@@ -322,7 +323,7 @@ static void words_that_mean_nothing_are_refused(void **state)
     refused_with(&append, 0, 1, GROVE_MALFORMED); /* no frame of ours */
     refused_with(&append, 8, 2, GROVE_VERSION);
     refused_with(&append, 16, 0, GROVE_MALFORMED); /* type */
-    refused_with(&append, 16, 9, GROVE_MALFORMED);
+    refused_with(&append, 16, 10, GROVE_MALFORMED);
     refused_with(&append, 24, 0, GROVE_MALFORMED); /* from nobody */
     refused_with(&append, 32, 0, GROVE_MALFORMED); /* to nobody */
     refused_with(&append, 56, 0, GROVE_MALFORMED); /* no address */

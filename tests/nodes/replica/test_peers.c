@@ -5,7 +5,6 @@
 
 #include "core/certificate.h"
 #include "nodes/coordinator/replica/configuration.h"
-#include "nodes/coordinator/replica/incoming.h"
 #include "nodes/coordinator/replica/peer_message.h"
 #include "nodes/coordinator/replica/snapshot.h"
 #include "nodes/coordinator/replica/voter.h"
@@ -26,6 +25,7 @@
 
 #define NODES 3u /* the third has a coordinator's certificate and no socket of its own */
 #define TRIES 64
+#define INCOMING_NAME "incoming"
 #define TICK_MS 10
 #define PATIENCE_MS 10000
 #define STATE_SIZE ((size_t)5 << 20) /* bytes: more chunks than are under way at a time */
@@ -42,6 +42,8 @@ struct node {
     char last_address[REPLICA_ADDRESS_SIZE];
     uint64_t last_snapshot;
     unsigned received, beats, transferred, failed;
+    uint64_t knocked; /* by this id, ... */
+    char knocked_from[REPLICA_ADDRESS_SIZE];
 };
 
 struct fixture {
@@ -92,6 +94,37 @@ static void transferred(void *context, uint64_t peer, bool arrived)
     node->failed += !arrived;
 }
 
+static enum grove_status open_in(const struct node *node, const char *name, int flags, int *fd)
+{
+    const int directory = open(node->scratch.path, O_RDONLY | O_DIRECTORY);
+
+    *fd = openat(directory, name, flags, 0600);
+    close(directory);
+    return *fd >= 0 ? GROVE_OK : GROVE_NOT_FOUND;
+}
+
+static enum grove_status snapshot_file(void *context, uint64_t index, int *fd)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+
+    snapshot_name(index, name);
+    return open_in(context, name, O_RDONLY, fd);
+}
+
+static enum grove_status incoming_file(void *context, uint64_t index, int *fd)
+{
+    assert_int_equal(index, 42);
+    return open_in(context, INCOMING_NAME, O_RDWR | O_CREAT | O_TRUNC, fd);
+}
+
+static void knocked(void *context, uint64_t id, const char *address)
+{
+    struct node *node = context;
+
+    node->knocked = id;
+    snprintf(node->knocked_from, sizeof(node->knocked_from), "%s", address);
+}
+
 static void look(void *context)
 {
     struct fixture *f = context;
@@ -140,13 +173,15 @@ static void open_node(struct fixture *f, struct node *node)
                                               .zap = f->zap,
                                               .link = &node->link,
                                               .listen = node->listen,
-                                              .directory = node->scratch.path,
                                               .id = node->id,
                                               .address = node->address,
                                               .context = node,
                                               .link_of = link_of,
                                               .receive = receive,
-                                              .transferred = transferred};
+                                              .transferred = transferred,
+                                              .snapshot_file = snapshot_file,
+                                              .incoming_file = incoming_file,
+                                              .knocked = knocked};
         status = peers_open(&options, &node->peers);
     }
     assert_int_equal(status, GROVE_OK);
@@ -449,6 +484,28 @@ static void a_strangers_key_and_a_clients_stay_outside(void **state)
     assert_int_equal(f->node[1].received, 0);
 }
 
+/* Says so until it is heard, as one that waits does. */
+static bool second_hears_a_knock(struct fixture *f)
+{
+    struct peer_address at;
+
+    assert_true(peer_address_read(f->node[1].address, &at));
+    if (f->node[1].knocked == 0) {
+        peers_knock(f->node[0].peers, &at);
+    }
+    return f->node[1].knocked != 0;
+}
+
+static void one_that_waits_is_heard_by_those_whose_id_it_does_not_know(void **state)
+{
+    struct fixture *f = *state;
+
+    run_until(f, second_hears_a_knock);
+    assert_int_equal(f->node[1].knocked, f->node[0].id);
+    assert_string_equal(f->node[1].knocked_from, f->node[0].address);
+    assert_int_equal(dropped(f), 0);
+}
+
 /* ---- snapshots */
 
 static int fill(void *context, struct snapshot_writer *writer)
@@ -630,6 +687,7 @@ int main(void)
         TEST(what_is_for_another_is_dropped_and_counted),
         TEST(what_is_of_another_ledger_is_dropped_and_counted),
         TEST(a_strangers_key_and_a_clients_stay_outside),
+        TEST(one_that_waits_is_heard_by_those_whose_id_it_does_not_know),
         TEST(a_snapshot_arrives_whole),
         TEST(a_follower_hears_its_leader_while_the_snapshot_comes),
         TEST(a_snapshot_that_rotted_on_its_way_is_not_handed_over),
