@@ -10,6 +10,10 @@
 #include "nodes/host/clock.h"
 #include "nodes/host/log.h"
 
+static void lose(struct session *session, uint64_t now_ms);
+static void move_to(struct session *session, unsigned coordinator);
+static void begin_hurry(struct session *session);
+
 uint64_t session_correlation(struct session *session)
 {
     return ++session->correlation;
@@ -30,9 +34,19 @@ void session_set_stamp(struct session *session, uint64_t stamp_ms)
     }
 }
 
+/* One that has no connection takes nothing: whoever else leads is looked for at once. */
 enum grove_status session_send(struct session *session, struct bytes frame)
 {
-    return bus_send(session->socket, NULL, NULL, frame);
+    if (!session->is_welcome) {
+        return GROVE_BUSY;
+    }
+    const enum grove_status status = bus_send(session->socket, NULL, NULL, frame);
+
+    if (status == GROVE_BUSY && session->places.count > 1 &&
+        bus_handshake(session->socket) == BUS_UNANSWERED) {
+        lose(session, clock_monotonic_ms());
+    }
+    return status;
 }
 
 void session_learn(struct session *session, struct wire_list certificates)
@@ -62,7 +76,7 @@ static void say_hello(struct session *session, uint64_t now_ms)
     session->hello_ms = now_ms;
     buffer_reset(&session->scratch);
     wire_hello_encode(&session->scratch, session_correlation(session), &hello);
-    if (session_send(session, buffer_bytes(&session->scratch)) != GROVE_OK) {
+    if (bus_send(session->socket, NULL, NULL, buffer_bytes(&session->scratch)) != GROVE_OK) {
         /* Not connected yet; the next tick says it again. */
         session->hello_ms = 0;
     }
@@ -73,6 +87,7 @@ void session_restart(struct session *session)
     if (session->is_welcome) {
         session->is_welcome = false;
         session->connected_ms = clock_monotonic_ms();
+        session->lost_ms = session->connected_ms;
         say_hello(session, session->connected_ms);
     }
 }
@@ -80,6 +95,8 @@ void session_restart(struct session *session)
 static void take_welcome(struct session *session, const struct message *message)
 {
     struct welcome welcome;
+    struct location location;
+    struct bytes element;
 
     if (wire_welcome_decode(message->body, &welcome) != GROVE_OK) {
         return;
@@ -94,11 +111,47 @@ static void take_welcome(struct session *session, const struct message *message)
     session->ledger = welcome.ledger;
     session_set_stamp(session, welcome.stamp_ms);
     session_learn(session, welcome.certificates);
+    while (wire_next(&welcome.coordinators, &element)) {
+        if (wire_location_decode(element, &location) == GROVE_OK) {
+            places_add(&session->places, &location);
+        }
+    }
     session->heartbeat_ms = welcome.heartbeat_ms ? welcome.heartbeat_ms : LIMIT_HEARTBEAT_MS;
     session->silence_ms = welcome.session_ms ? welcome.session_ms : LIMIT_SESSION_MS;
     session->is_welcome = true;
     session->refusal = GROVE_OK;
     session->events.welcomed(session->events.context, message, &welcome);
+}
+
+/* Goes where the leader is said to be; else asks again soon. */
+static void follow(struct session *session, struct wire_list leader, uint64_t now_ms)
+{
+    struct location location;
+    struct bytes element;
+    unsigned at = PLACES_MOST;
+
+    if (wire_next(&leader, &element) && wire_location_decode(element, &location) == GROVE_OK) {
+        at = places_add(&session->places, &location);
+    }
+    if (at < PLACES_MOST && at != session->coordinator &&
+        now_ms - session->connected_ms >= SESSION_MOVE_MS) {
+        move_to(session, at);
+    } else {
+        session->hello_ms = now_ms + SESSION_AGAIN_MS - SESSION_HELLO_MS;
+        begin_hurry(session);
+    }
+}
+
+/* It leads no more, or never has. */
+static void take_no_leader(struct session *session, const struct refused *refused)
+{
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    if (session->is_welcome) {
+        session->is_welcome = false;
+        session->lost_ms = now_ms;
+    }
+    follow(session, refused->leader, now_ms);
 }
 
 /* Before a Welcome a refusal answers our Hello; after it, only the loss of the session is ours to
@@ -108,6 +161,10 @@ static void take_refused(struct session *session, const struct message *message)
     struct refused refused;
 
     if (wire_refused_decode(message->body, &refused) != GROVE_OK) {
+        return;
+    }
+    if (refused.code == REFUSED_NO_LEADER && (!session->is_welcome || message->correlation == 0)) {
+        take_no_leader(session, &refused);
         return;
     }
     if (session->is_welcome && refused.code == REFUSED_NO_SESSION) {
@@ -155,11 +212,10 @@ static void receive(void *context, const struct bus_message *received)
 
 static enum grove_status connect_to(struct session *session, unsigned coordinator)
 {
-    const struct coordinator_address *address = &session->credential->coordinator[coordinator];
+    const struct place_known *place = &session->places.list[coordinator];
     struct bus_socket *socket;
-    enum grove_status status =
-        bus_connect(session->bus, address->endpoint, &address->certificate.link_key,
-                    session->credential->link, receive, session, &socket);
+    enum grove_status status = bus_connect(session->bus, place->endpoint, &place->link,
+                                           session->credential->link, receive, session, &socket);
 
     if (status == GROVE_OK) {
         session->socket = socket;
@@ -170,17 +226,33 @@ static enum grove_status connect_to(struct session *session, unsigned coordinato
     return status;
 }
 
+static void move_to(struct session *session, unsigned coordinator)
+{
+    struct bus_socket *old = session->socket;
+
+    session->connected_ms = clock_monotonic_ms();
+    if (connect_to(session, coordinator) == GROVE_OK) {
+        bus_close(session->bus, old);
+        begin_hurry(session);
+    }
+}
+
 /* Tries the next coordinator of the list; a list of one has nothing to try, its DEALER reconnects
  * by itself. */
 static void move_on(struct session *session)
 {
-    unsigned next = (session->coordinator + 1) % session->credential->coordinator_count;
-    struct bus_socket *old = session->socket;
+    const unsigned next = (session->coordinator + 1) % session->places.count;
 
-    session->connected_ms = clock_monotonic_ms();
-    if (next != session->coordinator && connect_to(session, next) == GROVE_OK) {
-        bus_close(session->bus, old);
+    if (next != session->coordinator) {
+        move_to(session, next);
     }
+}
+
+static void lose(struct session *session, uint64_t now_ms)
+{
+    session->is_welcome = false;
+    session->lost_ms = now_ms;
+    move_on(session);
 }
 
 static void end_hurry(struct session *session)
@@ -192,20 +264,37 @@ static void end_hurry(struct session *session)
     }
 }
 
-/* The first Hello goes out as soon as there is a connection, not with the next tick. */
+/* Says Hello where it is due, and goes elsewhere where nobody says Welcome. */
+static void search(struct session *session, uint64_t now_ms)
+{
+    const bool is_connected = bus_handshake(session->socket) == BUS_CONNECTED;
+    const uint64_t patience_ms = is_connected ? SESSION_GIVE_UP_MS : SESSION_TRY_MS;
+
+    if (session->places.count > 1 && now_ms - session->connected_ms > patience_ms) {
+        move_on(session);
+    }
+    if (session->hello_ms == 0 || now_ms >= session->hello_ms + SESSION_HELLO_MS) {
+        say_hello(session, now_ms);
+    }
+}
+
+/* A Hello goes out as soon as there is a connection, not with the next tick; so it goes on while
+ * there is somebody else to try. */
 static void hurry(void *context)
 {
     struct session *session = context;
-    uint64_t now_ms = clock_monotonic_ms();
+    const uint64_t now_ms = clock_monotonic_ms();
     uint64_t count;
 
     if (read(session->hurry, &count, sizeof(count)) < 0) {
         return;
     }
-    if (session->hello_ms == 0) {
-        say_hello(session, now_ms);
+    if (!session->is_welcome) {
+        search(session, now_ms);
     }
-    if (session->hello_ms != 0 || now_ms - session->connected_ms > SESSION_HELLO_MS) {
+    if (session->is_welcome ||
+        (session->places.count == 1 &&
+         (session->hello_ms != 0 || now_ms - session->connected_ms > SESSION_HELLO_MS))) {
         end_hurry(session);
     }
 }
@@ -218,6 +307,9 @@ static void begin_hurry(struct session *session)
         .it_value = {.tv_nsec = SESSION_HURRY_MS * 1000000L},
     };
 
+    if (session->hurry >= 0) {
+        return;
+    }
     session->hurry = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (session->hurry < 0) {
         return;
@@ -231,19 +323,21 @@ static void begin_hurry(struct session *session)
 
 void session_tick(struct session *session, uint64_t now_ms)
 {
-    if (bus_handshake(session->socket) == BUS_REFUSED) {
+    const enum bus_handshake handshake = bus_handshake(session->socket);
+
+    if (handshake == BUS_REFUSED) {
         session->refusal = GROVE_DENIED;
+    }
+    if (session->is_welcome && handshake == BUS_UNANSWERED && session->places.count > 1) {
+        lose(session, now_ms);
     }
     if (session->is_welcome && now_ms - session->heard_ms > session->silence_ms) {
         log_event(LOG_WARNING, "coordinator silent", "ms=%llu",
                   (unsigned long long)(now_ms - session->heard_ms));
         session_restart(session);
     }
-    if (!session->is_welcome && now_ms - session->connected_ms > SESSION_GIVE_UP_MS) {
-        move_on(session);
-    }
-    if (!session->is_welcome && now_ms - session->hello_ms >= SESSION_HELLO_MS) {
-        say_hello(session, now_ms);
+    if (!session->is_welcome) {
+        search(session, now_ms);
     }
 }
 
@@ -286,6 +380,8 @@ enum grove_status session_open(struct session *session, struct bus *bus,
                     &changed) != REFUSED_NOT) {
         log_event(LOG_WARNING, "certificate refused", "whose=ours");
     }
+    places_init(&session->places, credential);
+    session->lost_ms = clock_monotonic_ms();
     begin_hurry(session);
     return connect_to(session, 0);
 }
@@ -336,7 +432,7 @@ enum grove_status session_why(enum bus_handshake handshake, const char *endpoint
 
 enum grove_status session_complaint(const struct session *session, const char *path, char *error)
 {
-    const char *endpoint = session->credential->coordinator[session->coordinator].endpoint;
+    const char *endpoint = session->places.list[session->coordinator].endpoint;
     const enum bus_handshake handshake = bus_handshake(session->socket);
 
     if (session->refusal != GROVE_OK && handshake != BUS_REFUSED) {

@@ -9,14 +9,18 @@
 
 #include "core/trust.h"
 #include "core/wire.h"
+#include "nodes/client/places.h"
 #include "nodes/host/bus.h"
 #include "nodes/host/credential.h"
 
 #define SESSION_TICK_MS 100u    /* between two calls of session_tick */
 #define SESSION_HELLO_MS 250u   /* between two Hellos */
+#define SESSION_AGAIN_MS 50u    /* ... to one that does not lead, and knows nobody who does */
+#define SESSION_MOVE_MS 20u     /* between two connections, lest two send us to and fro */
 #define SESSION_HURRY_MS 2u     /* between two tries to say the first one: connecting takes a few */
 #define SESSION_ERROR_SIZE 1024 /* bytes of session_complaint's text, as GROVE_ERROR_SIZE */
-#define SESSION_GIVE_UP_MS 5000u /* unanswered this long, it tries the next coordinator */
+#define SESSION_TRY_MS 150u     /* not connected for so long: it tries the next coordinator, ... */
+#define SESSION_GIVE_UP_MS 600u /* ... or not welcome */
 
 /* What the owner of a session hears; slices are borrowed for the call. */
 struct session_events {
@@ -41,7 +45,9 @@ struct session {
     bool has_ledger;
     struct id ledger;
     bool is_welcome;
-    unsigned coordinator; /* of the credential's list */
+    struct places places;
+    unsigned coordinator; /* of the places */
+    uint64_t lost_ms;     /* monotonic; since when it is not welcome */
     uint32_t heartbeat_ms, silence_ms;
     uint64_t connected_ms, hello_ms, heard_ms, beat_ms; /* monotonic; of the last one */
     uint64_t correlation;                               /* the last one given out */
@@ -62,7 +68,7 @@ enum grove_status session_open(struct session *session, struct bus *bus,
 void session_close(struct session *session);
 
 /* To be called every SESSION_TICK_MS: says Hello, notices silence, moves on to the next
- * coordinator. */
+ * coordinator. Where there are several, it looks for the leader as soon as its own is gone. */
 void session_tick(struct session *session, uint64_t now_ms);
 
 /* Whether a heartbeat is due; once true, the next is due heartbeat_ms later. */
@@ -71,7 +77,7 @@ bool session_beat(struct session *session, uint64_t now_ms);
 /* Begins anew with Hello: this coordinator does not know us any more. */
 void session_restart(struct session *session);
 
-/* Sends one frame, copied.
+/* Sends one frame, copied; never before the Welcome.
  *
  *   errors    GROVE_BUSY, GROVE_NOT_FOUND: not now; the caller keeps it */
 enum grove_status session_send(struct session *session, struct bytes frame) GROVE_CHECKED;

@@ -32,7 +32,8 @@ static void publish(struct coordinator *coordinator)
 
     for (size_t i = 0; i < effects->count; i++) {
         if (effects->list[i].kind == EFFECT_TRUSTED) {
-            roster_publish(coordinator->machine.forest, coordinator->zap);
+            roster_publish(coordinator->machine.forest, coordinator->options.credential,
+                           coordinator->zap);
             return;
         }
     }
@@ -47,6 +48,14 @@ static void end_group(struct coordinator *coordinator)
         egress_take(&coordinator->egress, job);
     }
     chores_land(&coordinator->chores);
+}
+
+/* Of a follower, and before leadership: the effects are the leader's to perform. */
+static void follow(struct coordinator *coordinator)
+{
+    publish(coordinator);
+    effects_reset(&coordinator->machine.effects);
+    coordinator->egress.index = coordinator->machine.index;
 }
 
 /* The group will not come back as ours: whoever asked hears so, and asks again. */
@@ -67,6 +76,14 @@ void coordinator_land(struct coordinator *coordinator)
 {
     struct machine *machine = &coordinator->machine;
 
+    if (machine->forest != coordinator->egress.forest) {
+        coordinator->egress.forest = machine->forest; /* the leader sent its state */
+        roster_publish(machine->forest, coordinator->options.credential, coordinator->zap);
+    }
+    if (!coordinator->proposals.is_in_flight && !coordinator->leads) {
+        follow(coordinator);
+        return;
+    }
     if (!coordinator->proposals.is_in_flight || machine->tokens != NULL) {
         return;
     }
@@ -157,7 +174,7 @@ static void on_ledger(void *context)
 
     coordinator_refresh(coordinator);
     replica_turn(coordinator->replica);
-    coordinator_land(coordinator);
+    coordinator_attend(coordinator);
 }
 
 static void on_tick(void *context)
@@ -166,10 +183,12 @@ static void on_tick(void *context)
 
     coordinator_refresh(coordinator);
     replica_tick(coordinator->replica);
-    coordinator_land(coordinator);
-    coordinator->ingress.is_leader = replica_is_leader(coordinator->replica);
+    coordinator_attend(coordinator);
+    if (coordinator->peers != NULL) {
+        coordinator_tick_members(coordinator);
+    }
     ingress_tick(&coordinator->ingress);
-    if (coordinator->ingress.is_leader) {
+    if (coordinator->leads) {
         chores_tick(&coordinator->chores);
     }
 }
@@ -179,8 +198,10 @@ static void on_turn_end(void *context)
 {
     struct coordinator *coordinator = context;
 
-    chores_propose(&coordinator->chores);
-    coordinator_propose(coordinator);
+    if (coordinator->leads) {
+        chores_propose(&coordinator->chores);
+        coordinator_propose(coordinator);
+    }
     egress_flush(&coordinator->egress);
 }
 

@@ -15,7 +15,10 @@ struct coordinator_options {
     const char *listen; /* HOST:PORT of the task socket; stats is PORT + 1. Port 0: two free ones */
     const struct credential *credential; /* role coordinator */
     bool bootstrap;                      /* an empty directory begins a new ledger */
-    const struct bytes *admitted;        /* certificates or revocations to admit, signed form */
+    bool join;      /* ... or waits to be added to the ledger of those that the credential names */
+    bool has_peers; /* PORT + 2 is for other coordinators; not with port 0 */
+    const char *advertise; /* HOST:PORT at which others reach the task socket; NULL: listen */
+    const struct bytes *admitted; /* certificates or revocations to admit, signed form */
     size_t admitted_count;
     size_t segment_size;  /* bytes of a ledger segment; 0: the replica's own */
     size_t snapshot_size; /* bytes of log between snapshots; 0: the replica's own */
@@ -33,8 +36,9 @@ struct coordinator_options {
 
 struct coordinator;
 
-/* Opens the ledger, replays it, and binds both sockets; strangers are refused from the first
- * moment.
+/* Opens the ledger, replays it, and binds the sockets; strangers are refused from the first moment.
+ * One voter leads when this returns; one of several follows, and stands for election in
+ * coordinator_run.
  *
  *   error     a sentence naming file and offset, address or option; COORDINATOR_ERROR_SIZE bytes
  *   errors    GROVE_EMPTY: no ledger and no `bootstrap`; GROVE_CORRUPT, GROVE_VERSION,

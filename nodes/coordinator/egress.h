@@ -18,6 +18,8 @@
 #include "nodes/coordinator/verdicts.h"
 #include "nodes/host/credential.h"
 
+struct members;
+
 struct egress_counters {
     uint64_t sent, sent_size; /* messages, bytes */
     uint64_t full, gone;      /* pipes without room; peers that left */
@@ -37,6 +39,7 @@ struct egress {
     struct waiters *waiters;
     struct watchers *watchers;
     struct progress *progress;
+    const struct members *members; /* NULL: one coordinator, which has no peers */
 
     struct id ledger;
     uint64_t index;    /* of the entry last applied */
@@ -107,6 +110,9 @@ void egress_judge_sessions(struct egress *egress);
 void egress_refuse(struct egress *egress, struct session *session,
                    const struct bus_message *message, uint64_t correlation, enum refusal refusal,
                    uint64_t retry_ms);
+void egress_refuse_saying(struct egress *egress, struct session *session,
+                          const struct envelope *envelope, uint64_t correlation,
+                          enum refusal refusal, const char *text);
 void egress_refuse_job(struct egress *egress, const struct job *job, enum refusal refusal);
 
 /* Says that the forest refused the whole of it, which has counted that. */

@@ -74,6 +74,7 @@ static uint32_t roles_of(enum message_type type)
     case MESSAGE_ADMIT:
     case MESSAGE_SNAPSHOT:
     case MESSAGE_LIMIT:
+    case MESSAGE_CHANGE:
         return ROLE_OPERATOR;
     default:
         return 0;
@@ -261,6 +262,20 @@ static void on_snapshot(struct ingress *ingress, const struct incoming *incoming
                 incoming->message.correlation);
 }
 
+static void on_change(struct ingress *ingress, const struct incoming *incoming)
+{
+    struct change change;
+
+    if (wire_change_decode(incoming->message.body, &change) != GROVE_OK) {
+        refuse(ingress, incoming, REFUSED_MALFORMED);
+    } else if (ingress->change == NULL) {
+        refuse(ingress, incoming, REFUSED_UNEXPECTED);
+    } else {
+        ingress->change(ingress->change_context, incoming->session, &incoming->from->envelope,
+                        incoming->message.correlation, &change);
+    }
+}
+
 /* A worker's goodbye goes through the ledger, and its session ends when that is done. */
 static bool is_client_goodbye(const struct incoming *incoming)
 {
@@ -315,6 +330,9 @@ static void handle(struct ingress *ingress, const struct incoming *incoming)
         break;
     case MESSAGE_SNAPSHOT:
         on_snapshot(ingress, incoming);
+        break;
+    case MESSAGE_CHANGE:
+        on_change(ingress, incoming);
         break;
     default:
         if (is_client_goodbye(incoming)) {
@@ -409,6 +427,9 @@ void ingress_collect(struct ingress *ingress)
     struct job *job;
 
     while ((job = pool_take(ingress->pool)) != NULL) {
+        if (job->refusal == REFUSED_NOT && !ingress->is_leader) {
+            job->refusal = REFUSED_NO_LEADER; /* leadership went meanwhile */
+        }
         if (job->refusal == REFUSED_NOT) {
             ingress->counters.verified += job->item_count > 0;
             proposals_add(ingress->proposals, job);

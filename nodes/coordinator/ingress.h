@@ -15,6 +15,11 @@
 /* What an operator may ask of the ledger itself; true when it was begun. */
 typedef bool ingress_snapshot(void *context);
 
+/* ... or of who takes part: begins it, and answers (changes.h). */
+struct change;
+typedef void ingress_change(void *context, struct session *session, const struct envelope *envelope,
+                            uint64_t correlation, const struct change *change);
+
 struct ingress_counters {
     uint64_t messages, size; /* received, bytes */
     uint64_t dropped;        /* without an answer: no User-Id, or another's */
@@ -29,6 +34,8 @@ struct ingress {
     struct proposals *proposals;
     ingress_snapshot *snapshot;
     void *snapshot_context;
+    ingress_change *change; /* NULL: one coordinator, which has no peers */
+    void *change_context;
     bool is_leader;
 
     struct penalties penalties;

@@ -12,9 +12,7 @@
 #include "nodes/host/clock.h"
 #include "nodes/host/log.h"
 
-#define BIND_TRIES 16        /* for two neighbouring ports, when any will do */
 #define LEADER_WAIT_MS 10000 /* one voter elects itself in a turn or two */
-#define ADDRESS_SIZE 256
 
 /* ---- the ledger */
 
@@ -34,7 +32,12 @@ static enum grove_status open_ledger(struct coordinator *coordinator, char *erro
     const struct coordinator_options *options = &coordinator->options;
     const struct replica_options replica = {
         .directory = options->directory,
-        .start = options->bootstrap ? REPLICA_BOOTSTRAP : REPLICA_EXISTING,
+        .start = options->bootstrap ? REPLICA_BOOTSTRAP
+                 : options->join    ? REPLICA_JOIN
+                                    : REPLICA_EXISTING,
+        .id = coordinator->id,
+        .address = coordinator->address[0] != '\0' ? coordinator->address : NULL,
+        .transport = coordinator->peers != NULL ? peers_transport(coordinator->peers) : NULL,
         .segment_size = options->segment_size,
         .snapshot_threshold = options->snapshot_size,
         .now_ns = clock_monotonic_ns,
@@ -77,126 +80,6 @@ static enum grove_status settle(struct coordinator *coordinator, char *error)
     return GROVE_OK;
 }
 
-/* Workers of the ledger have a whole session time from now on to come back. */
-static void seat_workers(struct coordinator *coordinator)
-{
-    struct session_view view = {.session = 0};
-
-    while (forest_session(coordinator->machine.forest, view.session, &view)) {
-        seats_take(&coordinator->seats, view.session, coordinator->egress.now_ms);
-    }
-}
-
-/* ---- who is known */
-
-static void admit(struct coordinator *coordinator, struct bytes certificate)
-{
-    const struct command command = {.kind = COMMAND_TRUST, .trust = {.certificate = certificate}};
-
-    proposals_add_own(&coordinator->proposals, &command);
-}
-
-/* Our own certificate, the other coordinators', and those that the operator gave; what the ledger
- * knows already changes nothing. */
-static enum grove_status admit_all(struct coordinator *coordinator, char *error)
-{
-    const struct coordinator_options *options = &coordinator->options;
-    const struct credential *credential = options->credential;
-    struct bytes known = {.size = 0};
-
-    if (forest_certificate(coordinator->machine.forest, &credential->signer->public_key, &known) ==
-            NULL ||
-        !bytes_equal(known, buffer_bytes(&credential->certificate_bytes))) {
-        admit(coordinator, buffer_bytes(&credential->certificate_bytes));
-    }
-    for (size_t i = 0; i < options->admitted_count; i++) {
-        admit(coordinator, options->admitted[i]);
-    }
-    coordinator_propose(coordinator);
-    return settle(coordinator, error);
-}
-
-/* ---- sockets */
-
-/* HOST:PORT taken apart; false when it is neither that nor [IPV6]:PORT. */
-static bool split(const char *listen, char host[ADDRESS_SIZE], unsigned *port)
-{
-    const char *colon = strrchr(listen, ':');
-    char *end = NULL;
-    unsigned long number;
-
-    if (colon == NULL || (size_t)(colon - listen) >= ADDRESS_SIZE || colon[1] < '0' ||
-        colon[1] > '9') {
-        return false;
-    }
-    number = strtoul(colon + 1, &end, 10);
-    if (*end != '\0' || number > UINT16_MAX - 1) {
-        return false;
-    }
-    memcpy(host, listen, (size_t)(colon - listen));
-    host[colon - listen] = '\0';
-    *port = (unsigned)number;
-    return true;
-}
-
-static enum grove_status bind_one(struct coordinator *coordinator, const char *address,
-                                  const char *domain, bus_receive *receive,
-                                  struct bus_socket **socket)
-{
-    const struct bus_bind_options options = {
-        .address = address,
-        .zap_domain = domain,
-        .zap = coordinator->zap,
-        .link = coordinator->options.credential->link,
-    };
-
-    return bus_bind(coordinator->bus, &options, receive, coordinator, socket);
-}
-
-/* Tasks at the port, stats at the next one; of `port` 0, at whatever pair is free. */
-static enum grove_status bind_pair(struct coordinator *coordinator, const char *host, unsigned port,
-                                   char *error)
-{
-    char address[ADDRESS_SIZE + 8];
-    enum grove_status status;
-
-    snprintf(address, sizeof(address), "%s:%u", host, port);
-    status = bind_one(coordinator, address, ZAP_DOMAIN_TASK, coordinator_on_task,
-                      &coordinator->task_socket);
-    if (status == GROVE_OK) {
-        snprintf(address, sizeof(address), "%s:%u", host, bus_port(coordinator->task_socket) + 1u);
-        status = bind_one(coordinator, address, ZAP_DOMAIN_STATS, coordinator_on_stats,
-                          &coordinator->stats_socket);
-        if (status != GROVE_OK) {
-            bus_close(coordinator->bus, coordinator->task_socket);
-            coordinator->task_socket = NULL;
-        }
-    }
-    if (status != GROVE_OK) {
-        snprintf(error, COORDINATOR_ERROR_SIZE, "%s: %s", address, grove_status_text(status));
-    }
-    return status;
-}
-
-static enum grove_status bind_sockets(struct coordinator *coordinator, char *error)
-{
-    char host[ADDRESS_SIZE];
-    enum grove_status status = GROVE_IN_USE;
-    unsigned port;
-
-    if (!split(coordinator->options.listen, host, &port)) {
-        snprintf(error, COORDINATOR_ERROR_SIZE, "%s: not HOST:PORT", coordinator->options.listen);
-        return GROVE_INVALID;
-    }
-    for (int i = 0; i < BIND_TRIES && status == GROVE_IN_USE; i++) {
-        status = bind_pair(coordinator, host, port, error);
-        if (port != 0) {
-            break;
-        }
-    }
-    return status;
-}
-
 /* ---- open and close */
 
 static void make_parts(struct coordinator *coordinator)
@@ -226,6 +109,12 @@ static bool snapshot(void *context)
     return replica_snapshot(coordinator->replica) == GROVE_OK;
 }
 
+static void change(void *context, struct session *session, const struct envelope *envelope,
+                   uint64_t correlation, const struct change *wanted)
+{
+    changes_begin(context, session, envelope, correlation, wanted);
+}
+
 static void join_parts(struct coordinator *coordinator)
 {
     struct egress *egress = &coordinator->egress;
@@ -247,6 +136,18 @@ static void join_parts(struct coordinator *coordinator)
     ingress->snapshot = snapshot;
     ingress->snapshot_context = coordinator;
     ingress->session_ms = session_ms;
+    if (coordinator->peers != NULL) {
+        coordinator_look_at_members(coordinator);
+        egress->members = &coordinator->members;
+        ingress->change = change;
+        ingress->change_context = &coordinator->changes;
+        peers_set_ledger(coordinator->peers, &egress->ledger);
+    }
+    coordinator->changes = (struct changes){
+        .replica = coordinator->replica,
+        .egress = egress,
+        .members = &coordinator->members,
+    };
     coordinator->chores = (struct chores){
         .egress = egress,
         .proposals = &coordinator->proposals,
@@ -260,43 +161,93 @@ static void join_parts(struct coordinator *coordinator)
         .replica = coordinator->replica,
         .zap = coordinator->zap,
     };
+    if (coordinator->peers != NULL) {
+        coordinator->stats.members = &coordinator->members;
+        coordinator->stats.leader_heard_ms = &coordinator->leader_heard_ms;
+    }
 }
 
-/* The ledger leads, and everybody it knows is published. */
+/* One voter elects itself; and then the ledger learns whom it does not know yet. */
 static enum grove_status lead(struct coordinator *coordinator, char *error)
 {
-    enum grove_status status;
+    enum grove_status status = settle(coordinator, error);
+
+    if (status == GROVE_OK) {
+        coordinator_begin_term(coordinator);
+        coordinator_propose(coordinator);
+        status = settle(coordinator, error);
+    }
+    return status;
+}
+
+/* Whether this replica is all that votes. */
+static bool is_alone(struct coordinator *coordinator)
+{
+    struct replica_member member;
+
+    return replica_members(coordinator->replica, &member, 1) == 1 &&
+           member.id == replica_status(coordinator->replica).id && member.role == REPLICA_VOTER;
+}
+
+/* Everybody the ledger knows is published before a socket is bound for them. */
+static enum grove_status take_up(struct coordinator *coordinator, char *error)
+{
+    enum grove_status status = GROVE_OK;
 
     join_parts(coordinator);
     stamp_begin(&coordinator->stamp, forest_now_ms(coordinator->machine.forest), clock_unix_ms(),
                 clock_monotonic_ms());
     coordinator_refresh(coordinator);
-    presence_begin(&coordinator->sessions.presence, coordinator->egress.now_ms);
-    status = settle(coordinator, error);
-    if (status == GROVE_OK) {
-        status = admit_all(coordinator, error);
+    if (is_alone(coordinator)) {
+        status = lead(coordinator, error);
     }
     if (status == GROVE_OK) {
-        seat_workers(coordinator);
-        roster_publish(coordinator->machine.forest, coordinator->zap);
-        coordinator->ingress.is_leader = replica_is_leader(coordinator->replica);
+        roster_publish(coordinator->machine.forest, coordinator->options.credential,
+                       coordinator->zap);
     }
     return status;
 }
 
-static enum grove_status serve(struct coordinator *coordinator, char *error)
+static enum grove_status start_guard(struct coordinator *coordinator, char *error)
+{
+    const enum grove_status status = zap_start(&coordinator->zap);
+
+    if (status != GROVE_OK) {
+        snprintf(error, COORDINATOR_ERROR_SIZE, "this process has a coordinator already");
+    }
+    return status;
+}
+
+/* Peers may be heard as soon as the ledger is open: their socket is bound before. */
+static enum grove_status open_with_peers(struct coordinator *coordinator, char *error)
+{
+    enum grove_status status = start_guard(coordinator, error);
+
+    if (status == GROVE_OK) {
+        status = coordinator_bind_peers(coordinator, error);
+    }
+    return status == GROVE_OK ? open_ledger(coordinator, error) : status;
+}
+
+static enum grove_status open_alone(struct coordinator *coordinator, char *error)
+{
+    const enum grove_status status = open_ledger(coordinator, error);
+
+    return status == GROVE_OK ? start_guard(coordinator, error) : status;
+}
+
+static enum grove_status open_all(struct coordinator *coordinator, char *error)
 {
     enum grove_status status;
 
     coordinator->bus = bus_create(coordinator->options.spin_us);
-    status = zap_start(&coordinator->zap);
-    if (status != GROVE_OK) {
-        snprintf(error, COORDINATOR_ERROR_SIZE, "this process has a coordinator already");
-        return status;
-    }
-    status = lead(coordinator, error);
+    status = coordinator->options.has_peers ? open_with_peers(coordinator, error)
+                                            : open_alone(coordinator, error);
     if (status == GROVE_OK) {
-        status = bind_sockets(coordinator, error);
+        status = take_up(coordinator, error);
+    }
+    if (status == GROVE_OK) {
+        status = coordinator_bind(coordinator, error);
     }
     if (status == GROVE_OK) {
         coordinator->egress.socket = coordinator->task_socket;
@@ -335,10 +286,7 @@ enum grove_status coordinator_open(const struct coordinator_options *options,
     made->options = *options;
     set_defaults(&made->options);
     make_parts(made);
-    status = open_ledger(made, error);
-    if (status == GROVE_OK) {
-        status = serve(made, error);
-    }
+    status = open_all(made, error);
     if (status != GROVE_OK) {
         coordinator_close(made);
         return status;
@@ -370,6 +318,9 @@ void coordinator_close(struct coordinator *coordinator)
     coordinator->machine.tokens = NULL;
     coordinator->machine.token_count = 0;
     replica_close(coordinator->replica);
+    peers_close(coordinator->peers);
+    session_release(coordinator->changes.session);
+    coordinator->changes.session = NULL;
     jobs_clear(&coordinator->jobs);
     end_sessions(coordinator);
     proposals_clear(&coordinator->proposals);

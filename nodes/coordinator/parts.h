@@ -3,10 +3,13 @@
 #ifndef GROVE_COORDINATOR_PARTS_H
 #define GROVE_COORDINATOR_PARTS_H
 
+#include "nodes/coordinator/changes.h"
 #include "nodes/coordinator/chores.h"
 #include "nodes/coordinator/coordinator.h"
 #include "nodes/coordinator/ingress.h"
 #include "nodes/coordinator/machine.h"
+#include "nodes/coordinator/members.h"
+#include "nodes/coordinator/replica/peers.h"
 #include "nodes/coordinator/stamp.h"
 #include "nodes/coordinator/stats.h"
 #include "nodes/coordinator/verify.h"
@@ -15,6 +18,14 @@ struct coordinator {
     struct coordinator_options options;
     struct machine machine;
     struct replica *replica;
+    struct peers *peers;                /* NULL: none are wanted */
+    char address[REPLICA_ADDRESS_SIZE]; /* ours, as the ledger has it */
+    uint64_t id;
+    struct members members;
+    struct changes changes;
+    bool leads;
+    uint64_t leader_heard_ms; /* monotonic; of a follower */
+    uint64_t knocked_ms;
     struct bus *bus;
     struct zap *zap;
     struct bus_socket *task_socket, *stats_socket;
@@ -35,6 +46,38 @@ struct coordinator {
     struct stamp stamp;
     struct chores chores;
 };
+
+/* sockets.c: binds tasks, stats and, when they are wanted, peers at neighbouring ports.
+ *
+ *   errors    those of coordinator_open, of an address */
+enum grove_status coordinator_bind(struct coordinator *coordinator, char *error) GROVE_CHECKED;
+
+/* The socket for peers alone, before the ledger is opened: what they say waits until then. Takes
+ * our id, and makes our address. */
+enum grove_status coordinator_bind_peers(struct coordinator *coordinator, char *error)
+    GROVE_CHECKED;
+
+/* leading.c: begins a term as the leader: whoever is not here was here until now, and everybody has
+ * a whole session time to come back. Ends it: nobody is told anything any more but that. */
+void coordinator_begin_term(struct coordinator *coordinator);
+void coordinator_end_term(struct coordinator *coordinator);
+
+/* Follows what consensus has done: leads, or follows. */
+void coordinator_attend(struct coordinator *coordinator);
+
+/* Reads anew who takes part. */
+void coordinator_look_at_members(struct coordinator *coordinator);
+
+/* Lets time pass among the members. */
+void coordinator_tick_members(struct coordinator *coordinator);
+
+/* What peers.c asks and tells; the contexts are the coordinator. */
+void coordinator_on_peer(void *context, struct raft_message *message);
+void coordinator_on_transferred(void *context, uint64_t peer, bool arrived);
+enum grove_status coordinator_snapshot_file(void *context, uint64_t index, int *fd);
+enum grove_status coordinator_incoming_file(void *context, uint64_t index, int *fd);
+void coordinator_on_knock(void *context, uint64_t id, const char *address);
+bool coordinator_link_of(void *context, const struct key *identity, struct key *link);
 
 /* Takes a message of each socket; the contexts are the coordinator. */
 void coordinator_on_task(void *context, const struct bus_message *message);

@@ -131,3 +131,16 @@ struct job *proposals_land(struct proposals *proposals)
     }
     return job;
 }
+
+struct job *proposals_withdraw(struct proposals *proposals)
+{
+    struct job *job = STAILQ_FIRST(&proposals->queued);
+
+    if (job != NULL) {
+        STAILQ_REMOVE_HEAD(&proposals->queued, link);
+    }
+    buffer_reset(&proposals->own);
+    buffer_reset(&proposals->own_sizes);
+    proposals->own_count = 0;
+    return job;
+}

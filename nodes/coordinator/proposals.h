@@ -45,4 +45,8 @@ bool proposals_next(struct proposals *proposals, uint64_t at_ms, struct proposal
  * then the next group may go. */
 struct job *proposals_land(struct proposals *proposals);
 
+/* What waits will not be proposed here: its jobs one by one, NULL at the end; the coordinator's own
+ * commands are dropped. */
+struct job *proposals_withdraw(struct proposals *proposals);
+
 #endif

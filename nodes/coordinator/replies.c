@@ -3,23 +3,41 @@
 #include "nodes/coordinator/egress.h"
 
 #include "core/message.h"
+#include "nodes/coordinator/members.h"
 
 /* When a refusal that passes is worth another try, unless somebody knows better. */
 #define RETRY_MS 100u
 
-static void encode_refused(struct buffer *frame, uint64_t correlation, enum refusal refusal,
-                           uint64_t retry_ms)
+/* Where the leader is, if that is known and not here. */
+static bool find_leader(const struct egress *egress, struct location *location)
+{
+    const struct members *members = egress->members;
+    const struct member *leader = NULL;
+
+    if (members != NULL && members->leader != members->id) {
+        leader = members_find(members, members->leader);
+    }
+    return leader != NULL && members_locate(egress->forest, leader, location);
+}
+
+static void encode_refused(struct egress *egress, uint64_t correlation, enum refusal refusal,
+                           const char *text, uint64_t retry_ms)
 {
     const bool is_retryable = refusal_is_retryable(refusal);
     const struct refused refused = {
         .code = refusal,
-        .text = bytes_of_text(refusal_text(refusal)),
+        .text = bytes_of_text(text),
         .retryable = is_retryable,
         .retry_ms = is_retryable && retry_ms == 0 ? RETRY_MS : retry_ms,
     };
+    struct location leader;
 
-    buffer_reset(frame);
-    wire_refused_encode(frame, correlation, &refused);
+    buffer_reset(&egress->frame);
+    if (refusal == REFUSED_NO_LEADER && find_leader(egress, &leader)) {
+        wire_redirect_encode(&egress->frame, correlation, &refused, &leader);
+    } else {
+        wire_refused_encode(&egress->frame, correlation, &refused);
+    }
 }
 
 void egress_refuse(struct egress *egress, struct session *session,
@@ -27,7 +45,7 @@ void egress_refuse(struct egress *egress, struct session *session,
                    uint64_t retry_ms)
 {
     egress->counters.refused[refusal]++;
-    encode_refused(&egress->frame, correlation, refusal, retry_ms);
+    encode_refused(egress, correlation, refusal, refusal_text(refusal), retry_ms);
     if (session != NULL) {
         egress_send(egress, session, &message->envelope, buffer_bytes(&egress->frame));
     } else if (bus_send(egress->socket, &message->route, &message->envelope,
@@ -36,9 +54,18 @@ void egress_refuse(struct egress *egress, struct session *session,
     }
 }
 
+void egress_refuse_saying(struct egress *egress, struct session *session,
+                          const struct envelope *envelope, uint64_t correlation,
+                          enum refusal refusal, const char *text)
+{
+    egress->counters.refused[refusal]++;
+    encode_refused(egress, correlation, refusal, text, 0);
+    egress_send(egress, session, envelope, buffer_bytes(&egress->frame));
+}
+
 void egress_tell_refused(struct egress *egress, const struct job *job, enum refusal refusal)
 {
-    encode_refused(&egress->frame, job->correlation, refusal, 0);
+    encode_refused(egress, job->correlation, refusal, refusal_text(refusal), 0);
     egress_send(egress, job->session, &job->envelope, buffer_bytes(&egress->frame));
 }
 
@@ -61,6 +88,18 @@ static void put_coordinators(const struct egress *egress, struct wire_writer *wr
     }
 }
 
+static void put_members(const struct egress *egress, struct wire_writer *writer)
+{
+    const struct members *members = egress->members;
+    struct location location;
+
+    for (size_t i = 0; members != NULL && i < members->count; i++) {
+        if (members_locate(egress->forest, &members->list[i], &location)) {
+            wire_put_location(writer, WELCOME_COORDINATORS, &location);
+        }
+    }
+}
+
 void egress_welcome(struct egress *egress, struct session *session, const struct envelope *envelope,
                     uint64_t correlation)
 {
@@ -74,6 +113,7 @@ void egress_welcome(struct egress *egress, struct session *session, const struct
     put_coordinators(egress, &writer);
     wire_put_uint(&writer, WELCOME_HEARTBEAT, LIMIT_HEARTBEAT_MS);
     wire_put_uint(&writer, WELCOME_SESSION_MS, egress->session_ms);
+    put_members(egress, &writer);
     wire_close(&writer);
     egress_send(egress, session, envelope, buffer_bytes(&egress->frame));
 }

@@ -3,6 +3,7 @@
 #include "nodes/coordinator/roster.h"
 
 #include "core/buffer.h"
+#include "nodes/host/credential.h"
 
 /* Out of its dates is for the guard to see, by its own clock; what is not good within them was
  * revoked. */
@@ -14,24 +15,45 @@ static bool is_revoked(const struct forest *forest, const struct certificate *ce
            !forest_trusts(forest, &certificate->sign_key);
 }
 
-void roster_publish(const struct forest *forest, struct zap *zap)
+static struct zap_entry entry_of(const struct certificate *certificate)
+{
+    return (struct zap_entry){
+        .link = certificate->link_key,
+        .identity = certificate->sign_key,
+        .roles = certificate->roles,
+        .not_before_ms = certificate->not_before_ms,
+        .not_after_ms = certificate->not_after_ms,
+    };
+}
+
+/* Those that the forest does not know, one way or the other. */
+static void add_coordinators(const struct forest *forest, const struct credential *credential,
+                             struct buffer *entries)
+{
+    for (unsigned i = 0; i < credential->coordinator_count; i++) {
+        const struct certificate *certificate = &credential->coordinator[i].certificate;
+        const struct zap_entry entry = entry_of(certificate);
+
+        if (forest_certificate(forest, &certificate->sign_key, NULL) == NULL) {
+            buffer_append(entries, &entry, sizeof(entry));
+        }
+    }
+}
+
+void roster_publish(const struct forest *forest, const struct credential *credential,
+                    struct zap *zap)
 {
     const struct certificate *certificate;
     struct buffer entries = {.size = 0};
     struct bytes signed_form;
 
     for (size_t i = 0; forest_certificate_at(forest, i, &certificate, &signed_form); i++) {
-        const struct zap_entry entry = {
-            .link = certificate->link_key,
-            .identity = certificate->sign_key,
-            .roles = certificate->roles,
-            .not_before_ms = certificate->not_before_ms,
-            .not_after_ms = certificate->not_after_ms,
-            .revoked = is_revoked(forest, certificate),
-        };
+        struct zap_entry entry = entry_of(certificate);
 
+        entry.revoked = is_revoked(forest, certificate);
         buffer_append(&entries, &entry, sizeof(entry));
     }
+    add_coordinators(forest, credential, &entries);
     zap_publish(zap, (const struct zap_entry *)(void *)entries.data,
                 entries.size / sizeof(struct zap_entry));
     buffer_clear(&entries);

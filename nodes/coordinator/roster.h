@@ -6,7 +6,11 @@
 #include "core/forest.h"
 #include "nodes/host/zap.h"
 
-/* Publishes every certificate that was admitted, with its dates and whether it is revoked. */
-void roster_publish(const struct forest *forest, struct zap *zap);
+struct credential;
+
+/* Publishes every certificate that was admitted, with its dates and whether it is revoked; and the
+ * coordinators that the credential names, so that one that knows no ledger yet can be reached. */
+void roster_publish(const struct forest *forest, const struct credential *credential,
+                    struct zap *zap);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/id.h"
+#include "nodes/coordinator/members.h"
 
 json_t *stats_text(struct bytes bytes)
 {
@@ -80,6 +81,12 @@ static json_t *health(struct stats *stats, const struct request *request, const 
     return stats_health(stats, error);
 }
 
+static json_t *cluster(struct stats *stats, const struct request *request, const char **error)
+{
+    (void)request;
+    return stats_cluster(stats, error);
+}
+
 static json_t *workers(struct stats *stats, const struct request *request, const char **error)
 {
     return stats_workers(stats, request->word[1], error);
@@ -111,6 +118,7 @@ static const struct verb {
     const char *schema;
     json_t *(*answer)(struct stats *stats, const struct request *request, const char **error);
 } verbs[] = {
+    {"cluster", "", "grove.cluster/1", cluster},
     {"explain", "ID", "grove.explain/1", explain},
     {"functions", "[CURSOR]", "grove.functions/1", functions},
     {"health", "", "grove.health/1", health},
@@ -147,20 +155,41 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-/* The schema first; and last who leads, how far it is, and how old that may be: this replica's own
- * state, on its leader. */
+static json_t *leader_name(const struct stats *stats)
+{
+    const struct members *members = stats->members;
+    const struct member *leader = members != NULL ? members_find(members, members->leader) : NULL;
+
+    if (replica_is_leader(stats->replica)) {
+        return json_string(stats->egress->credential->certificate.name);
+    }
+    return leader != NULL && leader->has_address
+               ? json_string(members_name(stats->egress->forest, &leader->address.identity))
+               : json_null();
+}
+
+/* A follower has all that was committed when its leader spoke last. */
+static json_t *staleness(const struct stats *stats)
+{
+    if (replica_is_leader(stats->replica)) {
+        return json_integer(0);
+    }
+    if (stats->leader_heard_ms == NULL || *stats->leader_heard_ms == 0) {
+        return json_null();
+    }
+    return json_integer((json_int_t)(stats->egress->now_ms - *stats->leader_heard_ms));
+}
+
+/* The schema first; and last who leads, how far we are, and how old that may be. */
 static json_t *frame(struct stats *stats, json_t *answer, const char *schema)
 {
-    const bool is_leader = replica_is_leader(stats->replica);
-    json_t *leader =
-        is_leader ? json_string(stats->egress->credential->certificate.name) : json_null();
     json_t *framed = json_pack("{s:s}", "schema", schema);
 
     json_object_update(framed, answer);
     json_decref(answer);
-    json_object_set_new(framed, "leader", leader);
+    json_object_set_new(framed, "leader", leader_name(stats));
     json_object_set_new(framed, "applied", json_integer((json_int_t)stats->machine->index));
-    json_object_set_new(framed, "stale_ms", is_leader ? json_integer(0) : json_null());
+    json_object_set_new(framed, "stale_ms", staleness(stats));
     return framed;
 }
 

@@ -18,7 +18,9 @@ struct stats {
     const struct proposals *proposals;
     const struct machine *machine;
     struct replica *replica;
-    const struct zap *zap; /* NULL: not counted */
+    const struct zap *zap;           /* NULL: not counted */
+    const struct members *members;   /* NULL: one coordinator, which has no peers */
+    const uint64_t *leader_heard_ms; /* monotonic; NULL with `members` */
     uint64_t requests;
 };
 
@@ -41,6 +43,7 @@ void stats_refuse(enum refusal refusal, struct buffer *out);
 
 json_t *stats_counts(struct stats *stats, const char **error);
 json_t *stats_health(struct stats *stats, const char **error);
+json_t *stats_cluster(struct stats *stats, const char **error);
 json_t *stats_workers(struct stats *stats, const char *cursor, const char **error);
 json_t *stats_tree(struct stats *stats, const char *id, const char *cursor, const char **error);
 json_t *stats_task(struct stats *stats, const char *id, const char **error);

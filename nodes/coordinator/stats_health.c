@@ -2,6 +2,8 @@
  * Is it well: leadership, snapshots, and certificates that end soon. */
 #include "nodes/coordinator/stats.h"
 
+#include "nodes/coordinator/members.h"
+
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
 #define WARN_MS (30 * DAY_MS)
 #define WARNINGS_MOST 100u
@@ -28,10 +30,11 @@ json_t *stats_health(struct stats *stats, const char **error)
 {
     const struct replica_status status = replica_status(stats->replica);
     const bool is_leader = replica_is_leader(stats->replica);
+    const bool follows = stats->members != NULL && stats->members->leader != 0;
     json_t *answer = json_object();
 
     (void)error;
-    json_object_set_new(answer, "status", json_string(is_leader ? "ok" : "no leader"));
+    json_object_set_new(answer, "status", json_string(is_leader || follows ? "ok" : "no leader"));
     json_object_set_new(answer, "snapshotting", json_boolean(status.snapshotting));
     json_object_set_new(answer, "snapshot_failures",
                         json_integer((json_int_t)status.snapshot_failures));

@@ -102,12 +102,22 @@ static enum exit_code serve(const struct arguments *arguments,
     return exit_of_status(status);
 }
 
+/* Any free port can be known to nobody beforehand. */
+static bool has_port(const char *listen)
+{
+    const char *colon = strrchr(listen, ':');
+
+    return colon != NULL && strspn(colon + 1, "0") != strlen(colon + 1);
+}
+
 static enum exit_code run(const struct arguments *arguments)
 {
     struct coordinator_options wanted = {
         .directory = argument_value(arguments, "data"),
         .listen = argument_value(arguments, "listen"),
         .bootstrap = argument_given(arguments, "bootstrap"),
+        .join = argument_given(arguments, "join"),
+        .advertise = argument_value(arguments, "advertise"),
     };
     const char *path = argument_value(arguments, "credential");
     struct credential credential;
@@ -119,6 +129,11 @@ static enum exit_code run(const struct arguments *arguments)
                  "and nothing else");
         return EXIT_USAGE;
     }
+    if (wanted.bootstrap && wanted.join) {
+        complain("coordinator: --bootstrap begins a ledger, --join takes part in another's");
+        return EXIT_USAGE;
+    }
+    wanted.has_peers = has_port(wanted.listen);
     if (!argument_duration(arguments, "abandon", COORDINATOR_ABANDON_MS, &wanted.abandon_ms)) {
         return EXIT_USAGE;
     }
@@ -141,8 +156,10 @@ static enum exit_code run(const struct arguments *arguments)
 
 static const struct option options[] = {
     {"data", 0, "DIR", "where the ledger is kept"},
-    {"listen", 0, "HOST:PORT", "tasks at PORT, stats at PORT + 1"},
+    {"listen", 0, "HOST:PORT", "tasks at PORT, stats at PORT + 1, other coordinators at PORT + 2"},
+    {"advertise", 0, "HOST:PORT", "where others find it, if not at --listen"},
     {"bootstrap", 0, NULL, "begin a new ledger when DIR is empty"},
+    {"join", 0, NULL, "when DIR is empty, wait to be added to the ledger of others"},
     {"admit", 0, "FILE", "a credential to admit; may be repeated"},
     {"abandon", 0, "DURATION", "ends joins from outside whose signer is gone for so long (5m)"},
     OPTION_END,
@@ -151,12 +168,15 @@ static const struct option options[] = {
 const struct subcommand coordinator_subcommand = {
     .name = "coordinator",
     .summary = "Keep the forest of a mesh and drive it",
-    .usage = "--data DIR --listen HOST:PORT --credential FILE [--bootstrap] [--admit FILE]... "
+    .usage = "--data DIR --listen HOST:PORT --credential FILE "
+             "[--bootstrap | --join] [--advertise HOST:PORT] [--admit FILE]... "
              "[--abandon DURATION]",
     .description = "Prints 'ready' with its endpoints once it serves. SIGTERM stops it; workers go "
                    "on meanwhile.\n"
-                   "Exits with 78 when DIR holds data that must not be used, or none and "
-                   "--bootstrap is not given.",
+                   "With --join it waits for 'grove cluster add NAME', by the name of its "
+                   "credential.\n"
+                   "Exits with 78 when DIR holds data that must not be used, or none and neither "
+                   "--bootstrap nor\n--join is given.",
     .options = options,
     .run = run,
 };

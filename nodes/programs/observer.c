@@ -12,16 +12,22 @@
 
 #define TICK_MS 5u
 #define ASK_AGAIN_MS 2000u
+#define NEXT_MS 300u         /* not connected to one */
+#define AT_PATIENCE_MS 1000u /* for one that may be down */
 #define REQUEST_SIZE 256
 
 struct observer {
     char path[PATH_MAX];
     char endpoint[140];
+    struct key server;
+    unsigned coordinator; /* of the credential's list */
+    bool is_fixed;        /* asks that one alone */
     struct credential credential;
     struct bus *bus;
     struct bus_socket *socket;
     const char *request;
     uint64_t asked_ms, until_ms; /* monotonic; asked_ms 0: it is still to be sent */
+    uint64_t connected_ms;
     json_t *answer;
 };
 
@@ -38,18 +44,50 @@ static void receive(void *context, const struct bus_message *message)
     bus_stop(observer->bus);
 }
 
+/* tcp://HOST:P to tcp://HOST:P+1. */
+static bool set_endpoint(struct observer *observer, const char *tasks)
+{
+    const char *colon = strrchr(tasks, ':');
+
+    if (colon == NULL) {
+        return false;
+    }
+    snprintf(observer->endpoint, sizeof(observer->endpoint), "%.*s:%ld", (int)(colon - tasks),
+             tasks, strtol(colon + 1, NULL, 10) + 1);
+    return true;
+}
+
+static bool choose(struct observer *observer)
+{
+    const struct coordinator_address *address =
+        &observer->credential.coordinator[observer->coordinator];
+
+    observer->server = address->certificate.link_key;
+    return observer->credential.coordinator_count > 0 && set_endpoint(observer, address->endpoint);
+}
+
 /* On a new connection no late answer to an earlier request can come. */
 static void reconnect(struct observer *observer)
 {
-    struct credential *credential = &observer->credential;
-    const struct key *server = &credential->coordinator[0].certificate.link_key;
-
     bus_close(observer->bus, observer->socket);
     observer->socket = NULL;
     observer->asked_ms = 0;
-    if (bus_connect(observer->bus, observer->endpoint, server, credential->link, receive, observer,
-                    &observer->socket) != GROVE_OK) {
+    observer->connected_ms = clock_monotonic_ms();
+    if (bus_connect(observer->bus, observer->endpoint, &observer->server, observer->credential.link,
+                    receive, observer, &observer->socket) != GROVE_OK) {
         observer->until_ms = 0;
+    }
+}
+
+/* Any of them answers; of those that nobody answers for, the next. */
+static void try_next(struct observer *observer)
+{
+    const unsigned count = observer->credential.coordinator_count;
+
+    if (!observer->is_fixed && count > 1) {
+        observer->coordinator = (observer->coordinator + 1) % count;
+        choose(observer);
+        reconnect(observer);
     }
 }
 
@@ -66,23 +104,12 @@ static void tick(void *context)
         bus_send(observer->socket, NULL, NULL, bytes_of_text(observer->request)) == GROVE_OK) {
         observer->asked_ms = now_ms;
     }
+    if (observer->asked_ms == 0 && now_ms - observer->connected_ms >= NEXT_MS) {
+        try_next(observer);
+    }
     if (observer->asked_ms != 0 && now_ms - observer->asked_ms >= ASK_AGAIN_MS) {
         reconnect(observer);
     }
-}
-
-/* tcp://HOST:P to tcp://HOST:P+1. */
-static bool set_endpoint(struct observer *observer)
-{
-    const char *task = observer->credential.coordinator[0].endpoint;
-    const char *colon = strrchr(task, ':');
-
-    if (observer->credential.coordinator_count == 0 || colon == NULL) {
-        return false;
-    }
-    snprintf(observer->endpoint, sizeof(observer->endpoint), "%.*s:%ld", (int)(colon - task), task,
-             strtol(colon + 1, NULL, 10) + 1);
-    return true;
 }
 
 static enum exit_code load(struct observer *observer)
@@ -98,7 +125,7 @@ static enum exit_code load(struct observer *observer)
         complain("%s is no observer: it may not ask for statistics", observer->path);
         return EXIT_REFUSED;
     }
-    if (!set_endpoint(observer)) {
+    if (!choose(observer)) {
         complain("%s names no coordinator", observer->path);
         return EXIT_NO_LEADER;
     }
@@ -158,14 +185,32 @@ static enum exit_code nobody_answered(struct observer *observer)
     return status == GROVE_NO_LEADER ? EXIT_NO_LEADER : EXIT_REFUSED;
 }
 
-enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer)
+static void ask(struct observer *observer, const char *request, uint32_t patience_ms)
 {
     observer->request = request;
     observer->answer = NULL;
     observer->asked_ms = 0;
-    observer->until_ms = clock_monotonic_ms() + CONNECT_PATIENCE_MS;
+    observer->until_ms = clock_monotonic_ms() + patience_ms;
     bus_run(observer->bus);
     observer->request = NULL;
+}
+
+json_t *observer_ask_at(struct observer *observer, const char *tasks, const struct key *server,
+                        const char *request)
+{
+    observer->is_fixed = true;
+    observer->server = *server;
+    if (!set_endpoint(observer, tasks)) {
+        return NULL;
+    }
+    reconnect(observer);
+    ask(observer, request, AT_PATIENCE_MS);
+    return observer->answer;
+}
+
+enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer)
+{
+    ask(observer, request, CONNECT_PATIENCE_MS);
     if (observer->answer == NULL) {
         return nobody_answered(observer);
     }

@@ -3,6 +3,7 @@
 #ifndef GROVE_NODES_PROGRAMS_OBSERVER_H
 #define GROVE_NODES_PROGRAMS_OBSERVER_H
 
+#include "core/bytes.h"
 #include <jansson.h>
 
 #include "nodes/programs/connect.h"
@@ -21,6 +22,14 @@ void observer_close(struct observer *observer); /* NULL is fine */
  *   returns   EXIT_NO_LEADER after CONNECT_PATIENCE_MS; EXIT_REFUSED: we are not let in;
  *             EXIT_NOT_FOUND, EXIT_USAGE: the answer was an error. The reason is on stderr */
 enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer);
+
+/* Asks one coordinator alone, and does not wait long; NULL when it does not answer. From then on
+ * the observer asks that one.
+ *
+ *   tasks     tcp://HOST:PORT of its task socket
+ *   returns   the caller's */
+json_t *observer_ask_at(struct observer *observer, const char *tasks, const struct key *server,
+                        const char *request);
 
 /* The tree that task `id` is in, all its pages in one. */
 enum exit_code observer_tree(struct observer *observer, const char *id, json_t **tree);

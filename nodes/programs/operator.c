@@ -165,3 +165,12 @@ enum exit_code operator_limit(const struct credential *credential, const char *p
     wire_limit_encode(&exchange.frame, CORRELATION, limit);
     return perform(&exchange, credential);
 }
+
+enum exit_code operator_change(const struct credential *credential, const char *path,
+                               const struct change *change)
+{
+    struct exchange exchange = {.path = path};
+
+    wire_change_encode(&exchange.frame, CORRELATION, change);
+    return perform(&exchange, credential);
+}

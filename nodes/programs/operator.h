@@ -23,6 +23,11 @@ enum exit_code operator_admit(const struct credential *credential, const char *p
 enum exit_code operator_snapshot(const struct credential *credential, const char *path,
                                  uint64_t *index);
 
+/* Changes who takes part in the ledger; returns when that is in force. */
+struct change;
+enum exit_code operator_change(const struct credential *credential, const char *path,
+                               const struct change *change);
+
 /* Sets what a limit names of a function's limits, in the whole mesh. */
 struct limit;
 enum exit_code operator_limit(const struct credential *credential, const char *path,

@@ -408,7 +408,7 @@ static void watch_silence(struct grove_worker *worker, uint64_t now_ms)
     }
     if (worker->index == 0 && timeout_ms > 0 && now_ms - worker->started_ms > timeout_ms) {
         fail(worker, session_complaint(session, worker->path, worker->error));
-    } else if (!worker->has_warned && now_ms - session->connected_ms > WARN_MS) {
+    } else if (!worker->has_warned && now_ms - session->lost_ms > WARN_MS) {
         worker->has_warned = true;
         (void)session_complaint(session, worker->path, worker->error);
         log_event(LOG_WARNING, "no coordinator", "why=\"%s\"", worker->error);

@@ -213,8 +213,9 @@ class Node:
         text = "[credential]\nversion = 1\nmesh = %s\nsign = %s\nlink = %s\ncertificate = %s\n" % (
             bytes(mesh.key.verify_key).hex(), bytes(self.sign).hex(), bytes(self.link).hex(),
             wrapped(self.certificate))
-        text += "[coordinator]\nendpoint = tcp://127.0.0.1:%d\ncertificate = %s\n" % (
-            mesh.port, wrapped(mesh.nodes["c1"].certificate))
+        for name, port in mesh.coordinators():
+            text += "[coordinator]\nendpoint = tcp://127.0.0.1:%d\ncertificate = %s\n" % (
+                port, wrapped(mesh.nodes[name].certificate))
         with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w",
                   encoding="utf-8") as file:
             file.write(text)
@@ -240,7 +241,11 @@ class Mesh:
                             ("operator", CLIENT | OBSERVER | OPERATOR),
                             ("w1", WORKER), ("w2", WORKER)) + tuple(nodes):
             self.nodes[name] = Node(self, name, roles)
-        self.port = 0
+        self.port, self.server = 0, "c1"  # whom peers speak to
+
+    def coordinators(self):
+        """The name and the port of each."""
+        return [("c1", self.port)]
 
     def certify(self, body):
         body = encode(body)
@@ -337,9 +342,10 @@ class Mesh:
         return any(worker["name"] == name and worker["connected"] and worker["silent_ms"] < 1000
                    for worker in self.ask("workers")["workers"])
 
-    def submitter(self, function, prefix, first, end, payload="-", **options):
+    def submitter(self, function, prefix, first, end, payload="-", rest_ms=0, **options):
         process = self.spawn("submitter", [os.path.join(BUILD, "actors", "submitter"), function,
-                                           prefix, str(first), str(end), payload], "client",
+                                           prefix, str(first), str(end), payload,
+                                           str(rest_ms)], "client",
                              stdout=subprocess.PIPE, **options)
         self.processes.append(process)
         return process
@@ -403,13 +409,14 @@ class Mesh:
 
 
 def free_ports():
-    """P so that P and P + 1 are free, below the range the kernel gives away."""
+    """P so that P, P + 1 and P + 2 are free, below the range the kernel gives away."""
     while True:
-        port = random.randrange(10000, 32000, 2)
-        with socket.socket() as first, socket.socket() as second:
+        port = random.randrange(10000, 32000, 4)
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
             try:
                 first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
+                third.bind(("127.0.0.1", port + 2))
                 return port
             except OSError:
                 pass
@@ -426,7 +433,7 @@ class Link:
         self.socket.linger, self.socket.sndtimeo = 0, 5000
         self.socket.rcvhwm = self.socket.sndhwm = 0
         if setup is None:
-            self.socket.curve_serverkey = z85.encode(bytes(mesh.nodes["c1"].link.public_key))
+            self.socket.curve_serverkey = z85.encode(bytes(mesh.nodes[mesh.server].link.public_key))
             self.socket.curve_publickey = z85.encode(bytes(node.link.public_key))
             self.socket.curve_secretkey = z85.encode(bytes(node.link))
         else:

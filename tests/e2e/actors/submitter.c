@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Submits with keys and tells what was acknowledged: submitter FUNCTION PREFIX FIRST END PAYLOAD.
+ * Submits with keys and tells what was acknowledged:
+ *
+ *   submitter FUNCTION PREFIX FIRST END PAYLOAD [MS]    MS to rest between two batches
+ *
  * Task i has the key PREFIX.i and, when PAYLOAD is "-", the payload i; prints "i id" for each the
  * moment its batch is acknowledged, in one write. Ends with 1 at the first batch that is not. */
 #include "nodes/grove.h"
@@ -65,14 +68,16 @@ int main(int argc, char **argv)
     char error[GROVE_ERROR_SIZE] = "submitter FUNCTION PREFIX FIRST END PAYLOAD";
     bool is_fine = true;
 
-    if (argc != 6 || grove_client_open(NULL, &client, error) != GROVE_OK) {
+    if ((argc != 6 && argc != 7) || grove_client_open(NULL, &client, error) != GROVE_OK) {
         fprintf(stderr, "submitter: %s\n", error);
         return 1;
     }
     const long end = strtol(argv[4], NULL, 10);
+    const useconds_t rest_us = argc == 7 ? (useconds_t)strtoul(argv[6], NULL, 10) * 1000 : 0;
 
     for (long i = strtol(argv[3], NULL, 10); i < end && is_fine; i += BATCH) {
         is_fine = submit(client, argv, i, (size_t)(end - i < BATCH ? end - i : BATCH));
+        usleep(rest_us);
     }
     grove_client_close(client);
     return is_fine ? 0 : 1;

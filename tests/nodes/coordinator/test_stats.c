@@ -80,7 +80,7 @@ static void help_lists_every_verb(void **state)
 {
     json_t *answer = ask(*state, "help");
 
-    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 8);
+    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 9);
     json_decref(answer);
 }
 

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "nodes/coordinator/birth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME "birth"
+#define TEXT_SIZE 16u /* of a number of 32 bits, and a newline */
+
+static enum grove_status status_of(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM:
+        return GROVE_PERMISSION;
+    case ENOSPC:
+    case EDQUOT:
+        return GROVE_FULL;
+    default:
+        return GROVE_IO;
+    }
+}
+
+static enum grove_status read_it(int fd, uint32_t *birth)
+{
+    char text[TEXT_SIZE + 1];
+    char *end = NULL;
+    const ssize_t size = read(fd, text, TEXT_SIZE);
+
+    if (size < 0) {
+        return status_of(errno);
+    }
+    text[size] = '\0';
+    const unsigned long long number = strtoull(text, &end, 10);
+    if (end == text || strcmp(end, "\n") != 0 || number == 0 || number > UINT32_MAX) {
+        return GROVE_CORRUPT;
+    }
+    *birth = (uint32_t)number;
+    return GROVE_OK;
+}
+
+static enum grove_status write_it(int directory, uint32_t now)
+{
+    static const char unfinished[] = NAME ".new";
+    const int fd =
+        openat(directory, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int error = fd < 0 ? errno : 0;
+
+    if (error == 0 &&
+        (dprintf(fd, "%" PRIu32 "\n", now) < 0 || fsync(fd) != 0 ||
+         renameat(directory, unfinished, directory, NAME) != 0 || fsync(directory) != 0)) {
+        error = errno;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return error == 0 ? GROVE_OK : status_of(error);
+}
+
+static bool holds_ledger(const char *directory)
+{
+    char pattern[PATH_MAX];
+    glob_t found;
+
+    snprintf(pattern, sizeof(pattern), "%s/segment-*", directory);
+    const bool holds = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+
+    if (holds) {
+        globfree(&found);
+    }
+    return holds;
+}
+
+enum grove_status birth_take(const char *directory, uint32_t now, uint32_t *birth)
+{
+    enum grove_status status = GROVE_OK;
+
+    *birth = 0;
+    if (now != 0 && mkdir(directory, 0700) != 0 && errno != EEXIST) {
+        return status_of(errno);
+    }
+    const int at = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (at < 0) {
+        return now == 0 && errno == ENOENT ? GROVE_OK : status_of(errno);
+    }
+    const int fd = openat(at, NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0) {
+        status = read_it(fd, birth);
+        close(fd);
+    } else if (errno != ENOENT) {
+        status = status_of(errno);
+    } else if (now != 0 && !holds_ledger(directory)) {
+        status = write_it(at, now);
+        *birth = now;
+    }
+    close(at);
+    return status;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "nodes/programs/cluster_view.h"
+
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "nodes/programs/connect.h"
+#include "nodes/programs/observer.h"
+#include "nodes/programs/outcome.h"
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "?";
+}
+
+/* Adds to a member what it says of itself: pid, term, index; nothing when it is down. */
+static void ask_member(struct observer *observer, json_t *member)
+{
+    const char *hex = json_string_value(json_object_get(member, "link_key"));
+    struct key server;
+    size_t size = 0;
+
+    if (hex == NULL || sodium_hex2bin(server.byte, sizeof(server.byte), hex, strlen(hex), NULL,
+                                      &size, NULL) != 0) {
+        return;
+    }
+    json_t *answer = observer_ask_at(observer, text_of(member, "endpoint"), &server, "cluster");
+    const json_t *self = json_object_get(answer, "self");
+    static const char *const names[] = {"pid", "term", "index"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && self != NULL; i++) {
+        json_object_set(member, names[i], json_object_get(self, names[i]));
+    }
+    json_object_set_new(member, "answers", json_boolean(self != NULL));
+    json_decref(answer);
+}
+
+/* How many entries it lacks of the furthest. */
+static void set_lag(json_t *members)
+{
+    json_int_t furthest = 0;
+    json_t *member;
+    size_t i;
+
+    json_array_foreach(members, i, member)
+    {
+        const json_int_t index = json_integer_value(json_object_get(member, "index"));
+
+        furthest = index > furthest ? index : furthest;
+    }
+    json_array_foreach(members, i, member)
+    {
+        const json_t *index = json_object_get(member, "index");
+
+        if (index != NULL) {
+            json_object_set_new(member, "lag", json_integer(furthest - json_integer_value(index)));
+        }
+    }
+}
+
+static void print_member(const json_t *member)
+{
+    const bool leads = json_is_true(json_object_get(member, "leads"));
+
+    printf("%-16s %-8s ", text_of(member, "name"), leads ? "leader" : text_of(member, "role"));
+    if (json_is_true(json_object_get(member, "answers"))) {
+        printf("term %" JSON_INTEGER_FORMAT "  index %" JSON_INTEGER_FORMAT
+               "  lag %" JSON_INTEGER_FORMAT "  pid %" JSON_INTEGER_FORMAT,
+               json_integer_value(json_object_get(member, "term")),
+               json_integer_value(json_object_get(member, "index")),
+               json_integer_value(json_object_get(member, "lag")),
+               json_integer_value(json_object_get(member, "pid")));
+    } else {
+        printf("does not answer");
+    }
+    printf("  %s\n", text_of(member, "endpoint"));
+}
+
+static void print_text_form(json_t *answer)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "members"), i, one)
+    {
+        print_member(one);
+    }
+    json_array_foreach(json_object_get(answer, "waiting"), i, one)
+    {
+        printf("%-16s waits    grove cluster add %s  %s\n", text_of(one, "name"),
+               text_of(one, "name"), text_of(one, "endpoint"));
+    }
+}
+
+enum exit_code cluster_status(const struct arguments *arguments)
+{
+    char path[PATH_MAX];
+    struct observer *observer;
+    json_t *answer, *member;
+    enum exit_code code;
+    size_t i;
+
+    if (!connect_choose(arguments, path, &code)) {
+        return code;
+    }
+    observer = observer_open(path, &code);
+    if (observer == NULL) {
+        return code;
+    }
+    code = observer_ask(observer, "cluster", &answer);
+    if (code == EXIT_DONE) {
+        json_array_foreach(json_object_get(answer, "members"), i, member)
+        {
+            ask_member(observer, member);
+        }
+        set_lag(json_object_get(answer, "members"));
+        if (argument_json(arguments)) {
+            print_json(answer);
+        } else {
+            print_text_form(answer);
+            json_decref(answer);
+        }
+    }
+    observer_close(observer);
+    return code;
+}

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MPL-2.0
+"""A mesh whose ledger three coordinators keep, each a process that can be killed alone."""
+
+import json
+import os
+import subprocess
+import time
+
+from mesh import COORDINATOR, GROVE, Mesh, check, free_ports, until
+
+NAMES = ("c1", "c2", "c3")
+
+
+class Cluster(Mesh):
+    def __init__(self, **options):
+        super().__init__(nodes=(("c2", COORDINATOR), ("c3", COORDINATOR)), **options)
+        self.ports, self.running = {}, {}
+
+    def coordinators(self):
+        return list(self.ports.items())
+
+    def __enter__(self):
+        for _ in range(5):
+            self.ports = {name: free_ports() for name in NAMES}
+            self.port = self.ports["c1"]
+            for node in self.nodes.values():
+                node.save(self)
+            if self.run("c1", "--bootstrap", *[word for node in self.nodes.values()
+                                               for word in ("--admit", node.path)]):
+                break
+        for name in NAMES[1:]:
+            check(self.run(name, "--join"), name, "starts:", self.complaints()[-2000:])
+            self.add(name)
+        return self
+
+    def run(self, name, *arguments):
+        """Starts a coordinator and awaits that it is ready; False if it ended instead."""
+        process = self.spawn(
+            name, [GROVE, "coordinator", "--data", os.path.join(self.directory, "data-" + name),
+                   "--listen", "127.0.0.1:%d" % self.ports[name], "--credential",
+                   self.nodes[name].path, *arguments], name, stdout=subprocess.PIPE)
+        self.processes.append(process)
+        if process.stdout.readline().startswith(b"ready "):
+            self.running[name] = process
+            return True
+        process.wait(30)
+        return False
+
+    def grove(self, *arguments, seconds=30):
+        """A command of the operator; returns its exit code and what it printed."""
+        environment = dict(os.environ, GROVE_CREDENTIAL=self.nodes["operator"].path,
+                           XDG_RUNTIME_DIR=self.directory)
+        done = subprocess.run([GROVE, *arguments], env=environment, capture_output=True,
+                              timeout=seconds, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def status(self):
+        code, out, error = self.grove("cluster", "status", "-o", "json")
+        check(code == 0, "status:", code, error)
+        return json.loads(out)
+
+    def add(self, name):
+        """Gives one that waits a vote; it may not have said yet that it waits."""
+        end = time.monotonic() + 20
+        while True:
+            code, _, error = self.grove("cluster", "add", name)
+            if code == 0:
+                return
+            check(time.monotonic() < end, name, "is not added:", code, error)
+            time.sleep(0.05)
+
+    def members(self):
+        return {member["name"]: member for member in self.status()["members"]}
+
+    def leader(self):
+        """The name of who leads, once somebody does who answers; peers speak to that one."""
+        def look():
+            return [name for name, member in self.members().items()
+                    if member["leads"] and member.get("answers")]
+        self.server = until(look, 20, "somebody leads")[0]
+        self.port = self.ports[self.server]
+        return self.server
+
+    def kill_one(self, name):
+        """kill -9, by the process id that `cluster status` shows; returns when that was."""
+        pid = self.members()[name]["pid"]
+        check(pid == self.running[name].pid, "the process id of", name)
+        killed = time.monotonic()
+        os.kill(pid, 9)
+        self.running.pop(name).wait()
+        return killed
+
+    def await_whole(self):
+        """Until all answer and none lags much, whatever goes on meanwhile."""
+        def look():
+            members = self.members().values()
+            return len(members) == 3 and all(
+                member.get("answers") and member["lag"] < 20 for member in members)
+        until(look, 30, "all are there and none lags")
