@@ -178,7 +178,8 @@ static void expect_joined(joining_call *call, struct grove_client *client, const
 
 /* ---- handlers that join */
 
-/* The last is more than a page. Inputs of a map are never assigned ahead: each has its own turns. */
+/* The last is more than a page. Inputs of a map are never assigned ahead: each has its own turns.
+ */
 static const size_t sizes[] = {0, 1, 2, 255, 256, 257, 1100};
 #define SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
