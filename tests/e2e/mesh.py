@@ -206,7 +206,7 @@ class Node:
         self.certificate = mesh.certify({
             1: bytes(mesh.key.verify_key), 2: os.urandom(16), 3: name, 4: roles, 5: self.key,
             6: bytes(self.link.public_key), 7: submit if roles & (WORKER | CLIENT) else None,
-            8: run if roles & WORKER else None, 9: now - 60000, 10: now + 86400000})
+            8: run if roles & WORKER else None, 9: now - 7200000, 10: now + 86400000})
         self.path = os.path.join(mesh.directory, name + ".credential")
 
     def save(self, mesh):
@@ -381,11 +381,11 @@ class Mesh:
     def peer(self, name="client", **options):
         return Peer(self, self.nodes[name], **options)
 
-    def ask(self, request, name="operator"):
+    def ask(self, request, name="operator", seconds=10):
         """The answer of the stats socket."""
         link = Link(self, self.nodes[name], self.port + 1)
         try:
-            return json.loads(link.exchange([request.encode()], 10)[0])
+            return json.loads(link.exchange([request.encode()], seconds)[0])
         finally:
             link.close()
 

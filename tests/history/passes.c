@@ -210,6 +210,10 @@ static uint64_t rank_of(const struct line *line)
 static void hear_outcome(struct history *history, struct asked *asked, const struct line *line)
 {
     const struct task *task = model_task(history, asked->id);
+
+    if (*line_get(line, "code") == '\0') {
+        return; /* it was not read how */
+    }
     const char *outcome =
         pile_pair(&history->kept, line_get(line, "code"), line_get(line, "digest"));
 

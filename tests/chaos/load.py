@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Calls of all kinds, all the time: submits, parents of all patterns, joins from outside, cancels,
+reads."""
+
+import json
+import random
+import subprocess
+import threading
+import time
+
+import zmq
+
+from joins import Joined, begin
+from mesh import check, root_id
+from record import short
+
+# function, payload ("-": its number), how many at a time
+SUBMITS = (("echo", "-", 400), ("nap", "20", 40), ("work", "5 1", 40), ("flow", "2", 4),
+           ("gatherer", "6", 5), ("gatherer", "4 20", 4), ("mapper", "8 2 10", 4),
+           ("racer", "nap=50,echo=1,work=5 x", 4))
+JOINS = (("map", 2, 0, "work", 12), ("map", 3, 2, "work", 10), ("gather", 0, "echo", 20),
+         ("gather", 1, "work", 8), ("race", 1, "nap", 5), ("race", 2, "work", 6))
+WORKER_CODES = ("succeeded", "failed", "permanent", "timeout")
+
+
+class Load:
+    """Threads that call, each one call after another, until told to stop."""
+
+    def __init__(self, mesh, record, seed):
+        self.mesh, self.record, self.seed = mesh, record, seed
+        self.lock = threading.Lock()
+        self.acknowledged, self.trees, self.asked = {}, {}, []
+        self.unknown, self.joined, self.cancelled, self.reads = 0, 0, 0, 0
+        self.errors, self.doing = [], {}
+        self.is_over = threading.Event()
+        calls = (self.submit, self.submit, self.join, self.join, self.cancel, self.read)
+        self.threads = [threading.Thread(target=self.guard, args=(call, i), daemon=True)
+                        for i, call in enumerate(calls)]
+
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self, seconds=120):
+        """No new calls; those under way end, or it is a fault."""
+        self.is_over.set()
+        end = time.monotonic() + seconds
+        for thread in self.threads:
+            thread.join(max(0, end - time.monotonic()))
+        stuck = [self.doing[i] for i, thread in enumerate(self.threads) if thread.is_alive()]
+        check(not stuck, "calls that never end:", *map(self.explain, stuck))
+        check(not self.errors, *self.errors)
+
+    def explain(self, doing):
+        """What the mesh knows of a call that does not end."""
+        call, name = doing.split()
+        identity = self.identity("j" + name if call == "join" else "st" + name + ".0")
+        return "%s\n%s\n" % (doing, json.dumps(self.mesh.ask("tree " + identity))[:3000])
+
+    def guard(self, call, number):
+        chance = random.Random("%d.%d" % (self.seed, number))
+        calls = 0
+        while not self.is_over.is_set():
+            self.doing[number] = "%s %d-%d" % (call.__name__, number, calls)
+            try:
+                call(chance, "%d-%d" % (number, calls))
+            except Exception as error:  # any; the run fails at its end
+                self.errors.append("%s: %r" % (call.__name__, error))
+                return
+            calls += 1
+
+    # ---- submits
+
+    def submit(self, chance, name, plan=None):
+        """A batch after the other of one submitter; which are acknowledged, it says."""
+        function, payload, count = plan or chance.choice(SUBMITS)
+        process = "s" + name
+        ids = [self.identity("%s.%d" % (process, i)) for i in range(count)]
+        for i, identity in enumerate(ids):
+            data = str(i) if payload == "-" else payload
+            self.record.add("inv", process + ".%d" % i, "submit", "id=" + identity,
+                            "digest=" + short(data.encode()))
+        submitter = self.mesh.submitter(function, process, 0, count, payload)
+        known = {}
+        for line in submitter.stdout:
+            number, identity = line.decode().split()
+            check(identity == ids[int(number)], "its id follows from its key")
+            self.record.add("ok", process + ".%s" % number, "submit", "id=" + identity)
+            known[identity] = True
+            with self.lock:
+                self.asked.append(identity)
+        submitter.wait()
+        for i, identity in enumerate(ids):
+            if identity not in known:
+                self.record.add("info", process + ".%d" % i, "submit", "id=" + identity)
+        with self.lock:
+            self.acknowledged.update(known)
+            self.unknown += count - len(known)
+        return ids[0] if known else None
+
+    def identity(self, key):
+        return root_id(self.mesh.nodes["client"].key, key).hex()
+
+    # ---- joins
+
+    def join(self, chance, name):
+        kind, *numbers, function, count = chance.choice(JOINS)
+        key = "j" + name
+        words = ["%s=%d %d%s" % (function, chance.randrange(30), i,
+                                 " fail" * (chance.random() < 0.1)) for i in range(count)]
+        self.record.add("inv", key, "join", "id=" + self.identity(key))
+        process = begin(self.mesh, kind, key, *numbers, *words)
+        output, _ = process.communicate()
+        if process.returncode == 0:
+            self.hear(key, Joined(output.decode()), count)
+
+    def hear(self, key, joined, count):
+        """A join that ended was told whole; one that nobody answered for was not."""
+        if joined.status not in ("ok", "failed") or len(joined.inputs) != count:
+            return
+        outcomes = ["%s:%s" % (code, short(data.encode() if code == "succeeded" else b"")
+                               if code in WORKER_CODES else "") for code, data in joined.inputs]
+        winners = ",".join(map(str, joined.winners))
+        self.record.add("ok", key, "join", "id=" + self.identity(key),
+                        "outcomes=" + ",".join(outcomes),
+                        "winners=" + winners if winners else None)
+        with self.lock:
+            self.joined += 1
+
+    # ---- cancels
+
+    def cancel(self, chance, name):
+        identity = self.submit(chance, "t" + name, ("tree", "2 3", 1))
+        if identity:
+            with self.lock:
+                self.trees[identity] = False
+            self.is_over.wait(chance.random())
+            self.cancel_tree(identity)
+
+    def cancel_tree(self, identity):
+        output, _ = begin(self.mesh, "cancel", identity).communicate()
+        is_done = output.decode().startswith("cancelled ok")
+        with self.lock:
+            self.trees[identity] = is_done
+            self.cancelled += is_done
+        return is_done
+
+    # ---- reads
+
+    def read(self, chance, name):
+        """What `stats` says of a task, whose state only goes on."""
+        with self.lock:
+            identity = chance.choice(self.asked) if self.asked else None
+        if identity is None:
+            self.is_over.wait(0.1)
+            return
+        process = "r" + name
+        self.record.add("inv", process, "read", "id=" + identity)
+        try:
+            task = self.mesh.ask("task " + identity, seconds=2)
+        except (AssertionError, zmq.ZMQError):
+            self.record.add("info", process, "read", "id=" + identity)
+            return
+        self.reads += 1
+        if task.get("stale_ms") == 0 and "state" in task:
+            self.record.add("ok", process, "read", "id=" + identity, *state_of(task))
+        time.sleep(0.02)
+
+
+def state_of(task):
+    if task["state"] in ("succeeded", "failed", "cancelled"):
+        return ("state=ended",)
+    if task["attempt"] == 0:
+        return ("state=accepted",)
+    return "state=leased", "attempt=%d" % task["attempt"]
+
+
+def terminate(process):
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise AssertionError("a worker does not end at SIGTERM") from None
