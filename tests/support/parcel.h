@@ -5,12 +5,16 @@
 #define GROVE_TESTS_SUPPORT_PARCEL_H
 
 #include <raft.h>
+#include <sys/queue.h>
 
 struct parcel {
     raft_id from, to;
     char address[64]; /* of the sender */
     struct raft_message message;
+    STAILQ_ENTRY(parcel) link; /* for whoever keeps it */
 };
+
+STAILQ_HEAD(parcels, parcel);
 
 /* Copies `message`, whose server_id is `to`, for its receiver. */
 struct parcel *parcel_pack(raft_id from, const char *address, const struct raft_message *message);
