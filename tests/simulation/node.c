@@ -4,6 +4,7 @@
 #include "tests/simulation/cluster.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -148,6 +149,28 @@ static void set_threshold(struct node *node)
     raft_set_snapshot_threshold(&node->voter->raft, node->snapshot_threshold);
 }
 
+/* A follower or candidate waits for ever. */
+static void hold_still(struct raft *raft)
+{
+    if (raft->state == RAFT_FOLLOWER) {
+        raft->follower_state.randomized_election_timeout = UINT_MAX;
+    } else if (raft->state == RAFT_CANDIDATE) {
+        raft->candidate_state.randomized_election_timeout = UINT_MAX;
+    }
+}
+
+void node_stand(struct node *node)
+{
+    struct raft *raft = &node->voter->raft;
+
+    node->holds_still = false;
+    if (raft->state == RAFT_FOLLOWER) {
+        raft->follower_state.randomized_election_timeout = raft->election_timeout;
+    } else if (raft->state == RAFT_CANDIDATE) {
+        raft->candidate_state.randomized_election_timeout = raft->election_timeout;
+    }
+}
+
 static void tick(void *context, uint64_t life)
 {
     struct node *node = context;
@@ -156,8 +179,8 @@ static void tick(void *context, uint64_t life)
         return;
     }
     schedule_after(&node->cluster->schedule, NODE_HEARTBEAT_MS * 1000, tick, node, life);
-    if (node->holds_still && node->voter->raft.state != RAFT_LEADER) {
-        return;
+    if (node->holds_still) {
+        hold_still(&node->voter->raft);
     }
     set_threshold(node);
     voter_tick(node->voter);

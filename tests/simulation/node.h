@@ -23,7 +23,7 @@ struct node {
     struct voter *voter; /* NULL while it is down */
     uint64_t life;       /* grows with each start */
     uint64_t paused_until_us;
-    bool holds_still; /* its timer never fires: it starts no election */
+    bool holds_still; /* it stands for no election */
     struct history history;
     unsigned snapshot_threshold; /* entries */
     uint64_t lost;               /* groups whose end it does not know */
@@ -43,6 +43,9 @@ void node_crash(struct node *node);
 
 /* Stands still: nothing happens to it, and then all of it at once. */
 void node_pause(struct node *node, uint64_t for_us);
+
+/* Ends that: it stands as soon as it has not heard of a leader for an election timeout. */
+void node_stand(struct node *node);
 
 bool node_is_up(const struct node *node);
 
