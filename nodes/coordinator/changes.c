@@ -17,7 +17,8 @@ static const struct answer going = {REFUSED_NOT, NULL};
 static const struct answer nobody = {
     REFUSED_NOT_FOUND, "no coordinator of that name takes part, or waits to be added"};
 static const struct answer alone = {
-    REFUSED_OPTION, "this ledger was begun without an address for peers, and takes none"};
+    REFUSED_OPTION,
+    "this ledger was begun without an address for peers or under other keys, and takes none"};
 static const struct answer failed = {REFUSED_BUSY, "the change did not come into force"};
 static const struct answer unknown = {REFUSED_NO_LEADER,
                                       "leadership went: whether it is in force is not known"};
@@ -65,6 +66,16 @@ static void end(struct changes *changes, struct answer answer)
     changes->session = NULL;
 }
 
+/* Others must find us, and know us by our key: a ledger from before that, or one that its voter
+ * began under other keys, is its own for good. */
+static bool can_have_peers(const struct changes *changes)
+{
+    const struct member *us = members_find(changes->members, changes->members->id);
+    const struct key *identity = &changes->egress->credential->signer->public_key;
+
+    return us != NULL && us->has_address && key_equal(&us->address.identity, identity);
+}
+
 /* Adds it, or goes on with one that was added and does not vote yet. Where it votes already there
  * is nothing to do. */
 static struct answer begin_adding(struct changes *changes, struct bytes name)
@@ -83,8 +94,7 @@ static struct answer begin_adding(struct changes *changes, struct bytes name)
     if (waiting == NULL) {
         return nobody;
     }
-    if (members_find(changes->members, changes->members->id) == NULL ||
-        !members_find(changes->members, changes->members->id)->has_address) {
+    if (!can_have_peers(changes)) {
         return alone;
     }
     changes->id = waiting->id;

@@ -218,31 +218,18 @@ static enum grove_status start_guard(struct coordinator *coordinator, char *erro
     return status;
 }
 
-/* Peers may be heard as soon as the ledger is open: their socket is bound before. */
-static enum grove_status open_with_peers(struct coordinator *coordinator, char *error)
-{
-    enum grove_status status = start_guard(coordinator, error);
-
-    if (status == GROVE_OK) {
-        status = coordinator_bind_peers(coordinator, error);
-    }
-    return status == GROVE_OK ? open_ledger(coordinator, error) : status;
-}
-
-static enum grove_status open_alone(struct coordinator *coordinator, char *error)
-{
-    const enum grove_status status = open_ledger(coordinator, error);
-
-    return status == GROVE_OK ? start_guard(coordinator, error) : status;
-}
-
 static enum grove_status open_all(struct coordinator *coordinator, char *error)
 {
     enum grove_status status;
 
     coordinator->bus = bus_create(coordinator->options.spin_us);
-    status = coordinator->options.has_peers ? open_with_peers(coordinator, error)
-                                            : open_alone(coordinator, error);
+    status = coordinator_make_peers(coordinator, error);
+    if (status == GROVE_OK) {
+        status = open_ledger(coordinator, error);
+    }
+    if (status == GROVE_OK) {
+        status = start_guard(coordinator, error);
+    }
     if (status == GROVE_OK) {
         status = take_up(coordinator, error);
     }
@@ -318,7 +305,7 @@ void coordinator_close(struct coordinator *coordinator)
     coordinator->machine.tokens = NULL;
     coordinator->machine.token_count = 0;
     replica_close(coordinator->replica);
-    peers_close(coordinator->peers);
+    peers_destroy(coordinator->peers);
     session_release(coordinator->changes.session);
     coordinator->changes.session = NULL;
     jobs_clear(&coordinator->jobs);

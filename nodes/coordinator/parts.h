@@ -19,6 +19,7 @@ struct coordinator {
     struct machine machine;
     struct replica *replica;
     struct peers *peers;                /* NULL: none are wanted */
+    char peers_listen[320];             /* HOST:PORT of their socket */
     char address[REPLICA_ADDRESS_SIZE]; /* ours, as the ledger has it */
     uint64_t id;
     struct members members;
@@ -52,9 +53,9 @@ struct coordinator {
  *   errors    those of coordinator_open, of an address */
 enum grove_status coordinator_bind(struct coordinator *coordinator, char *error) GROVE_CHECKED;
 
-/* The socket for peers alone, before the ledger is opened: what they say waits until then. Takes
- * our id, and makes our address. */
-enum grove_status coordinator_bind_peers(struct coordinator *coordinator, char *error)
+/* Takes our id, makes our address, and then the peers that the ledger is opened over; none when
+ * none are wanted. */
+enum grove_status coordinator_make_peers(struct coordinator *coordinator, char *error)
     GROVE_CHECKED;
 
 /* leading.c: begins a term as the leader: whoever is not here was here until now, and everybody has

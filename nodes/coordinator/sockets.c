@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "nodes/coordinator/birth.h"
+#include "nodes/coordinator/member_id.h"
 #include "nodes/host/clock.h"
 
 #define BIND_TRIES 16 /* for two neighbouring ports, when any will do */
@@ -72,25 +72,6 @@ static enum grove_status bind_pair(struct coordinator *coordinator, const char *
     return status;
 }
 
-enum grove_status coordinator_bind(struct coordinator *coordinator, char *error)
-{
-    char host[ADDRESS_SIZE];
-    enum grove_status status = GROVE_IN_USE;
-    unsigned port;
-
-    if (!split(coordinator->options.listen, host, &port)) {
-        snprintf(error, COORDINATOR_ERROR_SIZE, "%s: not HOST:PORT", coordinator->options.listen);
-        return GROVE_INVALID;
-    }
-    for (int i = 0; i < BIND_TRIES && status == GROVE_IN_USE; i++) {
-        status = bind_pair(coordinator, host, port, error);
-        if (port != 0) {
-            break;
-        }
-    }
-    return status;
-}
-
 /* ---- peers */
 
 /* Ours, as the ledger will have it. */
@@ -110,49 +91,47 @@ static bool make_address(struct coordinator *coordinator)
     return true;
 }
 
-/* Everybody's birth is of another second, or of another key. */
+/* Everybody's is of another second, or of another key. */
 static enum grove_status take_id(struct coordinator *coordinator, char *error)
 {
     const struct coordinator_options *options = &coordinator->options;
-    const char *directory = options->directory;
-    const bool may_begin = options->bootstrap || options->join;
-    const uint32_t now = may_begin ? (uint32_t)(clock_unix_ms() / 1000) : 0;
-    uint32_t birth;
-    const enum grove_status status = birth_take(directory, now, &birth);
+    const uint64_t fresh =
+        peer_id(&options->credential->signer->public_key, (uint32_t)(clock_unix_ms() / 1000));
+    const enum grove_status status = member_id_take(
+        options->directory, options->bootstrap || options->join ? fresh : 0, &coordinator->id);
 
     if (status != GROVE_OK) {
-        snprintf(error, COORDINATOR_ERROR_SIZE, "%s/birth: %s", directory,
+        snprintf(error, COORDINATOR_ERROR_SIZE, "%s/member-id: %s", options->directory,
                  grove_status_text(status));
-        return status;
+    } else if (coordinator->id == 0) {
+        coordinator->address[0] = '\0'; /* one voter, from before it could have peers */
     }
-    if (birth == 0) {
-        coordinator->id = 0; /* one voter, from before it could have peers */
-        coordinator->address[0] = '\0';
-    } else {
-        coordinator->id = peer_id(&options->credential->signer->public_key, birth);
-    }
-    return GROVE_OK;
+    return status;
 }
 
-enum grove_status coordinator_bind_peers(struct coordinator *coordinator, char *error)
+enum grove_status coordinator_make_peers(struct coordinator *coordinator, char *error)
 {
-    char host[ADDRESS_SIZE], listen[ADDRESS_SIZE + 8];
+    char host[ADDRESS_SIZE];
     unsigned port;
 
+    if (!coordinator->options.has_peers) {
+        return GROVE_OK;
+    }
     if (!split(coordinator->options.listen, host, &port) || !make_address(coordinator)) {
         snprintf(error, COORDINATOR_ERROR_SIZE, "%s: not HOST:PORT", coordinator->options.listen);
         return GROVE_INVALID;
     }
-    enum grove_status status = take_id(coordinator, error);
+    const enum grove_status status = take_id(coordinator, error);
     if (status != GROVE_OK || coordinator->id == 0) {
         return status;
     }
-    snprintf(listen, sizeof(listen), "%s:%u", host, port + PEERS_PORT);
+    snprintf(coordinator->peers_listen, sizeof(coordinator->peers_listen), "%s:%u", host,
+             port + PEERS_PORT);
     const struct peers_options options = {
         .bus = coordinator->bus,
-        .zap = coordinator->zap,
+        .zap = &coordinator->zap,
         .link = coordinator->options.credential->link,
-        .listen = listen,
+        .listen = coordinator->peers_listen,
         .id = coordinator->id,
         .address = coordinator->address,
         .context = coordinator,
@@ -163,9 +142,41 @@ enum grove_status coordinator_bind_peers(struct coordinator *coordinator, char *
         .incoming_file = coordinator_incoming_file,
         .knocked = coordinator_on_knock,
     };
-    status = peers_open(&options, &coordinator->peers);
+    coordinator->peers = peers_create(&options);
+    return GROVE_OK;
+}
+
+/* ---- all of them */
+
+static enum grove_status bind_peers(struct coordinator *coordinator, char *error)
+{
+    enum grove_status status = GROVE_OK;
+
+    if (coordinator->peers != NULL) {
+        status = peers_bind(coordinator->peers);
+    }
     if (status != GROVE_OK) {
-        snprintf(error, COORDINATOR_ERROR_SIZE, "%s: %s", listen, grove_status_text(status));
+        snprintf(error, COORDINATOR_ERROR_SIZE, "%s: %s", coordinator->peers_listen,
+                 grove_status_text(status));
     }
     return status;
+}
+
+enum grove_status coordinator_bind(struct coordinator *coordinator, char *error)
+{
+    char host[ADDRESS_SIZE];
+    enum grove_status status = GROVE_IN_USE;
+    unsigned port;
+
+    if (!split(coordinator->options.listen, host, &port)) {
+        snprintf(error, COORDINATOR_ERROR_SIZE, "%s: not HOST:PORT", coordinator->options.listen);
+        return GROVE_INVALID;
+    }
+    for (int i = 0; i < BIND_TRIES && status == GROVE_IN_USE; i++) {
+        status = bind_pair(coordinator, host, port, error);
+        if (port != 0) {
+            break;
+        }
+    }
+    return status == GROVE_OK ? bind_peers(coordinator, error) : status;
 }

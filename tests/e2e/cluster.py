@@ -4,11 +4,14 @@
 import json
 import os
 import subprocess
+import threading
 import time
 
 from mesh import COORDINATOR, GROVE, Mesh, check, free_ports, until
 
 NAMES = ("c1", "c2", "c3")
+TASKS = 2000000  # of a load: more than are submitted meanwhile
+REST_MS = 25     # ... between two batches of 50: for all must run in the end
 
 
 class Cluster(Mesh):
@@ -97,3 +100,47 @@ class Cluster(Mesh):
             return len(members) == 3 and all(
                 member.get("answers") and member["lag"] < 20 for member in members)
         until(look, 30, "all are there and none lags")
+
+
+class Load:
+    """Submits without end, and notes when each batch was acknowledged."""
+
+    def __init__(self, mesh):
+        self.process = mesh.submitter("echo", "load", 0, TASKS, rest_ms=REST_MS)
+        self.acknowledged, self.times = {}, [time.monotonic()]
+        self.thread = threading.Thread(target=self.read)
+        self.thread.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            if line.endswith(b"\n"):  # else it was cut by the end
+                key, identity = line.decode().split()
+                self.acknowledged[key] = identity
+                self.times.append(time.monotonic())
+
+    def goes_on(self):
+        seen = len(self.times)
+        until(lambda: len(self.times) > seen + 200, 20, "submits are acknowledged")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.thread.join()
+
+    def pause_after(self, killed):
+        """From the kill to the first acknowledgement after the longest silence around it."""
+        times = [at for at in self.times if at > killed - 0.1]
+        gaps = [(after - before, after) for before, after in zip(times, times[1:])]
+        return max(gaps)[1] - killed
+
+
+def kill_leader(mesh, load):
+    """Kills it, and starts it again; returns how long nothing was acknowledged."""
+    leader = mesh.leader()
+    load.goes_on()
+    killed = mesh.kill_one(leader)
+    load.goes_on()
+    pause = load.pause_after(killed)
+    check(mesh.run(leader), leader, "starts again:", mesh.complaints()[-1500:])
+    mesh.await_whole()
+    return pause

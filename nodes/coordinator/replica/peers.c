@@ -388,13 +388,8 @@ void peers_tick(struct peers *peers)
 
 /* ---- opening and closing */
 
-enum grove_status peers_open(const struct peers_options *options, struct peers **peers)
+struct peers *peers_create(const struct peers_options *options)
 {
-    const struct bus_bind_options bind = {.address = options->listen,
-                                          .zap_domain = ZAP_DOMAIN_PEERS,
-                                          .zap = options->zap,
-                                          .link = options->link,
-                                          .traffic = BUS_PEERS};
     struct peers *made = calloc(1, sizeof(*made));
 
     if (made == NULL) {
@@ -405,16 +400,21 @@ enum grove_status peers_open(const struct peers_options *options, struct peers *
     made->transport = (struct replica_transport){.context = made, .send = send_message};
     incoming_init(&made->incoming);
     LIST_INIT(&made->list);
-    const enum grove_status status = bus_bind(options->bus, &bind, on_frame, made, &made->socket);
-    if (status != GROVE_OK) {
-        free(made);
-        return status;
-    }
-    *peers = made;
-    return GROVE_OK;
+    return made;
 }
 
-void peers_close(struct peers *peers)
+enum grove_status peers_bind(struct peers *peers)
+{
+    const struct bus_bind_options bind = {.address = peers->options.listen,
+                                          .zap_domain = ZAP_DOMAIN_PEERS,
+                                          .zap = *peers->options.zap,
+                                          .link = peers->options.link,
+                                          .traffic = BUS_PEERS};
+
+    return bus_bind(peers->options.bus, &bind, on_frame, peers, &peers->socket);
+}
+
+void peers_destroy(struct peers *peers)
 {
     struct peer *peer, *next;
 

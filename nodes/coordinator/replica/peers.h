@@ -15,8 +15,8 @@
 struct peers; /* opaque */
 
 struct peers_options {
-    struct bus *bus; /* borrowed, as all here, until peers_close */
-    struct zap *zap;
+    struct bus *bus;  /* borrowed, as all here, until peers_destroy */
+    struct zap **zap; /* started before peers_bind */
     const struct link_pair *link;
     const char *listen;  /* HOST:PORT; of the peers' socket */
     uint64_t id;         /* ours */
@@ -46,16 +46,18 @@ struct peers_counters {
     uint64_t snapshots_failed; /* either way */
 };
 
-/* Binds the socket.
+/* Peers that nobody can reach yet; a replica may be opened over them. */
+struct peers *peers_create(const struct peers_options *options);
+
+/* Binds the socket: from now on the replica hears what they say.
  *
  *   errors    those of bus_bind */
-enum grove_status peers_open(const struct peers_options *options, struct peers **peers)
-    GROVE_CHECKED;
+enum grove_status peers_bind(struct peers *peers) GROVE_CHECKED;
 
 /* NULL is fine. */
-void peers_close(struct peers *peers);
+void peers_destroy(struct peers *peers);
 
-/* What a replica sends through; good until peers_close. */
+/* What a replica sends through; good until peers_destroy. */
 const struct replica_transport *peers_transport(const struct peers *peers);
 
 /* Which ledger this is, once that is known: messages of another are dropped. */

@@ -170,7 +170,7 @@ static void open_node(struct fixture *f, struct node *node)
         snprintf(node->listen, sizeof(node->listen), "127.0.0.1:%u", port + 2);
         peer_address_write(&address, node->address);
         const struct peers_options options = {.bus = f->bus,
-                                              .zap = f->zap,
+                                              .zap = &f->zap,
                                               .link = &node->link,
                                               .listen = node->listen,
                                               .id = node->id,
@@ -182,7 +182,11 @@ static void open_node(struct fixture *f, struct node *node)
                                               .snapshot_file = snapshot_file,
                                               .incoming_file = incoming_file,
                                               .knocked = knocked};
-        status = peers_open(&options, &node->peers);
+        node->peers = peers_create(&options);
+        status = peers_bind(node->peers);
+        if (status != GROVE_OK) {
+            peers_destroy(node->peers);
+        }
     }
     assert_int_equal(status, GROVE_OK);
 }
@@ -222,7 +226,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     for (unsigned i = 0; i < NODES; i++) {
-        peers_close(f->node[i].peers);
+        peers_destroy(f->node[i].peers);
         scratch_remove(&f->node[i].scratch);
     }
     bus_destroy(f->bus);
@@ -283,7 +287,7 @@ static void what_an_absent_peer_does_not_take_is_refused_at_once(void **state)
     struct fixture *f = *state;
     struct raft_message message = vote(7);
 
-    peers_close(f->node[1].peers);
+    peers_destroy(f->node[1].peers);
     f->node[1].peers = NULL;
     assert_false(send_to(&f->node[0], &f->node[1], &message));
     assert_int_equal(counters(&f->node[0]).unsent, 1);

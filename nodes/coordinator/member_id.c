@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "nodes/coordinator/birth.h"
+#include "nodes/coordinator/member_id.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME "birth"
-#define TEXT_SIZE 16u /* of a number of 32 bits, and a newline */
+#define NAME "member-id"
+#define TEXT_SIZE 17u /* 16 hex digits and a newline */
 
 static enum grove_status status_of(int error)
 {
@@ -30,7 +30,7 @@ static enum grove_status status_of(int error)
     }
 }
 
-static enum grove_status read_it(int fd, uint32_t *birth)
+static enum grove_status read_it(int fd, uint64_t *id)
 {
     char text[TEXT_SIZE + 1];
     char *end = NULL;
@@ -40,15 +40,15 @@ static enum grove_status read_it(int fd, uint32_t *birth)
         return status_of(errno);
     }
     text[size] = '\0';
-    const unsigned long long number = strtoull(text, &end, 10);
-    if (end == text || strcmp(end, "\n") != 0 || number == 0 || number > UINT32_MAX) {
+    const unsigned long long number = strtoull(text, &end, 16);
+    if (size != TEXT_SIZE || end != text + TEXT_SIZE - 1 || *end != '\n' || number == 0) {
         return GROVE_CORRUPT;
     }
-    *birth = (uint32_t)number;
+    *id = number;
     return GROVE_OK;
 }
 
-static enum grove_status write_it(int directory, uint32_t now)
+static enum grove_status write_it(int directory, uint64_t id)
 {
     static const char unfinished[] = NAME ".new";
     const int fd =
@@ -56,7 +56,7 @@ static enum grove_status write_it(int directory, uint32_t now)
     int error = fd < 0 ? errno : 0;
 
     if (error == 0 &&
-        (dprintf(fd, "%" PRIu32 "\n", now) < 0 || fsync(fd) != 0 ||
+        (dprintf(fd, "%016" PRIx64 "\n", id) < 0 || fsync(fd) != 0 ||
          renameat(directory, unfinished, directory, NAME) != 0 || fsync(directory) != 0)) {
         error = errno;
     }
@@ -80,27 +80,27 @@ static bool holds_ledger(const char *directory)
     return holds;
 }
 
-enum grove_status birth_take(const char *directory, uint32_t now, uint32_t *birth)
+enum grove_status member_id_take(const char *directory, uint64_t fresh, uint64_t *id)
 {
     enum grove_status status = GROVE_OK;
 
-    *birth = 0;
-    if (now != 0 && mkdir(directory, 0700) != 0 && errno != EEXIST) {
+    *id = 0;
+    if (fresh != 0 && mkdir(directory, 0700) != 0 && errno != EEXIST) {
         return status_of(errno);
     }
     const int at = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (at < 0) {
-        return now == 0 && errno == ENOENT ? GROVE_OK : status_of(errno);
+        return fresh == 0 && errno == ENOENT ? GROVE_OK : status_of(errno);
     }
     const int fd = openat(at, NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0) {
-        status = read_it(fd, birth);
+        status = read_it(fd, id);
         close(fd);
     } else if (errno != ENOENT) {
         status = status_of(errno);
-    } else if (now != 0 && !holds_ledger(directory)) {
-        status = write_it(at, now);
-        *birth = now;
+    } else if (fresh != 0 && !holds_ledger(directory)) {
+        status = write_it(at, fresh);
+        *id = fresh;
     }
     close(at);
     return status;
