@@ -98,10 +98,10 @@ static enum exit_code show(const struct arguments *arguments, const char *path)
     code = observer_function(observer, function, &entry);
     if (code == EXIT_DONE && argument_json(arguments)) {
         json_t *limit = json_object_get(entry, "limit");
-        json_t *answer =
-            json_pack("{s:s, s:s, s:I, s:I, s:b}", "schema", "grove.limit/1", "function", function,
-                      "running", number(limit, "running"), "rate", number(limit, "rate"), "paused",
-                      json_is_true(json_object_get(limit, "paused")));
+        json_t *answer = json_pack("{s:s, s:s, s:I, s:f, s:b}", "schema", "grove.limit/1",
+                                   "function", function, "running", number(limit, "running"),
+                                   "rate", (double)number(limit, "rate") / 1000, "paused",
+                                   json_is_true(json_object_get(limit, "paused")));
         print_json(answer);
     } else if (code == EXIT_DONE) {
         print_limit(function, json_object_get(entry, "limit"));

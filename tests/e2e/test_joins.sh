@@ -205,9 +205,9 @@ id=$out
 expect 0 "$grove" explain "$id"
 grep -q "echo is paused; try: grove limit echo --resume" <<<"$out" || fail "explain: $out"
 expect 0 "$grove" limit echo --resume --running 3 --rate 90/min -o json
-json_is 'j["schema"], j["function"], j["running"], j["rate"], j["paused"]' "('grove.limit/1', 'echo', 3, 1500, False)"
+json_is 'j["schema"], j["function"], j["running"], j["rate"], j["paused"]' "('grove.limit/1', 'echo', 3, 1.5, False)"
 expect 0 "$grove" limit echo -o json
-json_is 'j["schema"], j["function"], j["running"], j["rate"], j["paused"]' "('grove.limit/1', 'echo', 3, 1500, False)"
+json_is 'j["schema"], j["function"], j["running"], j["rate"], j["paused"]' "('grove.limit/1', 'echo', 3, 1.5, False)"
 expect 0 "$grove" result "$id"
 says later
 expect 0 "$grove" limit echo --rate 0
@@ -272,6 +272,17 @@ waits "echo is paused; try: grove limit echo --resume" "$grove" map -t echo ::: 
 expect 0 "$grove" limit echo --resume
 expect 0 "$grove" stats -o json
 json_is 'j["joins"]' "{'gather': 0, 'race': 0, 'map': 0}"
+
+# So does a reader that leaves.
+code=0
+seq 50 449 | timeout 60 "$grove" map -t sleep -j 2 2>"$scratch/err" | head -n 1 >"$scratch/out" ||
+    code=${PIPESTATUS[1]}
+err=$(cat "$scratch/err")
+[ "$code" -eq 74 ] || fail "a map that nobody reads: exit $code, $err"
+grep -v "done, 0 failed" "$scratch/err" | cmp -s - <(echo "grove: cannot write to standard output") ||
+    fail "a map that nobody reads says: $err"
+expect 0 "$grove" stats -o json
+json_is 'j["joins"]["map"], j["functions"]["sleep"]["held"], j["functions"]["sleep"]["ready"]' "(0, 0, 0)"
 
 # ---- on a terminal: a bar, which is gone in the end, and nothing that it obeys
 /usr/bin/python3 - "$grove" >"$scratch/out" <<'PTY' || fail "on a terminal: $(cat "$scratch/out")"
