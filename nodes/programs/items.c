@@ -113,7 +113,7 @@ enum exit_code items_end(const struct items *items, enum grove_status status,
         fputc('\n', stderr);
     } else if (status == GROVE_CANCELLED && joined->failure.code == GROVE_CODE_NONE) {
         complain("interrupted, and cancelled");
-    } else if (joined->failure.reason != NULL) {
+    } else if (status != GROVE_IO && joined->failure.reason != NULL) { /* main says that */
         complain_of(joined->failure.reason, joined->failure.text);
     }
     return outcome_exit(&whole);
