@@ -10,8 +10,8 @@ import time
 
 import zmq
 
-from joins import Joined, begin
-from mesh import check, root_id
+from joins import Joined, begin, tree
+from mesh import check, root_id, until
 from record import short
 
 # function, payload ("-": its number), how many at a time
@@ -29,7 +29,7 @@ class Load:
     def __init__(self, mesh, record, seed):
         self.mesh, self.record, self.seed = mesh, record, seed
         self.lock = threading.Lock()
-        self.acknowledged, self.trees, self.asked = {}, {}, []
+        self.acknowledged, self.trees, self.asked = {}, [], []
         self.unknown, self.joined, self.cancelled, self.reads = 0, 0, 0, 0
         self.errors, self.doing = [], {}
         self.is_over = threading.Event()
@@ -55,7 +55,13 @@ class Load:
         """What the mesh knows of a call that does not end."""
         call, name = doing.split()
         identity = self.identity("j" + name if call == "join" else "st" + name + ".0")
-        return "%s\n%s\n" % (doing, json.dumps(self.mesh.ask("tree " + identity))[:3000])
+        tasks = tree(self.mesh, identity).values()
+        text = "%s %s: %d tasks\n" % (doing, identity, len(tasks))
+        for task in tasks:
+            if task["state"] not in ("succeeded", "failed", "cancelled"):
+                text += "%s\n%s\n" % (json.dumps(self.mesh.ask("task " + task["id"])),
+                                      json.dumps(self.mesh.ask("explain " + task["id"])))
+        return text + json.dumps(self.mesh.ask("workers")) + "\n"
 
     def guard(self, call, number):
         chance = random.Random("%d.%d" % (self.seed, number))
@@ -96,7 +102,6 @@ class Load:
         with self.lock:
             self.acknowledged.update(known)
             self.unknown += count - len(known)
-        return ids[0] if known else None
 
     def identity(self, key):
         return root_id(self.mesh.nodes["client"].key, key).hex()
@@ -130,20 +135,21 @@ class Load:
     # ---- cancels
 
     def cancel(self, chance, name):
-        identity = self.submit(chance, "t" + name, ("tree", "2 3", 1))
-        if identity:
-            with self.lock:
-                self.trees[identity] = False
-            self.is_over.wait(chance.random())
-            self.cancel_tree(identity)
+        """A tree whose leaves hold their slots until they are told to stop."""
+        identity = self.identity("st%s.0" % name)
+        with self.lock:
+            self.trees.append(identity)
+        self.submit(chance, "t" + name, ("tree", "2 3", 1))
+        self.is_over.wait(chance.random())
+        until(lambda: self.cancel_tree(identity), 100, "a tree is cancelled")
 
     def cancel_tree(self, identity):
+        """False: nobody answered, or not in time."""
         output, _ = begin(self.mesh, "cancel", identity).communicate()
-        is_done = output.decode().startswith("cancelled ok")
+        answer = output.decode()
         with self.lock:
-            self.trees[identity] = is_done
-            self.cancelled += is_done
-        return is_done
+            self.cancelled += answer.startswith("cancelled ok")
+        return answer.startswith(("cancelled ok", "cancelled not-found"))
 
     # ---- reads
 
