@@ -57,9 +57,9 @@ static enum refusal judge_signer(struct entry *entry)
     const struct forest *forest = entry->forest;
     const struct key *signer = &entry->batch->sealed.seal.signer;
 
-    return is_join(entry) ? trust_has_role(&forest->trust, signer, ROLE_CLIENT | ROLE_WORKER,
-                                           forest->now_ms)
-                          : entry_judge_submitter(entry, signer);
+    return is_join(entry)
+               ? trust_has_role(&forest->trust, signer, ROLE_CLIENT | ROLE_WORKER, forest->now_ms)
+               : entry_judge_submitter(entry, signer);
 }
 
 static void plant_root(struct entry *entry)
