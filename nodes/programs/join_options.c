@@ -22,6 +22,10 @@ bool join_options_parse(const struct arguments *arguments, struct grove_join_opt
         !argument_duration(arguments, "timeout", 0, &model->timeout_ms)) {
         return false;
     }
+    if (argument_given(arguments, "stop-on-failure") && failures > 0) {
+        complain("--stop-on-failure or --max-failures, not both");
+        return false;
+    }
     model->max_attempts = (uint32_t)attempts;
     model->content_type = argument_value(arguments, "content-type");
     options->key = argument_value(arguments, "key");

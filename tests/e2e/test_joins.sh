@@ -29,6 +29,7 @@ printf 'a\n\nno newline' | timeout 20 "$grove" map -t echo -j 2 | cmp - <(printf
     fail "a blank line is an input, and so is one that does not end"
 expect 2 "$grove" map -j 2 ::: x
 expect 2 "$grove" map -t echo -j 0 ::: x
+expect 2 "$grove" map -t echo --stop-on-failure --max-failures 2 ::: x
 expect 2 "$grove" map -t echo x
 expect 2 "$grove" map -t echo :::: "$scratch/none"
 complains "$scratch/none: No such file or directory"
