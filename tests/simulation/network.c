@@ -100,7 +100,10 @@ void network_split(struct network *network, unsigned mask)
 
 void network_clear(struct network *network)
 {
-    while (!TAILQ_EMPTY(&network->letters)) {
-        network_free(TAILQ_FIRST(&network->letters));
+    struct letter *next;
+
+    for (struct letter *letter = TAILQ_FIRST(&network->letters); letter != NULL; letter = next) {
+        next = TAILQ_NEXT(letter, link);
+        network_free(letter);
     }
 }

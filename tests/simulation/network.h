@@ -50,7 +50,7 @@ void network_cut(struct network *network, unsigned node, bool out, bool in);
 void network_split(struct network *network, unsigned mask);
 
 /* The event of a letter's arrival; happens again when its receiver was paused. */
-void network_arrive(void *letter, uint64_t unused);
+void network_arrive(void *context, uint64_t unused);
 
 void network_free(struct letter *letter);
 void network_clear(struct network *network);

@@ -178,7 +178,7 @@ static void tick(void *context, uint64_t life)
     if (life != node->life || !node_runs(node, tick, node, life)) {
         return;
     }
-    schedule_after(&node->cluster->schedule, NODE_HEARTBEAT_MS * 1000, tick, node, life);
+    schedule_after(&node->cluster->schedule, NODE_HEARTBEAT_US, tick, node, life);
     if (node->holds_still) {
         hold_still(&node->voter->raft);
     }
@@ -241,8 +241,8 @@ void node_start(struct node *node)
                     raft_errmsg(&node->voter->raft));
     }
     look(node);
-    schedule_after(&cluster->schedule, dice_below(&cluster->dice, NODE_HEARTBEAT_MS * 1000), tick,
-                   node, node->life);
+    schedule_after(&cluster->schedule, dice_below(&cluster->dice, NODE_HEARTBEAT_US), tick, node,
+                   node->life);
 }
 
 void node_crash(struct node *node)

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 
 #define NODE_HEARTBEAT_MS 30u
+#define NODE_HEARTBEAT_US UINT64_C(30000)
 
 struct cluster;
 

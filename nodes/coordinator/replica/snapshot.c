@@ -278,7 +278,7 @@ enum grove_status snapshot_verify_incoming(int directory, uint64_t index,
                                            struct snapshot_head *head, struct fault *fault)
 {
     char name[SNAPSHOT_NAME_SIZE];
-    struct snapshot snapshot;
+    struct snapshot snapshot = {.image = {.size = 0}};
 
     snapshot_incoming_name(index, name);
     enum grove_status status = open_file(directory, name, index, &snapshot, fault);

@@ -359,7 +359,7 @@ static enum grove_status locate(const struct store *store, uint64_t index, struc
     char name[SEGMENT_NAME_SIZE];
     struct bytes image;
 
-    place->segment = NULL;
+    *place = (struct place){.segment = NULL};
     STAILQ_FOREACH(segment, &store->segments, link) {
         if (segment->before <= index) {
             place->segment = segment;
