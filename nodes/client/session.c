@@ -119,6 +119,7 @@ static void take_welcome(struct session *session, const struct message *message)
     session->heartbeat_ms = welcome.heartbeat_ms ? welcome.heartbeat_ms : LIMIT_HEARTBEAT_MS;
     session->silence_ms = welcome.session_ms ? welcome.session_ms : LIMIT_SESSION_MS;
     session->is_welcome = true;
+    session->connections = bus_connections(session->socket);
     session->refusal = GROVE_OK;
     session->events.welcomed(session->events.context, message, &welcome);
 }
@@ -330,6 +331,9 @@ void session_tick(struct session *session, uint64_t now_ms)
     }
     if (session->is_welcome && handshake == BUS_UNANSWERED && session->places.count > 1) {
         lose(session, now_ms);
+    }
+    if (session->is_welcome && bus_connections(session->socket) != session->connections) {
+        session_restart(session);
     }
     if (session->is_welcome && now_ms - session->heard_ms > session->silence_ms) {
         log_event(LOG_WARNING, "coordinator silent", "ms=%llu",

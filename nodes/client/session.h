@@ -48,6 +48,7 @@ struct session {
     struct places places;
     unsigned coordinator; /* of the places */
     uint64_t lost_ms;     /* monotonic; since when it is not welcome */
+    uint64_t connections; /* of the socket, when it was welcomed */
     uint32_t heartbeat_ms, silence_ms;
     uint64_t connected_ms, hello_ms, heard_ms, beat_ms; /* monotonic; of the last one */
     uint64_t correlation;                               /* the last one given out */

@@ -12,6 +12,7 @@
 #include "nodes/host/log.h"
 
 #define KNOCK_MS UINT64_C(500)
+#define LEFT_OUT_MS UINT64_C(1000) /* without a word from a leader; several elections */
 
 /* ---- terms */
 
@@ -159,13 +160,21 @@ void coordinator_attend(struct coordinator *coordinator)
 
 /* ---- members */
 
-/* Until it is added, or knows that it has been. */
+/* Not added yet, or removed, which a replica does not always hear itself: then no leader speaks to
+ * it any more. Those that know it as a member take no notice. */
+static bool is_left_out(const struct coordinator *coordinator)
+{
+    return !members_has_us(&coordinator->members) ||
+           (!coordinator->leads &&
+            coordinator->egress.now_ms - coordinator->leader_heard_ms > LEFT_OUT_MS);
+}
+
 static void knock(struct coordinator *coordinator)
 {
     const struct credential *credential = coordinator->options.credential;
     const uint64_t now_ms = coordinator->egress.now_ms;
 
-    if (members_has_us(&coordinator->members) || now_ms - coordinator->knocked_ms < KNOCK_MS) {
+    if (!is_left_out(coordinator) || now_ms - coordinator->knocked_ms < KNOCK_MS) {
         return;
     }
     coordinator->knocked_ms = now_ms;

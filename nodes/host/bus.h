@@ -109,6 +109,9 @@ enum bus_handshake {
 
 enum bus_handshake bus_handshake(struct bus_socket *socket);
 
+/* How many connections a DEALER has had: after another one, its peer does not know it any more. */
+uint64_t bus_connections(struct bus_socket *socket);
+
 /* Drops what was not sent yet. A receive function may close its own socket; NULL is fine. */
 void bus_close(struct bus *bus, struct bus_socket *socket);
 

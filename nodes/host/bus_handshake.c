@@ -50,6 +50,7 @@ static void take(struct handshake *handshake, unsigned event)
         break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         handshake->state = BUS_CONNECTED;
+        handshake->connections++;
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         handshake->state = BUS_REFUSED;

@@ -8,6 +8,7 @@
 struct handshake {
     void *events; /* a PAIR that hears of the socket; NULL: not watched */
     enum bus_handshake state;
+    uint64_t connections; /* that there have been */
 };
 
 /* Before the socket connects. Zeroed until then. */

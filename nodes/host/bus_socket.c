@@ -425,6 +425,12 @@ enum bus_handshake bus_handshake(struct bus_socket *socket)
     return handshake_look(&socket->handshake);
 }
 
+uint64_t bus_connections(struct bus_socket *socket)
+{
+    handshake_look(&socket->handshake);
+    return socket->handshake.connections;
+}
+
 void bus_close(struct bus *bus, struct bus_socket *socket)
 {
     if (socket == NULL) {

@@ -17,6 +17,7 @@
 
 #include "nodes/coordinator/coordinator.h"
 #include "nodes/host/log.h"
+#include "nodes/programs/dev_cluster.h"
 #include "nodes/programs/dev_functions.h"
 #include "nodes/programs/dev_mesh.h"
 #include "nodes/programs/outcome.h"
@@ -30,7 +31,8 @@
 struct dev {
     const struct arguments *arguments;
     struct dev_mesh mesh;
-    struct coordinator *coordinator;
+    struct coordinator *coordinator; /* one, in this process; else NULL, and ... */
+    struct dev_cluster cluster;      /* ... several, with one each */
     struct grove_worker *worker;
     char tasks[160], stats[160]; /* endpoints */
     char user[PATH_MAX];         /* the user's credential */
@@ -175,18 +177,62 @@ static void await_enlisted(struct dev *dev)
     }
 }
 
-static enum exit_code start(struct dev *dev)
+static enum exit_code start_alone(struct dev *dev)
 {
-    enum exit_code code = dev_mesh_open(argument_value(dev->arguments, "data"), &dev->mesh);
+    if (dev->mesh.part[DEV_USER].coordinator_count > 1) {
+        complain("dev: the mesh of %s has %u coordinators: give --coordinators",
+                 dev->mesh.directory, dev->mesh.part[DEV_USER].coordinator_count);
+        return EXIT_USAGE;
+    }
+    enum exit_code code = open_coordinator(dev);
+    const struct dev_places places = {
+        .count = 1, .endpoint = {dev->tasks}, .credential = {&dev->mesh.part[DEV_COORDINATOR]}};
 
     if (code == EXIT_DONE) {
-        code = open_coordinator(dev);
-    }
-    if (code == EXIT_DONE) {
-        code = dev_mesh_publish(&dev->mesh, dev->tasks);
+        code = dev_mesh_publish(&dev->mesh, &places);
     }
     if (code == EXIT_DONE) {
         start_thread(&dev->coordinator_thread, &dev->has_coordinator_thread, run_coordinator, dev);
+    }
+    return code;
+}
+
+static enum exit_code start_several(struct dev *dev, unsigned count)
+{
+    struct dev_cluster *cluster = &dev->cluster;
+    struct dev_places places = {.count = 0};
+    enum exit_code code =
+        dev_cluster_open(cluster, &dev->mesh, count, argument_value(dev->arguments, "listen"));
+
+    if (code == EXIT_DONE) {
+        dev_cluster_places(cluster, &places);
+        code = dev_mesh_publish(&dev->mesh, &places);
+    }
+    if (code == EXIT_DONE) {
+        const char *first = cluster->list[0].endpoint;
+        const char *colon = strrchr(first, ':');
+
+        snprintf(dev->tasks, sizeof(dev->tasks), "%s", first);
+        snprintf(dev->stats, sizeof(dev->stats), "%.*s:%lu", (int)(colon - first), first,
+                 strtoul(colon + 1, NULL, 10) + 1);
+        code = dev_cluster_start(cluster);
+    }
+    return code;
+}
+
+static enum exit_code start(struct dev *dev)
+{
+    int64_t count;
+    enum exit_code code;
+
+    if (!argument_number(dev->arguments, "coordinators", 1, DEV_COORDINATORS_MOST, 1, &count)) {
+        return EXIT_USAGE;
+    }
+    code = dev_mesh_open(argument_value(dev->arguments, "data"), &dev->mesh);
+    if (code == EXIT_DONE) {
+        code = count == 1 ? start_alone(dev) : start_several(dev, (unsigned)count);
+    }
+    if (code == EXIT_DONE) {
         code = open_worker(dev);
     }
     if (code == EXIT_DONE) {
@@ -226,6 +272,7 @@ static void stop(struct dev *dev, enum exit_code code)
     if (is_out) {
         coordinator_close(dev->coordinator);
     }
+    dev_cluster_close(&dev->cluster);
     dev_mesh_close(&dev->mesh);
     if (!is_out) {
         fflush(NULL);
@@ -282,7 +329,7 @@ static pid_t spawn(const struct dev *dev)
 }
 
 /* Serves until a signal says stop, or until COMMAND ends; what ends us is passed on to it. */
-static int serve(const struct dev *dev, const sigset_t *signals)
+static int serve(struct dev *dev, const sigset_t *signals)
 {
     const pid_t child = dev->arguments->rest != NULL ? spawn(dev) : 0;
     int number, status;
@@ -292,6 +339,9 @@ static int serve(const struct dev *dev, const sigset_t *signals)
     }
     for (;;) {
         sigwait(signals, &number);
+        if (number == SIGCHLD) {
+            dev_cluster_reap(&dev->cluster);
+        }
         if (child == 0 && number != SIGCHLD) {
             return (int)dev->failure;
         }
@@ -332,6 +382,8 @@ static enum exit_code run(const struct arguments *arguments)
 
 static const struct option options[] = {
     {"data", 0, "DIR", "keep identities, ports and tasks here (a temporary directory)"},
+    {"coordinators", 0, "N",
+     "as many processes keep the ledger together, up to 5 (1, in this one)"},
     {"listen", 0, "HOST:PORT", "tasks at PORT, stats at PORT + 1 (free ports)"},
     WORKER_OPTIONS,
     {"quiet", 'q', NULL, "log errors only; with COMMAND, do not say ready"},
@@ -341,8 +393,9 @@ static const struct option options[] = {
 const struct subcommand dev_subcommand = {
     .name = "dev",
     .summary = "Run a whole mesh in one process",
-    .usage = "[--data DIR] [--slots N] [--listen HOST:PORT] [--exec NAME=CMD]... "
-             "[--quiet] [-- COMMAND...]",
+    .usage =
+        "[--data DIR] [--coordinators N] [--slots N] [--listen HOST:PORT] [--exec NAME=CMD]... "
+        "[--quiet] [-- COMMAND...]",
     .description =
         "Prints 'ready' with its endpoints and the path of a credential, which other commands of "
         "this user\n"

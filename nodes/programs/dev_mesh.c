@@ -66,6 +66,22 @@ static enum exit_code make_directory(struct dev_mesh *mesh, const char *director
     return EXIT_DONE;
 }
 
+static void make(const struct signer *key, struct certificate *wanted, struct credential *made)
+{
+    wanted->not_before_ms = clock_unix_ms() - 60000;
+    wanted->not_after_ms = wanted->not_before_ms + GOOD_FOR_MS;
+    credential_make(key, wanted, made);
+}
+
+void dev_mesh_make(const struct signer *key, const char *name, uint32_t roles,
+                   struct credential *made)
+{
+    struct certificate wanted = {.roles = roles};
+
+    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+    make(key, &wanted, made);
+}
+
 static void make_part(const struct signer *key, enum dev_part part, struct credential *made)
 {
     struct certificate wanted = {.roles = parts[part].roles};
@@ -75,9 +91,7 @@ static void make_part(const struct signer *key, enum dev_part part, struct crede
     wanted.run_count = parts[part].runs;
     snprintf(wanted.submit[0].text, sizeof(wanted.submit[0].text), "*");
     snprintf(wanted.run[0].text, sizeof(wanted.run[0].text), "*");
-    wanted.not_before_ms = clock_unix_ms() - 60000;
-    wanted.not_after_ms = wanted.not_before_ms + GOOD_FOR_MS;
-    credential_make(key, &wanted, made);
+    make(key, &wanted, made);
 }
 
 static enum exit_code make_parts(struct dev_mesh *mesh)
@@ -145,32 +159,57 @@ static enum exit_code save(const char *path, const struct credential *credential
     return exit_of_status(status);
 }
 
-static void set_endpoint(struct credential *credential, const char *endpoint,
-                         const struct credential *coordinator)
+static void set_places(struct credential *credential, const struct dev_places *places)
 {
-    struct coordinator_address *address = &credential->coordinator[0];
+    credential->coordinator_count = places->count;
+    for (unsigned i = 0; i < places->count; i++) {
+        struct coordinator_address *address = &credential->coordinator[i];
+        const struct credential *coordinator = places->credential[i];
 
-    credential->coordinator_count = 1;
-    snprintf(address->endpoint, sizeof(address->endpoint), "%s", endpoint);
-    address->certificate = coordinator->certificate;
-    buffer_reset(&address->certificate_bytes);
-    buffer_append(&address->certificate_bytes, coordinator->certificate_bytes.data,
-                  coordinator->certificate_bytes.size);
+        snprintf(address->endpoint, sizeof(address->endpoint), "%s", places->endpoint[i]);
+        address->certificate = coordinator->certificate;
+        buffer_reset(&address->certificate_bytes);
+        buffer_append(&address->certificate_bytes, coordinator->certificate_bytes.data,
+                      coordinator->certificate_bytes.size);
+    }
 }
 
-enum exit_code dev_mesh_publish(struct dev_mesh *mesh, const char *endpoint)
+static bool has_moved(const struct dev_mesh *mesh, const struct dev_places *places)
 {
-    char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
-    const char *known = mesh->part[DEV_USER].coordinator[0].endpoint;
+    const struct credential *user = &mesh->part[DEV_USER];
+    bool moved = mesh->is_new || user->coordinator_count != places->count;
+
+    for (unsigned i = 0; i < places->count && !moved; i++) {
+        moved = strcmp(user->coordinator[i].endpoint, places->endpoint[i]) != 0;
+    }
+    return moved;
+}
+
+/* The user's last. */
+static enum exit_code save_all(struct dev_mesh *mesh, const struct dev_places *places)
+{
+    char path[PATH_MAX], name[80];
     enum exit_code code = EXIT_DONE;
 
-    if (mesh->is_new || strcmp(known, endpoint) != 0) {
-        for (unsigned i = 0; i < DEV_PARTS && code == EXIT_DONE; i++) {
-            set_endpoint(&mesh->part[i], endpoint, &mesh->part[DEV_COORDINATOR]);
-            dev_mesh_credential_path(mesh, (enum dev_part)i, path);
-            code = save(path, &mesh->part[i]);
-        }
+    for (unsigned i = 1; i < places->count && code == EXIT_DONE; i++) {
+        set_places(places->credential[i], places);
+        snprintf(name, sizeof(name), "%s.credential", places->credential[i]->certificate.name);
+        dev_mesh_path(mesh, name, path);
+        code = save(path, places->credential[i]);
     }
+    for (unsigned i = 0; i < DEV_PARTS && code == EXIT_DONE; i++) {
+        set_places(&mesh->part[i], places);
+        dev_mesh_credential_path(mesh, (enum dev_part)i, path);
+        code = save(path, &mesh->part[i]);
+    }
+    return code;
+}
+
+enum exit_code dev_mesh_publish(struct dev_mesh *mesh, const struct dev_places *places)
+{
+    char path[PATH_MAX], error[CREDENTIAL_ERROR_SIZE];
+    enum exit_code code = has_moved(mesh, places) ? save_all(mesh, places) : EXIT_DONE;
+
     if (code != EXIT_DONE) {
         return code;
     }

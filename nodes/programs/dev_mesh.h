@@ -34,9 +34,20 @@ enum exit_code dev_mesh_open(const char *directory, struct dev_mesh *mesh);
 void dev_mesh_path(const struct dev_mesh *mesh, const char *name, char path[PATH_MAX]);
 void dev_mesh_credential_path(const struct dev_mesh *mesh, enum dev_part part, char path[PATH_MAX]);
 
-/* Writes every credential with the coordinator's endpoint, then publishes the user's where this
- * user's commands look for it. */
-enum exit_code dev_mesh_publish(struct dev_mesh *mesh, const char *endpoint);
+/* A credential of this mesh that may submit and run nothing. */
+void dev_mesh_make(const struct signer *key, const char *name, uint32_t roles,
+                   struct credential *made);
+
+/* The coordinators, the part of that name first. */
+struct dev_places {
+    unsigned count;
+    const char *endpoint[CREDENTIAL_COORDINATORS];
+    struct credential *credential[CREDENTIAL_COORDINATORS];
+};
+
+/* Writes every credential, also those of further coordinators, with all their endpoints; then
+ * publishes the user's where this user's commands look for it. */
+enum exit_code dev_mesh_publish(struct dev_mesh *mesh, const struct dev_places *places);
 
 /* Takes the published credential back, unless another mesh has put its own there; removes a
  * temporary directory. */

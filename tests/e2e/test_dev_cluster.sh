@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+# grove dev --coordinators 3: three processes keep the ledger; the leader is killed by the process id
+# that cluster status shows, and the mesh goes on.
+source "$(dirname "$0")/support.sh"
+
+# of NAME KEY: what cluster status says of a coordinator, of the last answer
+of() {
+    json "[m for m in j['members'] if m['name'] == '$1'][0].get('$2')"
+}
+leader() {
+    json "[m['name'] for m in j['members'] if m['leads']][0]"
+}
+status() {
+    expect 0 "$grove" cluster status -o json
+}
+# Until all three answer and none lags.
+await_whole() {
+    local tries=0
+    status
+    until [ "$(json "sorted(m.get('lag', 99) for m in j['members'])")" = "[0, 0, 0]" ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || { fail "not whole: $out" && exit 1; }
+        sleep 0.05
+        status
+    done
+}
+
+serve dev "$grove" dev --coordinators 3 --data "$scratch/mesh"
+dev=$server
+await_whole
+[ "$(json "[m['role'] for m in j['members']]")" = "['voter', 'voter', 'voter']" ] || fail "voters: $out"
+expect 0 "$grove" cluster status
+[ "$(grep -c "^c[123] .*term .*index .*lag .*pid .*tcp://" <<<"$out")" -eq 3 ] || fail "status: $out"
+expect 0 "$grove" run -t echo before
+says before
+expect 0 "$grove" submit -t echo kept
+id=$out
+
+# ---- the leader is killed
+status
+first=$(leader) pid=$(of "$(leader)" pid)
+kill -KILL "$pid"
+expect 0 "$grove" run -t echo after
+says after
+expect 0 "$grove" result "$id"
+says kept
+status
+[ "$(leader)" != "$first" ] || [ "$(of "$first" pid)" != "$pid" ] || fail "nobody else leads: $out"
+await_whole
+[ "$(of "$first" pid)" != "$pid" ] || fail "$first is not started again: $out"
+
+# ---- changes
+expect 0 "$grove" cluster transfer "$first"
+status
+[ "$(leader)" = "$first" ] || fail "$first does not lead: $out"
+other=$(json "[m['name'] for m in j['members'] if not m['leads']][0]")
+expect 0 "$grove" cluster remove "$other"
+status
+[ "$(json "len(j['members'])")" -eq 2 ] || fail "$other is still there: $out"
+expect 4 "$grove" cluster remove "$other"
+complains "no coordinator of that name"
+expect 4 "$grove" cluster add nobody
+expect 2 "$grove" cluster add
+expect 2 "$grove" cluster shuffle
+expect 0 "$grove" run -t echo two
+says two
+
+# ---- nothing is left of it, and all of it comes back
+end "$dev" || fail "grove dev ended with $?"
+[ -z "$(pgrep -f "$scratch/mesh/c[123].ledger")" ] || fail "coordinators outlive it"
+expect 2 "$grove" dev --data "$scratch/mesh" -- true
+complains "give --coordinators"
+serve again "$grove" dev --coordinators 3 --data "$scratch/mesh"
+expect 0 "$grove" result "$id"
+says kept
+end "$server" || fail "grove dev ended with $?"
