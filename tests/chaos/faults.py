@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What befalls a mesh of one coordinator and two workers. Each fault takes its time, and leaves all
-running."""
+"""What befalls a mesh: any one, one with a single coordinator, one with three. Each fault takes its
+time, and leaves all running."""
 
 import os
 import shutil
@@ -11,16 +11,23 @@ import time
 
 import zmq
 
+from cluster import NAMES
 from mesh import (GROVE, HELLO, LONG, SANITIZED, WELCOME, Message, check, encode, free_ports,
                   message, scaled, until)
 from zmq.utils import z85
 
 
 class Faults:
+    """Of any mesh; what has coordinators is for those below."""
+
     def __init__(self, mesh, record, load, chance):
         self.mesh, self.record, self.load, self.chance = mesh, record, load, chance
         self.workers = {}
         self.counts = {}
+
+    def coordinators(self):
+        """{name: process}"""
+        raise NotImplementedError
 
     def start_worker(self, name):
         self.workers[name] = self.mesh.spawn(
@@ -29,15 +36,13 @@ class Faults:
         self.mesh.processes.append(self.workers[name])
 
     def expect_alive(self):
-        check(self.mesh.coordinator.poll() is None, "the coordinator ended by itself:",
-              self.mesh.coordinator.returncode, self.mesh.complaints()[-2000:])
-        for name, worker in self.workers.items():
-            check(worker.poll() is None, name, "ended by itself:", worker.returncode,
+        for name, process in list(self.coordinators().items()) + list(self.workers.items()):
+            check(process.poll() is None, name, "ended by itself:", process.returncode,
                   self.mesh.complaints()[-2000:])
 
-    def one(self, kinds):
+    def one(self):
         self.expect_alive()
-        fault = self.chance.choice(kinds)
+        fault = self.chance.choice(self.KINDS)
         self.counts[fault.__name__] = self.counts.get(fault.__name__, 0) + 1
         self.record.add("fault", fault.__name__, "on")
         fault(self)
@@ -45,14 +50,6 @@ class Faults:
         self.expect_alive()
 
     # ---- processes
-
-    def kill_coordinator(self):
-        self.mesh.kill()
-        time.sleep(self.chance.choice((0, 0, 0.5, 3)))
-        self.mesh.restart()
-
-    def pause_coordinator(self):
-        self.pause(self.mesh.coordinator)
 
     def kill_worker(self):
         name = self.chance.choice(sorted(self.workers))
@@ -75,52 +72,10 @@ class Faults:
         time.sleep(self.chance.choice((0.1, 1, 3, 8) + ((20, 60) if LONG else ())))
         process.send_signal(signal.SIGCONT)
 
-    def kill_all(self):
-        for worker in self.workers.values():
-            worker.kill()
-            worker.wait()
-        self.kill_coordinator()
-        for name in sorted(self.workers):
-            self.start_worker(name)
-
-    # ---- disks
-
     def take_snapshot(self):
         environment = dict(os.environ, GROVE_CREDENTIAL=self.mesh.nodes["operator"].path)
         subprocess.run([GROVE, "cluster", "snapshot"], env=environment, check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
-
-    def start_a_copy(self):
-        """The data directory as it is at one instant, started elsewhere: it is what a process that
-        was killed then would find."""
-        name = "copy%d" % self.counts["start_a_copy"]
-        directory = os.path.join(self.mesh.directory, name)
-        self.mesh.coordinator.send_signal(signal.SIGSTOP)
-        until(lambda: is_copied(self.mesh.data, directory), 10, "nothing is renamed meanwhile")
-        self.mesh.coordinator.send_signal(signal.SIGCONT)
-        before = self.record.read(name, directory)
-        process = self.mesh.spawn(name, [GROVE, "coordinator", "--data", directory, "--listen",
-                                         "127.0.0.1:%d" % free_ports(), "--credential",
-                                         self.mesh.nodes["c1"].path], "c1", stdout=subprocess.PIPE)
-        self.mesh.processes.append(process)
-        check(process.stdout.readline().startswith(b"ready "), "a copy starts",
-              self.mesh.complaints()[-1000:])
-        process.kill()
-        process.wait()
-        self.mesh.processes.remove(process)
-        check(self.record.read(name, directory).startswith(before), "a copy keeps what it has")
-        self.record.copies.append(before)
-        shutil.rmtree(directory)
-
-    # ---- clocks
-
-    def jump_clock(self):
-        """Up to an hour back or forth, for a coordinator that starts then and for one that runs."""
-        if not self.mesh.prefix:
-            return
-        set_clock(self.mesh, self.chance.choice((-3600, -60, 60, 3600)))
-        if self.chance.random() < 0.5:
-            self.kill_coordinator()
 
     # ---- crowds
 
@@ -167,6 +122,8 @@ class Faults:
             welcomed.add(link)
         return len(welcomed)
 
+    KINDS = (kill_worker, kill_worker, stop_worker, pause_worker, take_snapshot, overload)
+
 
 def is_copied(source, target):
     shutil.rmtree(target, ignore_errors=True)
@@ -196,7 +153,121 @@ def set_clock(mesh, seconds):
     os.rename(clock_file(mesh) + ".new", clock_file(mesh))
 
 
-ALL = (Faults.kill_coordinator, Faults.kill_coordinator, Faults.pause_coordinator,
-       Faults.kill_worker, Faults.kill_worker, Faults.stop_worker, Faults.pause_worker,
-       Faults.kill_all, Faults.take_snapshot, Faults.start_a_copy, Faults.overload,
-       Faults.reconnect, Faults.jump_clock)
+class OneCoordinator(Faults):
+    def coordinators(self):
+        return {"c1": self.mesh.coordinator}
+
+    def stop(self):
+        self.mesh.stop()
+
+    def kill_coordinator(self):
+        self.mesh.kill()
+        time.sleep(self.chance.choice((0, 0, 0.5, 3)))
+        self.mesh.restart()
+
+    def pause_coordinator(self):
+        self.pause(self.mesh.coordinator)
+
+    def kill_all(self):
+        for worker in self.workers.values():
+            worker.kill()
+            worker.wait()
+        self.kill_coordinator()
+        for name in sorted(self.workers):
+            self.start_worker(name)
+
+    def start_a_copy(self):
+        """The data directory as it is at one instant, started elsewhere: it is what a process that
+        was killed then would find."""
+        name = "copy%d" % self.counts["start_a_copy"]
+        directory = os.path.join(self.mesh.directory, name)
+        self.mesh.coordinator.send_signal(signal.SIGSTOP)
+        until(lambda: is_copied(self.mesh.data, directory), 10, "nothing is renamed meanwhile")
+        self.mesh.coordinator.send_signal(signal.SIGCONT)
+        before = self.record.read(name, directory)
+        process = self.mesh.spawn(name, [GROVE, "coordinator", "--data", directory, "--listen",
+                                         "127.0.0.1:%d" % free_ports(), "--credential",
+                                         self.mesh.nodes["c1"].path], "c1", stdout=subprocess.PIPE)
+        self.mesh.processes.append(process)
+        check(process.stdout.readline().startswith(b"ready "), "a copy starts",
+              self.mesh.complaints()[-1000:])
+        process.kill()
+        process.wait()
+        self.mesh.processes.remove(process)
+        check(self.record.read(name, directory).startswith(before), "a copy keeps what it has")
+        self.record.copies.append(before)
+        shutil.rmtree(directory)
+
+    def jump_clock(self):
+        """Up to an hour back or forth, for a coordinator that starts then and for one that runs."""
+        if not self.mesh.prefix:
+            return
+        set_clock(self.mesh, self.chance.choice((-3600, -60, 60, 3600)))
+        if self.chance.random() < 0.5:
+            self.kill_coordinator()
+
+    KINDS = Faults.KINDS + (kill_coordinator, kill_coordinator, pause_coordinator, kill_all,
+                            start_a_copy, Faults.reconnect, jump_clock)
+
+
+class ThreeCoordinators(Faults):
+    def coordinators(self):
+        return self.mesh.running
+
+    def follower(self):
+        leader = self.mesh.leader()
+        return self.chance.choice([name for name in NAMES if name != leader])
+
+    def kill(self, *names):
+        """They may be there again before the others have noticed."""
+        for name in names:
+            self.mesh.running[name].kill()
+            self.mesh.running[name].wait()
+        time.sleep(self.chance.choice((0, 0.2, 2, 5)))
+        for name in names:
+            check(self.mesh.run(name), name, "starts again:", self.mesh.complaints()[-1500:])
+        self.mesh.leader()
+
+    def kill_leader(self):
+        self.kill(self.mesh.leader())
+
+    def kill_follower(self):
+        self.kill(self.follower())
+
+    def kill_every_coordinator(self):
+        self.kill(*NAMES)
+
+    def pause_leader(self):
+        self.pause(self.mesh.running[self.mesh.leader()])
+        self.mesh.leader()
+
+    def pause_follower(self):
+        self.pause(self.mesh.running[self.follower()])
+
+    def pause_two(self):
+        """The third can do nothing alone."""
+        names = self.chance.sample(NAMES, 2)
+        for name in names:
+            self.mesh.running[name].send_signal(signal.SIGSTOP)
+        time.sleep(self.chance.choice((0.5, 3, 7)))
+        for name in names:
+            self.mesh.running[name].send_signal(signal.SIGCONT)
+        self.mesh.leader()
+
+    def transfer(self):
+        """Refused when somebody else was just elected."""
+        self.mesh.grove("cluster", "transfer", self.follower())
+        self.mesh.leader()
+
+    def stop(self):
+        """All at one instant, when none lacks anything: what one has more was promised to nobody."""
+        until(lambda: all(member["lag"] == 0 for member in self.mesh.members().values()), 30,
+              "all have all")
+        for process in self.mesh.running.values():
+            process.send_signal(signal.SIGSTOP)
+        for process in self.mesh.running.values():
+            process.kill()
+            process.wait()
+
+    KINDS = Faults.KINDS + (kill_leader, kill_leader, kill_leader, kill_follower, pause_leader,
+                            pause_follower, pause_two, kill_every_coordinator, transfer)

@@ -14,15 +14,25 @@ def short(data):
     return digest(data)[:16].hex()
 
 
+def keep(path, kept):
+    """A second link; of a file that was made anew, to the new one."""
+    try:
+        if os.path.exists(kept) and os.stat(kept).st_ino != os.stat(path).st_ino:
+            os.unlink(kept)
+        os.link(path, kept)
+    except (FileExistsError, FileNotFoundError):
+        pass
+
+
 class Record:
     """The events of a run, one a line, and the segments of the log as long as they are there."""
 
-    def __init__(self, mesh):
-        self.mesh = mesh
+    def __init__(self, mesh, data):
+        self.mesh, self.data = mesh, data  # {name of a coordinator: its data directory}
         self.lines, self.lock = [], threading.Lock()
         self.copies = []  # the entries in copies of the data directory
-        self.archive = os.path.join(mesh.directory, "archive")
-        os.mkdir(self.archive)
+        for name in data:
+            os.mkdir(self.archive(name))
         self.is_over = threading.Event()
         self.keeper = threading.Thread(target=self.keep)
         self.keeper.start()
@@ -36,14 +46,14 @@ class Record:
         while not self.is_over.wait(0.02):
             self.link()
 
+    def archive(self, name):
+        return os.path.join(self.mesh.directory, "archive-" + name)
+
     def link(self):
-        for name in os.listdir(self.mesh.data):
-            kept = os.path.join(self.archive, name)
-            if name.startswith("segment-") and name.count("-") == 1 and "." not in name:
-                try:
-                    os.link(os.path.join(self.mesh.data, name), kept)
-                except (FileExistsError, FileNotFoundError):
-                    pass
+        for node, directory in self.data.items():
+            for name in os.listdir(directory):
+                if name.startswith("segment-") and "." not in name:
+                    keep(os.path.join(directory, name), os.path.join(self.archive(node), name))
 
     def stop(self):
         self.is_over.set()
@@ -65,13 +75,29 @@ class Record:
         check(result.returncode == 0, "the ledger can be read:", result.stderr.decode())
         return result.stdout.decode() if result.stdout else ""
 
+    def whole(self, seals, file):
+        """One log from its first entry on; a leader's snapshot has replaced that of others."""
+        for name in self.data:
+            file.seek(0)
+            file.truncate()
+            try:
+                self.read(name, self.archive(name), self.mesh.public.hex(), seals, file=file)
+                file.seek(0, os.SEEK_END)
+                return name
+            except AssertionError as error:
+                fault = error
+        raise fault
+
     def judge(self, path):
         """Writes the history, and has it checked; every signature in the ledger as well."""
         self.link()
         self.executions()
         seals = path + ".seals"
         with open(path, "w", encoding="utf-8") as file:
-            self.read("c1", self.archive, self.mesh.public.hex(), seals, file=file)
+            first = self.whole(seals, file)
+            for name in self.data:
+                if name != first:
+                    file.write(self.read(name, self.archive(name)))
             for lines in self.copies:
                 file.write(lines)
             file.write("\n".join(self.lines) + "\nquiet\n")

@@ -77,7 +77,7 @@ static void visit(void *context, const struct record *record)
     if (record->index <= reader->last) {
         return; /* of a segment that was replaced */
     }
-    if (reader->last == 0 && !reader->forest) {
+    if (record->index != reader->last + 1 && !reader->forest) { /* a snapshot came between */
         reader->last = record->index - 1;
         printf("start %s index=%" PRIu64 "\n", reader->node, reader->last);
     }
