@@ -254,13 +254,37 @@ class ThreeCoordinators(Faults):
             self.mesh.running[name].send_signal(signal.SIGCONT)
         self.mesh.leader()
 
+    def deafen(self, names):
+        """Nothing that other coordinators say arrives there; what these say arrives. Each speaks
+        over a connection of its own to the peers' port of the other: this cuts one way."""
+        table = "grove_chaos_%d" % os.getpid()
+        ports = ",".join(str(self.mesh.ports[name] + 2) for name in names)
+        rules = "table inet %s { chain input { type filter hook input priority 0; " \
+                "tcp dport { %s } drop; }; }" % (table, ports)
+        if subprocess.run(["nft", rules], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+            return  # not allowed here
+        try:
+            time.sleep(self.chance.choice((0.3, 2, 5, 10)))
+        finally:
+            subprocess.run(["nft", "delete table inet " + table], check=True)
+        self.mesh.leader()
+
+    def deafen_leader(self):
+        self.deafen([self.mesh.leader()])
+
+    def deafen_follower(self):
+        self.deafen([self.follower()])
+
+    def deafen_all(self):
+        self.deafen(NAMES)
+
     def transfer(self):
         """Refused when somebody else was just elected."""
         self.mesh.grove("cluster", "transfer", self.follower())
         self.mesh.leader()
 
     def stop(self):
-        """All at one instant, when none lacks anything: what one has more was promised to nobody."""
+        """All at one instant, when none lacks anything: what one has more it promised to nobody."""
         until(lambda: all(member["lag"] == 0 for member in self.mesh.members().values()), 30,
               "all have all")
         for process in self.mesh.running.values():
@@ -270,4 +294,5 @@ class ThreeCoordinators(Faults):
             process.wait()
 
     KINDS = Faults.KINDS + (kill_leader, kill_leader, kill_leader, kill_follower, pause_leader,
-                            pause_follower, pause_two, kill_every_coordinator, transfer)
+                            pause_follower, pause_two, kill_every_coordinator, transfer,
+                            deafen_leader, deafen_follower, deafen_all)
