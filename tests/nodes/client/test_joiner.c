@@ -690,7 +690,8 @@ static void streams_go_through_in_order(void **state)
     expect_streamed(f->client, 700, 500, true);
 }
 
-/* The end comes when nothing is on its way any more. */
+/* The end comes when nothing is on its way any more: no outcome is left to tell that it is over, so
+ * that is asked. Under TSan handlers stood still for want of it. */
 static void inputs_may_wait_for_outcomes(void **state)
 {
     struct fixture *f = *state;
