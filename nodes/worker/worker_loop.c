@@ -245,7 +245,10 @@ void worker_receive(void *context, const struct message *message)
     struct wire_list resumed;
 
     if (message->type == MESSAGE_ASSIGN) {
-        if (wire_assign_decode(message->body, &assign) == GROVE_OK) {
+        /* Until an Enlist is answered nobody here knows for which session: reported for another,
+         * the attempt would not count and would be told, and run, again. All that the worker does
+         * not list as held is told again behind the answer. */
+        if (worker->is_enlisted && wire_assign_decode(message->body, &assign) == GROVE_OK) {
             assignments_take(worker, &assign);
         }
     } else if (message->type == MESSAGE_DONE) {
