@@ -157,6 +157,9 @@ class OneCoordinator(Faults):
     def coordinators(self):
         return {"c1": self.mesh.coordinator}
 
+    def leader(self):
+        return "c1"
+
     def stop(self):
         self.mesh.stop()
 
@@ -213,6 +216,9 @@ class OneCoordinator(Faults):
 class ThreeCoordinators(Faults):
     def coordinators(self):
         return self.mesh.running
+
+    def leader(self):
+        return self.mesh.leader()
 
     def follower(self):
         leader = self.mesh.leader()
