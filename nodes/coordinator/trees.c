@@ -33,22 +33,31 @@ static bool is_tree_of(const struct trees *trees, unsigned place, const struct s
            seal_set_is_within(&pruned->kept, &trees->list[place].kept);
 }
 
+/* Whoever chose signatures for one set would have their own batches hashed more often. */
+static unsigned set_of(const struct seal *seal)
+{
+    uint32_t word;
+
+    memcpy(&word, seal->signature.byte, sizeof(word));
+    return word % TREES_SETS;
+}
+
 const struct seal_tree *trees_of(struct trees *trees, const struct seal *seal,
                                  const struct pruned *pruned)
 {
-    for (unsigned i = 0; i < TREES_MOST; i++) {
-        const unsigned place = (trees->recent + i) % TREES_MOST;
+    const unsigned set = set_of(seal);
+    const unsigned first = set * TREES_WAYS;
 
+    for (unsigned place = first; place < first + TREES_WAYS; place++) {
         if (is_tree_of(trees, place, seal, pruned)) {
-            trees->recent = place;
             trees->found++;
             return &trees->list[place];
         }
     }
-    trees->recent = trees->next;
-    trees->next = (trees->next + 1) % TREES_MOST;
-    trees->seals[trees->recent] = *seal;
-    seal_tree_init(&trees->list[trees->recent], pruned);
+    const unsigned place = first + trees->next[set];
+    trees->next[set] = (uint8_t)((trees->next[set] + 1) % TREES_WAYS);
+    trees->seals[place] = *seal;
+    seal_tree_init(&trees->list[place], pruned);
     trees->hashed++;
-    return &trees->list[trees->recent];
+    return &trees->list[place];
 }

@@ -141,22 +141,66 @@ static void a_batch_kept_in_two_parts_has_two_trees(void **state)
     assert_int_equal(f->trees.hashed, 2);
 }
 
+static unsigned set_of(const struct kept_batch *batch)
+{
+    uint32_t word;
+
+    memcpy(&word, batch->whole.seal.signature.byte, sizeof(word));
+    return word % TREES_SETS;
+}
+
+/* Other batches whose trees have the places that the fixture's may have. */
+static void find_rivals(const struct fixture *f, struct kept_batch *rivals, unsigned wanted)
+{
+    unsigned found = 0;
+
+    for (unsigned kind = SEAL_TASK; kind <= SEAL_VERDICT; kind++) {
+        for (unsigned count = 2; count < LIMIT_BATCH_ITEMS && found < wanted; count++) {
+            keep(&rivals[found], (enum seal_kind)kind, count);
+            found += set_of(&rivals[found]) == set_of(&f->batch);
+        }
+    }
+    assert_int_equal(found, wanted);
+}
+
 static void the_oldest_tree_gives_way(void **state)
 {
     struct fixture *f = *state;
-    static struct kept_batch others[TREES_MOST];
+    static struct kept_batch rivals[TREES_WAYS];
 
+    find_rivals(f, rivals, TREES_WAYS);
     send(f, &f->batch, 0, 0);
-    for (unsigned i = 0; i < TREES_MOST; i++) {
-        keep(&others[i], SEAL_TASK, 2 + i);
-        send(f, &others[i], 1, 1);
+    for (unsigned i = 0; i < TREES_WAYS; i++) {
+        send(f, &rivals[i], 1, 1);
     }
-    send(f, &others[TREES_MOST - 1], 0, 0);
-    send(f, &others[0], 0, 0);
-    assert_int_equal(f->trees.hashed, 1 + TREES_MOST);
+    for (unsigned i = 0; i < TREES_WAYS; i++) {
+        send(f, &rivals[i], 0, 0);
+    }
+    assert_int_equal(f->trees.hashed, 1 + TREES_WAYS);
     send(f, &f->batch, 1, 1);
-    assert_int_equal(f->trees.hashed, 2 + TREES_MOST);
-    for (unsigned i = 0; i < TREES_MOST; i++) {
+    assert_int_equal(f->trees.hashed, 2 + TREES_WAYS);
+    for (unsigned i = 0; i < TREES_WAYS; i++) {
+        buffer_clear(&rivals[i].items);
+    }
+}
+
+/* However many batches are on their way, within what there are places for. */
+static void many_batches_have_their_trees(void **state)
+{
+    struct fixture *f = *state;
+    static struct kept_batch others[100];
+    const unsigned most = sizeof(others) / sizeof(others[0]);
+
+    for (unsigned i = 0; i < most; i++) {
+        keep(&others[i], SEAL_TASK, 2 + i);
+    }
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < most; i++) {
+            send(f, &others[i], round, round);
+        }
+    }
+    assert_int_equal(f->trees.hashed, most);
+    for (unsigned i = 0; i < most; i++) {
         buffer_clear(&others[i].items);
     }
 }
@@ -171,6 +215,7 @@ int main(void)
         TEST(what_is_gone_meanwhile_changes_nothing),
         TEST(a_batch_kept_in_two_parts_has_two_trees),
         TEST(the_oldest_tree_gives_way),
+        TEST(many_batches_have_their_trees),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
