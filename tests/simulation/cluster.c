@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/simulation/cluster.h"
 
+#include "core/ledger.h"
 #include "nodes/coordinator/replica/guard_rules.h"
 
 #include <inttypes.h>
@@ -68,6 +69,9 @@ void cluster_clear(struct cluster *cluster)
     for (unsigned i = 0; i < cluster->count; i++) {
         node_clear(&cluster->nodes[i]);
     }
+    if (cluster->swarm != NULL) {
+        swarm_destroy(cluster->swarm);
+    }
     network_clear(&cluster->network);
     schedule_clear(&cluster->schedule);
     oracle_clear(&cluster->oracle);
@@ -107,7 +111,32 @@ struct node *cluster_leader(struct cluster *cluster)
     return leader;
 }
 
-bool cluster_propose(struct cluster *cluster, struct node *node)
+void cluster_release_swarm(struct cluster *cluster)
+{
+    cluster->swarm = swarm_create(cluster->oracle.seed);
+    for (unsigned i = 0; i < cluster->count; i++) {
+        node_crash(&cluster->nodes[i]);
+        node_start(&cluster->nodes[i]);
+    }
+}
+
+static bool propose_of_swarm(struct cluster *cluster, struct node *node)
+{
+    struct buffer group = {.size = 0};
+    const struct command *command;
+
+    if (voter_is_busy(node->voter)) {
+        return false;
+    }
+    command = swarm_next(cluster->swarm, node->machine.forest);
+    ledger_group_begin(&group, command->at_ms);
+    ledger_group_append(&group, command);
+    enum grove_status status = voter_propose(node->voter, group.data, group.size);
+    buffer_clear(&group);
+    return status == GROVE_OK;
+}
+
+static bool propose_bytes(struct cluster *cluster, struct node *node)
 {
     size_t size = dice_between(&cluster->dice, sizeof(cluster->proposed), cluster->group_most);
     uint8_t *data = calloc(1, size);
@@ -118,10 +147,16 @@ bool cluster_propose(struct cluster *cluster, struct node *node)
     memcpy(data, &cluster->proposed, sizeof(cluster->proposed));
     enum grove_status status = voter_propose(node->voter, data, size);
     free(data);
-    if (status == GROVE_OK) {
-        cluster->proposed++;
-    }
     return status == GROVE_OK;
+}
+
+bool cluster_propose(struct cluster *cluster, struct node *node)
+{
+    bool proposed =
+        cluster->swarm != NULL ? propose_of_swarm(cluster, node) : propose_bytes(cluster, node);
+
+    cluster->proposed += proposed;
+    return proposed;
 }
 
 bool cluster_has_converged(struct cluster *cluster)
@@ -140,6 +175,29 @@ bool cluster_has_converged(struct cluster *cluster)
         }
     }
     return true;
+}
+
+void cluster_compare_forests(struct cluster *cluster)
+{
+    const struct node *leader = cluster_leader(cluster);
+    const struct raft_configuration *configuration = &leader->voter->raft.configuration;
+    struct buffer expected = {.size = 0};
+    struct buffer bytes = {.size = 0};
+
+    node_write_forest(leader, &expected);
+    for (unsigned i = 0; i < configuration->n; i++) {
+        if (configuration->servers[i].role == RAFT_VOTER) {
+            const struct node *node = cluster_node(cluster, configuration->servers[i].id);
+            buffer_reset(&bytes);
+            node_write_forest(node, &bytes);
+            if (!bytes_equal(buffer_bytes(&expected), buffer_bytes(&bytes))) {
+                oracle_fail(&cluster->oracle, "replicas %llu and %llu have different forests",
+                            leader->id, node->id);
+            }
+        }
+    }
+    buffer_clear(&expected);
+    buffer_clear(&bytes);
 }
 
 /* For whoever looks into a failure. */

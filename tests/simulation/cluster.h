@@ -4,6 +4,7 @@
 #define GROVE_TESTS_SIMULATION_CLUSTER_H
 
 #include "tests/simulation/node.h"
+#include "tests/support/swarm.h"
 
 struct cluster {
     struct schedule schedule;
@@ -13,8 +14,9 @@ struct cluster {
     struct node nodes[NETWORK_NODES]; /* number i has id i + 1 */
     unsigned count;
     uint64_t proposed;
-    size_t group_most; /* bytes */
-    jmp_buf escape;    /* out of a replica that must end */
+    size_t group_most;   /* bytes */
+    struct swarm *swarm; /* makes commands of a mesh; NULL: groups are only bytes */
+    jmp_buf escape;      /* out of a replica that must end */
     struct node *dying;
     bool restarts; /* at once */
 };
@@ -22,6 +24,12 @@ struct cluster {
 /* Replicas 1 to `voters` of one ledger, all of them voting, and as many more that have nothing. */
 void cluster_init(struct cluster *cluster, uint64_t seed, unsigned voters, unsigned others);
 void cluster_clear(struct cluster *cluster);
+
+/* Lets a swarm make the groups from the start on. For a new cluster. */
+void cluster_release_swarm(struct cluster *cluster);
+
+/* Fails when two voters of the leader's configuration have different forests. */
+void cluster_compare_forests(struct cluster *cluster);
 
 /* Lets one event happen; false when there is none before `until_us`. */
 bool cluster_step(struct cluster *cluster, uint64_t until_us);

@@ -21,8 +21,32 @@ static void apply(void *context, uint64_t index, const uint8_t *data, size_t siz
 {
     struct node *node = context;
 
-    (void)index;
+    const bool is_first = node->history.count == oracle_of(node)->count;
+
     oracle_applied(oracle_of(node), node->id, &node->history, bytes_of(data, size));
+    if (node->machine.forest != NULL) {
+        machine_face(&node->machine).apply(&node->machine, index, data, size);
+        if (is_first) {
+            swarm_learn(node->cluster->swarm, &node->machine.effects);
+        }
+        effects_reset(&node->machine.effects);
+    }
+}
+
+static bool put(void *context, const void *data, size_t size)
+{
+    buffer_append(context, data, size);
+    return true;
+}
+
+void node_write_forest(const struct node *node, struct buffer *bytes)
+{
+    const char *broken = forest_check(node->machine.forest);
+
+    if (broken != NULL) {
+        oracle_fail(oracle_of(node), "the forest of replica %llu: %s", node->id, broken);
+    }
+    forest_snapshot(node->machine.forest, put, bytes);
 }
 
 /* Is the entry that is being applied here on the disks of a majority? */
@@ -71,7 +95,13 @@ static enum grove_status snapshot(void *context, const struct raft_snapshot *pen
     if (dice_chance(&node->cluster->dice, 50)) {
         return GROVE_BUSY;
     }
-    disk_stage(&node->disk, pending, bytes_of(&node->history, sizeof(node->history)));
+    struct buffer state = {.size = 0};
+    buffer_append(&state, &node->history, sizeof(node->history));
+    if (node->machine.forest != NULL) {
+        node_write_forest(node, &state);
+    }
+    disk_stage(&node->disk, pending, buffer_bytes(&state));
+    buffer_clear(&state);
     return GROVE_OK;
 }
 
@@ -80,11 +110,17 @@ static enum grove_status restore(void *context, uint64_t index)
     struct node *node = context;
     const struct disk_snapshot *newest = &node->disk.snapshot;
 
-    if (newest->index != index || newest->state.size != sizeof(node->history)) {
+    const struct bytes state = buffer_bytes(&newest->state);
+
+    if (newest->index != index || state.size < sizeof(node->history)) {
         oracle_fail(oracle_of(node), "replica %llu has no snapshot %" PRIu64, node->id, index);
     }
-    memcpy(&node->history, newest->state.data, sizeof(node->history));
-    return GROVE_OK;
+    memcpy(&node->history, state.data, sizeof(node->history));
+    return node->machine.forest == NULL
+               ? GROVE_OK
+               : machine_face(&node->machine)
+                     .restore(&node->machine, state.data + sizeof(node->history),
+                              state.size - sizeof(node->history));
 }
 
 /* A full disk ends a replica; nothing else may. */
@@ -215,6 +251,7 @@ static void free_voter(struct node *node)
     voter_close(node->voter);
     free(node->voter);
     node->voter = NULL;
+    machine_clear(&node->machine);
 }
 
 void node_bootstrap(struct node *node)
@@ -234,6 +271,10 @@ void node_start(struct node *node)
     node->history = (struct history){.count = 0};
     node->paused_until_us = 0;
     node->disk.full = node->disk.failed = false;
+    if (cluster->swarm != NULL) {
+        const struct forest_options options = swarm_options(cluster->swarm, (uint8_t)node->id);
+        machine_init(&node->machine, &options);
+    }
     create_voter(node);
     oracle_trace(oracle_of(node), TRACE_START, node->id);
     if (voter_start(node->voter) != 0) {

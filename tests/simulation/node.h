@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  * A simulated replica: the real voter and guard, over a simulated disk and network. Its state is a
- * chain of all groups applied. */
+ * chain of all groups applied, and, where a swarm makes the groups, the real forest. */
 #ifndef GROVE_TESTS_SIMULATION_NODE_H
 #define GROVE_TESTS_SIMULATION_NODE_H
 
+#include "nodes/coordinator/machine.h"
 #include "nodes/coordinator/replica/voter.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/oracle.h"
@@ -26,6 +27,7 @@ struct node {
     uint64_t paused_until_us;
     bool holds_still; /* it stands for no election */
     struct history history;
+    struct machine machine;      /* its forest is NULL when there is no swarm, or it is down */
     unsigned snapshot_threshold; /* entries */
     uint64_t lost;               /* groups whose end it does not know */
 };
@@ -53,6 +55,9 @@ bool node_is_up(const struct node *node);
 /* Takes a message from the network, or is down and misses it. */
 void node_receive(struct node *node, struct letter *letter);
 void node_miss(struct node *node, const struct letter *letter);
+
+/* The bytes of its forest. Fails when an invariant of it does not hold. */
+void node_write_forest(const struct node *node, struct buffer *bytes);
 
 /* True when the node may act now; else the call is made again when it may, or never. */
 bool node_runs(void *node, schedule_call call, void *context, uint64_t argument);
