@@ -456,12 +456,28 @@ static void retire(struct ingress *ingress, struct seat *seat)
     proposals_add_own(ingress->proposals, &command);
 }
 
+/* Whoever slept itself has heard nobody, though all have spoken: then everybody has a whole session
+ * time from now on. */
+static bool may_judge(struct ingress *ingress)
+{
+    const uint64_t now_ms = ingress->egress->now_ms;
+
+    if (now_ms - ingress->ticked_ms >= LIMIT_HEARTBEAT_MS) {
+        ingress->awake_ms = now_ms;
+    }
+    ingress->ticked_ms = now_ms;
+    return now_ms - ingress->awake_ms >= ingress->session_ms;
+}
+
 void ingress_tick(struct ingress *ingress)
 {
     struct egress *egress = ingress->egress;
     struct session *session;
     struct seat *seat;
 
+    if (!may_judge(ingress)) {
+        return;
+    }
     while ((session = sessions_oldest(egress->sessions)) != NULL &&
            egress->now_ms - session->heard_ms >= ingress->session_ms) {
         egress_end(egress, session);

@@ -40,6 +40,8 @@ struct ingress {
 
     struct penalties penalties;
     uint32_t session_ms;
+    uint64_t ticked_ms; /* monotonic: the last tick */
+    uint64_t awake_ms;  /* ... since when it has not slept */
     struct ingress_counters counters;
 };
 
@@ -54,7 +56,8 @@ void ingress_receive(struct ingress *ingress, const struct bus_message *message)
 /* Takes what the pool has done: proposals, or refusals. */
 void ingress_collect(struct ingress *ingress);
 
-/* Ends sessions that are silent, and proposes to retire silent workers. */
+/* Ends sessions that are silent, and proposes to retire silent workers. Called often; when it was
+ * not for LIMIT_HEARTBEAT_MS, nobody is judged for another session time. */
 void ingress_tick(struct ingress *ingress);
 
 #endif

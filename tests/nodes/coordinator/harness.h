@@ -242,6 +242,18 @@ static void pass(struct harness *h, uint64_t ms)
     h->egress.stamp_ms += ms;
 }
 
+/* ... while the coordinator is awake. */
+static inline void stay(struct harness *h, uint64_t ms)
+{
+    while (ms > 0) {
+        const uint64_t step_ms = ms < LIMIT_HEARTBEAT_MS ? ms : LIMIT_HEARTBEAT_MS - 1;
+
+        pass(h, step_ms);
+        ingress_tick(&h->ingress);
+        ms -= step_ms;
+    }
+}
+
 /* ---- messages */
 
 static void put_hello(struct harness *h, uint8_t boot)
@@ -472,6 +484,7 @@ static int setup(void **state)
     trust(h, &h->party.client.certificate_bytes);
     trust(h, &h->party.worker.certificate_bytes);
     trust(h, &h->party.operator.certificate_bytes);
+    ingress_tick(&h->ingress);
     *state = h;
     return 0;
 }

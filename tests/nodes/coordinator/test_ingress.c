@@ -334,8 +334,7 @@ static void an_identity_has_so_many_sessions_and_no_more(void **state)
 
     egress_end(&h->egress, sessions_oldest(&h->sessions));
     greet(h, 1, &h->party.client);
-    pass(h, LIMIT_SESSION_MS);
-    ingress_tick(&h->ingress);
+    stay(h, LIMIT_SESSION_MS);
     assert_int_equal(sessions_of(&h->sessions, client), 0);
 }
 

@@ -16,11 +16,9 @@ static void a_silent_client_is_forgotten(void **state)
     greet(h, 1, &h->party.client);
     submit(h, 1, 0, 1, &id);
     assert_int_equal(h->waiters.count, 1);
-    pass(h, LIMIT_SESSION_MS - 1);
-    ingress_tick(&h->ingress);
+    stay(h, LIMIT_SESSION_MS - 1);
     assert_int_equal(h->sessions.count, 1);
-    pass(h, 1);
-    ingress_tick(&h->ingress);
+    stay(h, 1);
     assert_int_equal(h->sessions.count, 0);
     assert_int_equal(h->waiters.count, 0);
     put_heartbeat(h, NULL, 0);
@@ -33,8 +31,7 @@ static void a_silent_worker_is_retired_once(void **state)
     struct harness *h = *state;
 
     enlist(h, 2, 1);
-    pass(h, LIMIT_SESSION_MS);
-    ingress_tick(&h->ingress);
+    stay(h, LIMIT_SESSION_MS);
     ingress_tick(&h->ingress);
     assert_int_equal(h->proposals.own_count, 1);
     assert_true(commit(h));
@@ -48,13 +45,29 @@ static void a_worker_that_is_heard_keeps_its_seat(void **state)
 
     enlist(h, 2, 1);
     for (int i = 0; i < 5; i++) {
-        pass(h, LIMIT_HEARTBEAT_MS);
+        stay(h, LIMIT_HEARTBEAT_MS);
         put_heartbeat(h, NULL, 0);
         receive(h, 2, &h->party.worker);
         expect_sent(2, MESSAGE_HEARTBEAT);
         ingress_tick(&h->ingress);
     }
     assert_int_equal(h->proposals.own_count, 0);
+}
+
+/* It heard nobody, though all spoke. */
+static void a_coordinator_that_slept_judges_nobody_yet(void **state)
+{
+    struct harness *h = *state;
+
+    enlist(h, 2, 1);
+    pass(h, LIMIT_SESSION_MS);
+    ingress_tick(&h->ingress);
+    stay(h, LIMIT_SESSION_MS - 1);
+    assert_int_equal(h->sessions.count, 1);
+    assert_int_equal(h->proposals.own_count, 0);
+    stay(h, 1);
+    assert_int_equal(h->sessions.count, 0);
+    assert_int_equal(h->proposals.own_count, 1);
 }
 
 static void a_new_leader_gives_workers_a_whole_session_time(void **state)
@@ -67,11 +80,9 @@ static void a_new_leader_gives_workers_a_whole_session_time(void **state)
     egress_end(&h->egress, sessions_oldest(&h->sessions));
     seats_remove(&h->seats, seats_find(&h->seats, index));
     seats_take(&h->seats, index, h->egress.now_ms);
-    pass(h, LIMIT_SESSION_MS - 1);
-    ingress_tick(&h->ingress);
+    stay(h, LIMIT_SESSION_MS - 1);
     assert_int_equal(h->proposals.own_count, 0);
-    pass(h, 1);
-    ingress_tick(&h->ingress);
+    stay(h, 1);
     assert_int_equal(h->proposals.own_count, 1);
 }
 
@@ -253,6 +264,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_silent_client_is_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_worker_is_retired_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_worker_that_is_heard_keeps_its_seat, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_coordinator_that_slept_judges_nobody_yet, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_new_leader_gives_workers_a_whole_session_time, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_goodbye_retires_a_worker_through_the_ledger, setup,
