@@ -138,7 +138,7 @@ static enum exit_code choose_places(struct dev_cluster *cluster, const char *lis
     }
     for (unsigned i = 0; i < cluster->count; i++) {
         snprintf(cluster->list[i].endpoint, sizeof(cluster->list[i].endpoint), "tcp://%s:%lu", host,
-                 port + PORT_STEP * i);
+                 port + (unsigned long)PORT_STEP * i);
     }
     return EXIT_DONE;
 }
