@@ -267,6 +267,48 @@ static void an_installed_snapshot_leaves_no_doubt(void **state)
     assert_int_equal(f->three->voter->raft.configuration_uncommitted_index, 0);
 }
 
+/* The entries of the largest message under way. */
+static size_t largest_append(const struct cluster *cluster)
+{
+    const struct letter *letter;
+    size_t largest = 0;
+
+    TAILQ_FOREACH(letter, &cluster->network.letters, link) {
+        const struct raft_message *message = &letter->parcel->message;
+        size_t size = 0;
+        for (unsigned i = 0;
+             message->type == RAFT_IO_APPEND_ENTRIES && i < message->append_entries.n_entries;
+             i++) {
+            size += message->append_entries.entries[i].buf.len;
+        }
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
+/* The library would send all of it at once. */
+static void one_that_is_far_behind_gets_the_log_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    size_t largest = 0;
+
+    network_cut(&f->cluster->network, 3, true, true);
+    f->cluster->group_most = (size_t)1 << 20;
+    for (unsigned i = 0; i < 60; i++) { /* some 30 MiB */
+        stage_await(f->cluster, stage_is_idle, f->one, 0);
+        stage_propose(f->cluster, f->one);
+    }
+    stage_await(f->cluster, stage_is_idle, f->one, 0);
+    network_mend_cuts(&f->cluster->network);
+    while (f->three->history.count < 60) {
+        assert_true(cluster_step(f->cluster, 10 * STAGE_PATIENCE_US));
+        const size_t now = largest_append(f->cluster);
+        largest = now > largest ? now : largest;
+    }
+    assert_true(largest <= GUARD_APPEND_LIMIT);
+    assert_true(largest > GUARD_APPEND_LIMIT / 2);
+}
+
 /* The second rule of use. */
 static void membership_changes_only_under_a_committed_barrier(void **state)
 {
@@ -314,6 +356,7 @@ int main(void)
         TEST(nothing_is_truncated_while_it_is_written),
         TEST(what_was_sent_is_settled_before_more_comes),
         TEST(an_installed_snapshot_leaves_no_doubt),
+        TEST(one_that_is_far_behind_gets_the_log_in_parts),
         TEST(membership_changes_only_under_a_committed_barrier),
         TEST(a_leader_does_not_leave),
         TEST(there_is_no_pre_vote),
