@@ -123,6 +123,7 @@ static int setup(void **state)
     assert_int_equal(grove_worker_handle(f->worker, "stream", stream, NULL), GROVE_OK);
     assert_int_equal(grove_worker_handle(f->worker, "nothing", nothing, NULL), GROVE_OK);
     trust_init(&f->worker->session.trust, &f->party.mesh.public_key, hash_key);
+    f->worker->is_enlisted = true; /* or it would take no assignment */
     f->worker->session.credential = &f->worker->credential;
     outcomes_init(&f->worker->outcomes, &f->worker->session);
     admit(f, &f->party.client);
