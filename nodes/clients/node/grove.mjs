@@ -197,7 +197,7 @@ const BATCH_ITEMS = 256, BATCH_SIZE = 512 << 10, FRAME_SIZE = 4 << 20, PAYLOAD_S
 const EXPIRES_MS = 30000; // how long submitting may take
 const RETRY_MS = 50; // until what was refused for now is sent again, unless the answer says when
 const HELLO_MS = 250; // between Hellos that nobody answers
-const GIVE_UP_MS = 3000; // of a coordinator that does not answer, before the next one is tried
+const GIVE_UP_MS = 1000; // of a coordinator that does not answer, before the next one is tried
 const NO_LEADER_MS = 250; // ... that knows no leader
 const AT_MOST_ONCE_MS = 4000; // of silence, after which such attempts are stopped
 const UNSAFE_SIZE = 64 << 20; // bytes of results that nobody has taken; beyond, nothing is started
@@ -811,7 +811,7 @@ class Engine {
         this.correlation = 0;
         this.hello = 0;
         this.isWelcome = this.isClosed = this.isTurning = this.isSending = false;
-        [this.heartbeatMs, this.sessionMs, this.offsetMs] = [2000, 6000, 0];
+        [this.heartbeatMs, this.offsetMs] = [2000, 0];
         this.heardAt = this.saidAt = this.beatAt = this.triedAt = nowMs();
         this.outgoing = [];
         this.roots = []; // requests of this turn
@@ -1073,7 +1073,6 @@ class Engine {
         body.certificates.forEach((form) => this.trust.learn(form));
         body.coordinators.forEach((location) => this.#learnPlace(location));
         this.heartbeatMs = body.heartbeat_ms || 2000;
-        this.sessionMs = body.session_ms || 6000;
         this.isWelcome = true;
         this.onSession();
         this.welcomed.resolve();
@@ -1111,7 +1110,7 @@ class Engine {
 
     /* What time does: Hello, heartbeats, silence, retries. */
     tick(now) {
-        if (this.isWelcome && now - this.heardAt > this.sessionMs) {
+        if (this.isWelcome && now - this.heardAt > this.heartbeatMs + GIVE_UP_MS) {
             this.loseSession();
         }
         if (!this.isWelcome && now - this.triedAt > GIVE_UP_MS) {
@@ -1959,7 +1958,7 @@ class WorkerEngine extends Engine {
         this.running = 0;
         this.children = []; // [attempt, request] of this turn
         this.telling = []; // that wait, and have not said so
-        this.results = []; // [bytes, last progress]
+        this.results = []; // [bytes, attempt]
         this.returned = [];
         this.showing = new Set(); // attempts, whose progress has not travelled
         this.shownAt = 0;
@@ -2212,7 +2211,7 @@ class WorkerEngine extends Engine {
     on_resume(body) {
         for (const each of body.resumed) {
             const attempt = this.held.get(`${hex(each.task)}.${each.attempt}`);
-            if (attempt?.state === WAITING && !this.resumed.includes(attempt)) {
+            if (attempt?.state === WAITING && !attempt.isOver && !this.resumed.includes(attempt)) {
                 this.resumed.push(attempt);
             }
         }
@@ -2232,9 +2231,9 @@ class WorkerEngine extends Engine {
                 this.#waitRefused(attempt);
             } else if (stopped.reason !== 0) {
                 this.#forgetAttempt(attempt);
-            } else if (attempt.state === QUEUED) {
+            } else if (attempt.state === QUEUED && !attempt.isOver) {
                 this.#return(attempt, STOPPED);
-            } else {
+            } else if (!attempt.isOver) {
                 this.#stopHandler(attempt);
             }
         }
@@ -2261,14 +2260,18 @@ class WorkerEngine extends Engine {
     /* Nothing of it counts any more. */
     #forgetAttempt(attempt) {
         this.#end(attempt);
+        this.held.delete(attempt.name);
         this.#stopHandler(attempt);
     }
 
+    /* Frees its slot. It is held until the mesh has taken what came of it: a leader that has not would
+     * assign it again. */
     #end(attempt) {
-        this.#release(attempt);
-        this.showing.delete(attempt);
-        attempt.isOver = true;
-        this.held.delete(attempt.name);
+        if (!attempt.isOver) {
+            this.#release(attempt);
+            this.showing.delete(attempt);
+            attempt.isOver = true;
+        }
     }
 
     #return(attempt, reason, words) {
@@ -2301,7 +2304,7 @@ class WorkerEngine extends Engine {
             attempt: attempt.number, session: this.index, code: ended.code, bytes: ended.bytes,
             text: cut(ended.text ?? "", 1024), run_ms: Math.floor(attempt.ran),
             content_type: ended.contentType,
-        }), attempt.shown]);
+        }), attempt]);
     }
 
     show(attempt) {
@@ -2320,8 +2323,9 @@ class WorkerEngine extends Engine {
         this.#sendWaits();
         this.#sendResults();
         if (this.returned.length > 0) {
-            this.ask("returned", { returned: this.returned }, () => {});
+            const { returned } = this;
             this.returned = [];
+            this.ask("returned", { returned }, () => this.#letGo(returned));
         }
         this.askForOutcomes();
         if (this.isDraining && this.held.size === 0 && this.asks.size === 0) {
@@ -2335,13 +2339,20 @@ class WorkerEngine extends Engine {
         for (const part of partsOf(results, ([bytes]) => bytes.length)) {
             const size = part.reduce((sum, [bytes]) => sum + bytes.length, 0);
             const batch = this.sealer.seal(RESULT, part.map(([bytes]) => bytes));
-            const progress = part.map(([, shown]) => shown).filter((shown) => shown);
+            const attempts = part.map(([, attempt]) => attempt);
+            const progress = attempts.map(({ shown }) => shown).filter((shown) => shown);
             this.unsafe += size;
             this.ask("report", { batch, progress }, () => {
                 this.unsafe -= size;
-                this.turn();
+                this.#letGo(attempts.map(({ task, number: attempt }) => ({ task, attempt })));
             });
         }
+    }
+
+    /* The mesh has taken what came of these. */
+    #letGo(attempts) {
+        attempts.forEach(({ task, attempt }) => this.held.delete(`${hex(task)}.${attempt}`));
+        this.turn();
     }
 
     #sendChildren() {
@@ -2390,7 +2401,8 @@ class WorkerEngine extends Engine {
             showing.forEach((attempt) => this.showing.delete(attempt));
             this.tell("progress", { progress: showing.map((attempt) => attempt.shown) });
         }
-        [...this.held?.values() ?? []].forEach((attempt) => this.#watch(attempt, now));
+        [...this.held?.values() ?? []].filter((attempt) => !attempt.isOver)
+            .forEach((attempt) => this.#watch(attempt, now));
     }
 
     /* Ends what has run for too long, or what may run elsewhere by now. */

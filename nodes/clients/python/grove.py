@@ -220,7 +220,7 @@ BATCH_ITEMS, BATCH_SIZE, FRAME_SIZE, PAYLOAD_SIZE = 256, 512 << 10, 4 << 20, 1 <
 EXPIRES_MS = 30000   # how long submitting may take
 RETRY_MS = 50        # until what was refused for now is sent again, unless the answer says when
 HELLO_MS = 250       # between Hellos that nobody answers
-GIVE_UP_MS = 3000    # of a coordinator that does not answer, before the next one is tried
+GIVE_UP_MS = 1000    # of a coordinator that does not answer, before the next one is tried
 NO_LEADER_MS = 250   # ... that knows no leader
 AT_MOST_ONCE_MS = 4000  # of silence, after which such attempts are stopped
 UNSAFE_SIZE = 64 << 20  # bytes of results that nobody has taken; beyond, nothing more is started
@@ -786,7 +786,7 @@ class _Engine:
         self.correlations = itertools.count(1)
         self.hello = 0
         self.is_welcome = False
-        self.heartbeat_ms, self.session_ms, self.offset_ms = 2000, 6000, 0
+        self.heartbeat_ms, self.offset_ms = 2000, 0
         self.heard = self.said = self.beat = self.tried = time.monotonic()
         self.roots: List[_Request] = []                     # to be submitted in this turn
         self.later: List[Tuple[float, Callable, tuple]] = []  # (when, function, arguments)
@@ -1028,7 +1028,7 @@ class _Engine:
             self.trust.learn(form)
         for location in body.coordinators:
             self._learn_place(location)
-        self.heartbeat_ms, self.session_ms = body.heartbeat_ms or 2000, body.session_ms or 6000
+        self.heartbeat_ms = body.heartbeat_ms or 2000
         self.is_welcome = True
         self.on_session()
         _settle(self.welcomed, True)
@@ -1056,7 +1056,7 @@ class _Engine:
 
     def tick(self, now: float) -> None:
         """What time does: Hello, heartbeats, silence, retries."""
-        if self.is_welcome and now - self.heard > self.session_ms / 1000:
+        if self.is_welcome and now - self.heard > (self.heartbeat_ms + GIVE_UP_MS) / 1000:
             self.lose_session()
         if not self.is_welcome and now - self.tried > GIVE_UP_MS / 1000:
             self._move_on()
@@ -1909,10 +1909,10 @@ class _WorkerEngine(_Engine):
         self.running = 0
         self.children: List[Tuple[Attempt, _Request]] = []
         self.telling: List[Attempt] = []  # that wait, and have not said so
-        self.results: List[Tuple[bytes, Optional[Any]]] = []  # with the last progress
+        self.results: List[Tuple[bytes, Attempt]] = []
         self.showing: List[Attempt] = []  # progress that has not travelled
         self.shown_at = 0.0
-        self.returned: List[Any] = []
+        self.returned: List[Tuple[Any, Optional[Attempt]]] = []  # Returned, and of what
         self.unsafe = 0                   # bytes reported and not taken
         self.root_signers: Dict[bytes, bytes] = {}  # by the root's id
         self.loop = asyncio.new_event_loop()
@@ -2136,7 +2136,8 @@ class _WorkerEngine(_Engine):
     def on_resume(self, body: Any) -> None:
         for each in body.resumed:
             attempt = self.held.get((each.task, each.attempt))
-            if attempt and attempt.state == WAITING and attempt not in self.resumed:
+            if attempt and attempt.state == WAITING and not attempt.is_over \
+                    and attempt not in self.resumed:
                 self.resumed.append(attempt)
         self._schedule()
 
@@ -2156,9 +2157,9 @@ class _WorkerEngine(_Engine):
                 self._wait_refused(attempt)
             elif stopped.reason:
                 self._forget_attempt(attempt)
-            elif attempt.state == QUEUED:
+            elif attempt.state == QUEUED and not attempt.is_over:
                 self._return(attempt, STOPPED)
-            else:
+            elif not attempt.is_over:
                 self.stop_handler(attempt)
         self._schedule()
 
@@ -2180,21 +2181,32 @@ class _WorkerEngine(_Engine):
     def _forget_attempt(self, attempt: Attempt) -> None:
         """Nothing of it counts any more."""
         self._end(attempt)
+        self._let_go([attempt])
         self.stop_handler(attempt)
 
     def _end(self, attempt: Attempt) -> None:
+        """Frees its slot. It is held until the mesh has taken what came of it: a leader that has not
+        would assign it again."""
+        if attempt.is_over:
+            return
         self._release(attempt)
         if attempt in self.showing:
             self.showing.remove(attempt)
         attempt.is_over = True
-        self.held.pop((attempt.task, attempt.number), None)
+
+    def _let_go(self, attempts: Iterable[Optional[Attempt]], _: Any = None) -> None:
+        for attempt in attempts:
+            if attempt is not None and self.held.get((attempt.task, attempt.number)) is attempt:
+                del self.held[(attempt.task, attempt.number)]
 
     def _return(self, attempt: Attempt, reason: int, text: str = "") -> None:
         self._end(attempt)
-        self._give_back(attempt.task, attempt.number, reason, text)
+        self._give_back(attempt.task, attempt.number, reason, text, attempt)
 
-    def _give_back(self, task: bytes, attempt: int, reason: int, text: str = "") -> None:
-        self.returned.append(_wire.Returned(task=task, attempt=attempt, reason=reason, text=_cut(text, 1024)))
+    def _give_back(self, task: bytes, number: int, reason: int, text: str = "",
+                   attempt: Optional[Attempt] = None) -> None:
+        self.returned.append((_wire.Returned(task=task, attempt=number, reason=reason,
+                                             text=_cut(text, 1024)), attempt))
 
     # -- results
 
@@ -2215,7 +2227,7 @@ class _WorkerEngine(_Engine):
             nonce=os.urandom(16), task=attempt.task, root=attempt.root, parent=attempt.parent,
             function=attempt.function, payload_digest=digest(attempt.payload), attempt=attempt.number,
             session=self.index, code=code, bytes=data, text=_cut(text, 1024),
-            run_ms=int(attempt.ran * 1000), content_type=content_type).SerializeToString(), attempt.shown))
+            run_ms=int(attempt.ran * 1000), content_type=content_type).SerializeToString(), attempt))
 
     def show(self, attempt: Attempt) -> None:
         if attempt not in self.showing and not attempt.is_over:
@@ -2232,21 +2244,23 @@ class _WorkerEngine(_Engine):
         self._send_waits()
         results, self.results = self.results, []
         for part in _parts(results, lambda result: len(result[0])):
-            items = [item for item, _ in part]
+            items, attempts = [item for item, _ in part], [attempt for _, attempt in part]
             size = sum(len(item) for item in items)
             self.unsafe += size
             self.ask("report", _wire.Report(batch=self.sealer.seal(RESULT, items),
-                                            progress=[shown for _, shown in part if shown]),
-                     functools.partial(self._reported, size))
+                                            progress=[each.shown for each in attempts if each.shown]),
+                     functools.partial(self._reported, size, attempts))
         if self.returned:
             returned, self.returned = self.returned, []
-            self.ask("returned", _wire.Return(returned=returned), lambda _: None)
+            self.ask("returned", _wire.Return(returned=[each for each, _ in returned]),
+                     functools.partial(self._let_go, [attempt for _, attempt in returned]))
         self._ask_for_outcomes()
         if self.is_draining and not self.held and not self.asks:
             self.leave()
 
-    def _reported(self, size: int, _: Any) -> None:
+    def _reported(self, size: int, attempts: List[Attempt], _: Any) -> None:
         self.unsafe -= size
+        self._let_go(attempts)
 
     def _send_children(self) -> None:
         children, self.children = self.children, []
@@ -2280,7 +2294,7 @@ class _WorkerEngine(_Engine):
             self.shown_at = now
             showing, self.showing = self.showing[:BATCH_ITEMS], self.showing[BATCH_ITEMS:]
             self.tell("progress", _wire.Progress(progress=[each.shown for each in showing]))
-        for attempt in list(self.held.values()):
+        for attempt in [each for each in self.held.values() if not each.is_over]:
             self._watch(attempt, now)
 
     def _watch(self, attempt: Attempt, now: float) -> None:
