@@ -3,7 +3,10 @@
 """Three coordinators; the leader is killed -9 under a load of submits, again and again. Nothing that
 was acknowledged is lost or doubled. GROVE_LONG=1: 50 kills."""
 
-from cluster import Cluster, Load, kill_leader
+import os
+import shutil
+
+from cluster import NAMES, Cluster, Load, kill_leader
 from mesh import LONG, check, run_tests, scaled, until
 
 KILLS = 50 if LONG else scaled(4, 2)
@@ -47,4 +50,34 @@ def a_worker_outlives_the_leader():
               "the worker was there all the time, so all ran once:", len(ran), count * 31)
 
 
-run_tests([the_leader_is_killed_under_submits, a_worker_outlives_the_leader])
+def a_member_whose_disk_is_lost_is_replaced():
+    """It comes back under a new id, gets the snapshot and what came after it, and then leads."""
+    with Cluster() as mesh:
+        before = mesh.leader()
+        lost = next(name for name in NAMES if name != before)
+        ids = mesh.submit_all("echo", "kept", scaled(2000, 200))
+        old = mesh.members()[lost]["id"]
+        mesh.kill_one(lost)
+        shutil.rmtree(os.path.join(mesh.directory, "data-" + lost))
+        code, _, error = mesh.grove("cluster", "snapshot")
+        check(code == 0, "a snapshot:", error)
+        ids += mesh.submit_all("echo", "later", 50)
+        code, _, error = mesh.grove("cluster", "remove", lost)
+        check(code == 0, "removed:", error)
+        check(mesh.run(lost, "--join"), lost, "starts anew")
+        mesh.add(lost)
+        mesh.await_whole()
+        member = mesh.members()[lost]
+        files = os.listdir(os.path.join(mesh.directory, "data-" + lost))
+        check(any(name.startswith("snapshot-") for name in files), "the leader's snapshot", files)
+        check(member["role"] == "voter" and member["id"] != old, "a new id", old, member)
+        code, _, error = mesh.grove("cluster", "transfer", lost)
+        check(code == 0, "handed over:", error)
+        check(mesh.leader() == lost, "it leads, with all that it was sent")
+        mesh.worker("w1", slots=4)
+        outcomes = mesh.outcomes(ids, 60)
+        check(all(outcome[0] == "succeeded" for outcome in outcomes.values()), "all of it runs")
+
+
+run_tests([the_leader_is_killed_under_submits, a_worker_outlives_the_leader,
+           a_member_whose_disk_is_lost_is_replaced])
