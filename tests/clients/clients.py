@@ -267,6 +267,8 @@ def a_worker_drains(language):
         until(lambda: clients.log(language + ".stubborn"), SECONDS, "it runs")
         behind = [client.do("submit", language + ".echo", each) for each in "abc"]
         first.terminate()
+        until(lambda: [each["functions"] for each in clients.mesh.ask("workers")["workers"]] == [[]],
+              SECONDS, "it offers nothing any more")
         clients.worker(language, credential="other")
         check([client.do("result", each) for each in behind] == ["a", "b", "c"], "handed back")
         client.do("cancel", stuck)
