@@ -34,6 +34,7 @@ bool task_options_parse(const struct arguments *arguments, struct grove_task *ta
     }
     task->priority = (int)priority;
     task->max_attempts = (uint32_t)attempts;
+    task->at_most_once = argument_given(arguments, "at-most-once");
     if (argument_given(arguments, "deadline")) {
         task->deadline_ms = clock_unix_ms() + deadline_ms;
     }

@@ -16,6 +16,7 @@
         {"deadline", 0, "DURATION", "it and its children have ended this long from now"},          \
         {"attempts", 0, "N", "attempts if it fails (1)"},                                          \
         {"timeout", 0, "DURATION", "of one attempt, while it runs"},                               \
+        {"at-most-once", 0, NULL, "never start it again once it may have started"},                \
     {                                                                                              \
         "content-type", 0, "TYPE", "of the payload, for the handler"                               \
     }

@@ -49,9 +49,9 @@ class Cluster(Mesh):
         process.wait(30)
         return False
 
-    def grove(self, *arguments, seconds=30):
-        """A command of the operator; returns its exit code and what it printed."""
-        environment = dict(os.environ, GROVE_CREDENTIAL=self.nodes["operator"].path,
+    def grove(self, *arguments, name="operator", seconds=30):
+        """A command of the operator, or another; returns its exit code and what it printed."""
+        environment = dict(os.environ, GROVE_CREDENTIAL=self.nodes[name].path,
                            XDG_RUNTIME_DIR=self.directory)
         done = subprocess.run([GROVE, *arguments], env=environment, capture_output=True,
                               timeout=seconds, check=False)

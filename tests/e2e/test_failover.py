@@ -50,6 +50,35 @@ def a_worker_outlives_the_leader():
               "the worker was there all the time, so all ran once:", len(ran), count * 31)
 
 
+def submit_once(mesh, payload):
+    """A task that may run once at most, which has begun."""
+    seen = len(mesh.executions())
+    code, out, error = mesh.grove("submit", "-t", "nap", "--at-most-once", payload,
+                                  name="client")
+    check(code == 0, "submitted:", error)
+    until(lambda: len(mesh.executions()) > seen, 20, "it begins")
+    return out.strip()
+
+
+def what_may_run_once_runs_once_over_a_failover():
+    """Its worker lives: it goes on. Its worker dies with the leader: it is lost, not run again."""
+    with Cluster() as mesh:
+        mesh.leader()
+        worker = mesh.worker("w1", slots=2)
+        lives = submit_once(mesh, "1500")
+        mesh.kill_one(mesh.leader())
+        mesh.leader()
+        check(mesh.outcomes([lives])[lives][0] == "succeeded", "it goes on")
+        dies = submit_once(mesh, "60000")
+        worker.kill()
+        check(mesh.grove("cluster", "transfer")[0] == 0, "another leads")
+        mesh.leader()
+        mesh.worker("w2", slots=2)
+        check(mesh.outcomes([dies], 40)[dies][0] == "lost", "it is not run again")
+        ran = [execution[1] for execution in mesh.executions()]
+        check(sorted(ran) == sorted([lives, dies]), "each began once:", ran)
+
+
 def a_member_whose_disk_is_lost_is_replaced():
     """It comes back under a new id, gets the snapshot and what came after it, and then leads."""
     with Cluster() as mesh:
@@ -80,4 +109,4 @@ def a_member_whose_disk_is_lost_is_replaced():
 
 
 run_tests([the_leader_is_killed_under_submits, a_worker_outlives_the_leader,
-           a_member_whose_disk_is_lost_is_replaced])
+           what_may_run_once_runs_once_over_a_failover, a_member_whose_disk_is_lost_is_replaced])
