@@ -16,10 +16,9 @@
 #include <cmocka.h>
 
 #include "core/forest.h"
-#include "tests/history/history.h"
 #include "tests/support/limit_shadow.h"
-#include "tests/support/scribe.h"
 #include "tests/support/swarm.h"
+#include "tests/support/witness.h"
 
 #define REPLICAS 3
 
@@ -60,8 +59,7 @@ struct run {
     struct forest_options options[REPLICAS];
     struct replica replicas[REPLICAS];
     struct limit_shadow limits;
-    struct history *history; /* judges the first one */
-    struct buffer lines;
+    struct witness *witness; /* of the first one */
     bool verbose;
 };
 
@@ -427,42 +425,6 @@ static void expect_limits(struct run *run)
     }
 }
 
-/* ---- a second model */
-
-static void write_history(struct run *run, const char *line)
-{
-    buffer_append(&run->lines, line, strlen(line));
-}
-
-/* The lines so far; GROVE_HISTORY keeps them. */
-static void judge_lines(struct run *run)
-{
-    const char *path = getenv("GROVE_HISTORY");
-    FILE *file = path ? fopen(path, "ab") : NULL;
-
-    if (file) {
-        assert_int_equal(fwrite(run->lines.data, 1, run->lines.size, file), run->lines.size);
-        assert_int_equal(fclose(file), 0);
-    }
-    buffer_append(&run->lines, "", 1);
-    char *rest = (char *)run->lines.data;
-    for (char *line = NULL; (line = strsep(&rest, "\n"));) {
-        if (*line != '\0') {
-            history_read(run->history, line);
-        }
-    }
-    buffer_reset(&run->lines);
-}
-
-static void expect_good_history(struct run *run)
-{
-    judge_lines(run);
-    const char *fault = history_end(run->history);
-    if (fault) {
-        fail_msg("%s: %s", swarm_describe(run->swarm), fault);
-    }
-}
-
 static void step(struct run *run, const struct command *command, struct reached *reached)
 {
     if (run->verbose) {
@@ -473,8 +435,7 @@ static void step(struct run *run, const struct command *command, struct reached 
         print_effects("   ", &run->replicas[0].effects);
     }
     note_effects(reached, run);
-    scribe_command(&run->lines, run->replicas[0].forest, command, &run->replicas[0].effects);
-    judge_lines(run);
+    witness_see(run->witness, run->replicas[0].forest, command, &run->replicas[0].effects);
     for (size_t i = 1; i < REPLICAS && run->replicas[i].forest; i++) {
         expect_equal_effects(run, &run->replicas[0].effects, &run->replicas[i].effects);
     }
@@ -555,7 +516,7 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
 {
     struct run run = {.swarm = swarm_create(seed), .verbose = verbose};
 
-    run.history = history_create();
+    run.witness = witness_create();
     run.said = calloc(SAID_MOST, sizeof(*run.said));
     run.listed = calloc(LISTED_MOST, sizeof(*run.listed));
     assert_true(run.said && run.listed);
@@ -579,10 +540,11 @@ static void run_seed(uint64_t seed, bool verbose, struct reached *reached)
     expect_all_to_end(&run, reached);
     expect_equal_snapshots(&run);
     note_counters(&run, reached);
-    write_history(&run, "quiet\n");
-    expect_good_history(&run);
-    history_destroy(run.history);
-    buffer_clear(&run.lines);
+    const char *fault = witness_end_quiet(run.witness);
+    if (fault) {
+        fail_msg("%s: %s", swarm_describe(run.swarm), fault);
+    }
+    witness_destroy(run.witness);
     for (size_t i = 0; i < REPLICAS; i++) {
         forest_destroy(run.replicas[i].forest);
         effects_clear(&run.replicas[i].effects);

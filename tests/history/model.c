@@ -177,6 +177,7 @@ void model_finish(struct history *history)
     if (command->count == 0) {
         return;
     }
+    workers_finish(history);
     for (size_t i = 0; i < command->count; i++) {
         const struct line *line = command->lines[i];
         const struct task *task = model_task(history, line_get(line, "task"));

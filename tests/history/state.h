@@ -64,6 +64,8 @@ struct task {
     bool is_once, is_spent;     /* ... may not begin again */
     bool is_join, is_marked, has_run;
     bool waited;       /* in its present attempt */
+    bool is_instant;   /* what it waited for had ended: it may not have begun */
+    uint64_t doubted;  /* by this command: whether its session has lost it, effects say */
     uint64_t released; /* by this command */
     const char *code, *outcome;
 };
@@ -90,10 +92,11 @@ struct history {
         struct line **lines;
         size_t count, capacity, cursor;
         struct session
-            *session;       /* that it speaks for; NULL: from outside, or one that is no more */
-        bool is_dead;       /* it speaks for a session that is no more */
-        uint64_t predicted; /* ends that are still to be told */
-        uint64_t refuses;   /* that are still to be told */
+            *session; /* that it speaks for; NULL: from outside, or one that is no more */
+        struct session *resumed; /* whose worker shows up again */
+        bool is_dead;            /* it speaks for a session that is no more */
+        uint64_t predicted;      /* ends that are still to be told */
+        uint64_t refuses;        /* that are still to be told */
         struct task *answered[ITEMS_MOST];
     } command;
     /* the other passes */
@@ -139,6 +142,10 @@ void workers_retire(struct history *history, struct session *session);
 void workers_enlisted(struct history *history, const struct line *effect);
 void workers_report(struct history *history, const struct line *result);
 void workers_return(struct history *history, const struct line *returned);
+/* Loses it after all. */
+void workers_doubt(struct history *history, struct task *task);
+/* No effect has spoken for those still in doubt. */
+void workers_finish(struct history *history);
 void workers_assign(struct history *history, const struct line *effect);
 /* Resume and Stop. */
 void workers_told(struct history *history, const struct line *effect);

@@ -171,6 +171,7 @@ void tasks_settled(struct history *history, const struct line *effect)
                       task ? "twice" : "and was never accepted");
         return;
     }
+    workers_doubt(history, task);
     if (task->is_open && is_verdict_due(history, task, code)) {
         task->is_marked =
             strcmp(code, "abandoned") == 0 ||

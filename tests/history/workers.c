@@ -138,9 +138,33 @@ static void resume_session(struct history *history, struct session *session)
     for (struct task *task = LIST_FIRST(&session->held); task; task = next) {
         const struct line *line = model_detail(history, "held", "task", task->id);
         next = LIST_NEXT(task, held);
-        if (task->waited && !(line && line_number(line, "attempt") == task->attempts)) {
+        const bool is_gone =
+            task->waited && !(line && line_number(line, "attempt") == task->attempts);
+        if (is_gone && task->is_instant) {
+            task->doubted = history->commands;
+        } else if (is_gone) {
             lose(history, task, true);
         }
+    }
+}
+
+void workers_doubt(struct history *history, struct task *task)
+{
+    if (task->session && task->doubted == history->commands) {
+        lose(history, task, true);
+    }
+}
+
+void workers_finish(struct history *history)
+{
+    struct task *next = NULL;
+
+    if (!history->command.resumed) {
+        return;
+    }
+    for (struct task *task = LIST_FIRST(&history->command.resumed->held); task; task = next) {
+        next = LIST_NEXT(task, held);
+        workers_doubt(history, task);
     }
 }
 
@@ -155,6 +179,7 @@ void workers_enlisted(struct history *history, const struct line *effect)
     }
     if (session && session->is_live && strcmp(session->by, by) == 0 &&
         strcmp(session->boot, model_word(history, "boot")) == 0) {
+        history->command.resumed = session;
         resume_session(history, session);
     } else if (session) {
         history_fault(history, pass, "session %s is given twice", line_get(effect, "session"));
@@ -205,7 +230,11 @@ void workers_assign(struct history *history, const struct line *effect)
     const char *why = "nobody knows it";
 
     if (task && task->is_open && model_held(history, effect, session)) {
+        task->doubted = 0;
         return; /* told again */
+    }
+    if (task) {
+        workers_doubt(history, task);
     }
     if (task && session) {
         why = why_not_assigned(history, effect, task, session);
@@ -228,11 +257,14 @@ void workers_assign(struct history *history, const struct line *effect)
 void workers_told(struct history *history, const struct line *effect)
 {
     const struct session *session = model_session(history, line_number(effect, "session"));
-    const struct task *task = model_held(history, effect, session);
+    struct task *task = model_held(history, effect, session);
     const bool is_resume = line_is(effect, 1, "resume");
     const bool is_stale = *line_get(effect, "refused") != '\0';
     const struct task *known = model_task(history, line_get(effect, "task"));
 
+    if (task && is_resume) {
+        task->doubted = 0;
+    }
     if (known && known->released == history->commands) {
         return; /* by this command, which says so only after the effects of what comes before */
     }
@@ -251,6 +283,7 @@ void workers_wait(struct history *history)
     for (size_t i = 0; i < history->command.count; i++) {
         const struct line *line = history->command.lines[i];
         struct task *task = model_held(history, line, history->command.session);
+        bool is_told_at_once = false;
         int balance = 0;
         for (size_t k = 0; line_is(line, 0, "wait") && k < history->command.count; k++) {
             const struct line *other = history->command.lines[k];
@@ -258,8 +291,10 @@ void workers_wait(struct history *history)
                                  line_number(other, "attempt") == line_number(line, "attempt");
             balance += is_same && line_is(other, 0, "wait");
             balance -= is_same && line_is(other, 1, "refuse");
+            is_told_at_once |= is_same && line_is(other, 1, "resume");
         }
         if (task && task->is_open && balance > 0) {
+            task->is_instant = is_told_at_once && (!task->waited || task->is_instant);
             task->waited = true;
         }
     }

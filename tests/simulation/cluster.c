@@ -71,6 +71,7 @@ void cluster_clear(struct cluster *cluster)
     }
     if (cluster->swarm != NULL) {
         swarm_destroy(cluster->swarm);
+        witness_destroy(cluster->witness);
     }
     network_clear(&cluster->network);
     schedule_clear(&cluster->schedule);
@@ -114,6 +115,7 @@ struct node *cluster_leader(struct cluster *cluster)
 void cluster_release_swarm(struct cluster *cluster)
 {
     cluster->swarm = swarm_create(cluster->oracle.seed);
+    cluster->witness = witness_create();
     for (unsigned i = 0; i < cluster->count; i++) {
         node_crash(&cluster->nodes[i]);
         node_start(&cluster->nodes[i]);
@@ -179,11 +181,15 @@ bool cluster_has_converged(struct cluster *cluster)
 
 void cluster_compare_forests(struct cluster *cluster)
 {
+    const char *fault = witness_end(cluster->witness);
     const struct node *leader = cluster_leader(cluster);
     const struct raft_configuration *configuration = &leader->voter->raft.configuration;
     struct buffer expected = {.size = 0};
     struct buffer bytes = {.size = 0};
 
+    if (fault != NULL) {
+        oracle_fail(&cluster->oracle, "the history: %s", fault);
+    }
     node_write_forest(leader, &expected);
     for (unsigned i = 0; i < configuration->n; i++) {
         if (configuration->servers[i].role == RAFT_VOTER) {

@@ -5,6 +5,7 @@
 
 #include "tests/simulation/node.h"
 #include "tests/support/swarm.h"
+#include "tests/support/witness.h"
 
 struct cluster {
     struct schedule schedule;
@@ -14,9 +15,10 @@ struct cluster {
     struct node nodes[NETWORK_NODES]; /* number i has id i + 1 */
     unsigned count;
     uint64_t proposed;
-    size_t group_most;   /* bytes */
-    struct swarm *swarm; /* makes commands of a mesh; NULL: groups are only bytes */
-    jmp_buf escape;      /* out of a replica that must end */
+    size_t group_most;       /* bytes */
+    struct swarm *swarm;     /* makes commands of a mesh; NULL: groups are only bytes */
+    struct witness *witness; /* judges what the forests make of them */
+    jmp_buf escape;          /* out of a replica that must end */
     struct node *dying;
     bool restarts; /* at once */
 };
@@ -28,7 +30,8 @@ void cluster_clear(struct cluster *cluster);
 /* Lets a swarm make the groups from the start on. For a new cluster. */
 void cluster_release_swarm(struct cluster *cluster);
 
-/* Fails when two voters of the leader's configuration have different forests. */
+/* Fails when two voters of the leader's configuration have different forests, or the history that
+ * they share is not good. */
 void cluster_compare_forests(struct cluster *cluster);
 
 /* Lets one event happen; false when there is none before `until_us`. */

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/ledger.h"
+
 enum { TRACE_ACKNOWLEDGED = 100, TRACE_LOST, TRACE_START, TRACE_CRASH };
 
 static struct oracle *oracle_of(const struct node *node)
@@ -17,16 +19,33 @@ static struct oracle *oracle_of(const struct node *node)
 
 /* ---- what the voter needs */
 
+/* The second model judges each group once, by whoever applies it first. */
+static void show(const struct node *node, struct bytes entry)
+{
+    struct ledger_group group;
+    struct command command;
+
+    if (ledger_group_open(entry, &group) == GROVE_OK &&
+        ledger_group_next(&group, &command) == GROVE_OK) {
+        witness_see(node->cluster->witness, node->machine.forest, &command, &node->machine.effects);
+    }
+}
+
 static void apply(void *context, uint64_t index, const uint8_t *data, size_t size)
 {
+    static const uint64_t token =
+        1; /* so that there are answers; a group of a swarm is one command */
     struct node *node = context;
 
     const bool is_first = node->history.count == oracle_of(node)->count;
 
     oracle_applied(oracle_of(node), node->id, &node->history, bytes_of(data, size));
     if (node->machine.forest != NULL) {
+        node->machine.tokens = &token;
+        node->machine.token_count = 1;
         machine_face(&node->machine).apply(&node->machine, index, data, size);
         if (is_first) {
+            show(node, bytes_of(data, size));
             swarm_learn(node->cluster->swarm, &node->machine.effects);
         }
         effects_reset(&node->machine.effects);
