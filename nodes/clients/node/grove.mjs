@@ -2028,6 +2028,9 @@ class WorkerEngine extends Engine {
     // -- assignments
 
     on_assign(body) {
+        if (!this.isEnlisted) {
+            return; // nobody knows yet which session's it is; it is sent again
+        }
         body.certificates.forEach((form) => this.trust.learn(form));
         for (const assignment of body.assignments) {
             if (!this.held.has(`${hex(assignment.task)}.${assignment.attempt}`)) {

@@ -36,7 +36,6 @@ import signal
 import socket
 import stat
 import struct
-import tempfile
 import threading
 import time
 from typing import (Any, AsyncIterator, Callable, Coroutine, Dict, Generator, Iterable, Iterator,
@@ -49,7 +48,7 @@ import zmq
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from zmq.utils import z85
 
-__all__ = ["Attempt", "Call", "Cancelled", "Client", "Error", "Join", "JoinError", "NotTrusted",
+__all__ = ["Attempt", "Call", "Cancelled", "Client", "Error", "Failure", "Join", "JoinError", "NotTrusted",
            "Refused", "Result", "Task", "TaskExecutionError", "Worker", "cancel", "current", "gather",
            "map", "race", "result", "submit", "submit_many", "wait"]
 
@@ -1546,7 +1545,7 @@ class _JoinRun:
         self.source = join.source()
         self.ahead: List[Union[Spec, bytes]] = []   # pulled, and not in a portion yet
         self.portion: List[Union[Spec, bytes]] = []  # to be given next
-        self.is_exhausted = self.is_closed = self.is_over = self.is_open = False
+        self.is_exhausted = self.is_closed = self.is_over = False
         self.given = self.next = self.accepted = 0   # inputs; outcomes handed on
         self.room = 1 << 30
         self.expected: Dict[int, Tuple[str, bytes]] = {}  # by position: function, payload digest
@@ -1647,7 +1646,7 @@ class _JoinRun:
                 self.expected[self.given + i] = self._name(each)
         self.given += len(self.portion)
         self.room -= len(self.portion)
-        self.portion, self.is_closed, self.is_open = [], closes, True
+        self.portion, self.is_closed = [], closes
 
     def _item(self, spec: Spec, position: int) -> bytes:
         item = spec.item(0)
@@ -1970,6 +1969,8 @@ class _WorkerEngine(_Engine):
     # -- assignments
 
     def on_assign(self, body: Any) -> None:
+        if not self.is_enlisted:
+            return  # nobody knows yet which session's it is; it is sent again
         for form in body.certificates:
             self.trust.learn(form)
         for assignment in body.assignments:
