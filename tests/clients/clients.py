@@ -275,8 +275,18 @@ def a_worker_drains(language):
         check(first.wait(SECONDS) == 0, "it ends when what it ran has ended")
 
 
+def a_worker_without_a_mesh_ends_all_the_same(language):
+    with Clients() as clients:
+        worker = clients.worker(language)
+        clients.client(language).do("submit", language + ".stubborn", "x")
+        until(lambda: clients.log(language + ".stubborn"), SECONDS, "it runs")
+        clients.mesh.kill()
+        worker.terminate()
+        check(worker.wait(SECONDS) == 0, "it ends")
+
+
 TESTS = (the_samples_run, a_failure_says_what_and_where, the_same_key_is_the_same_task,
          a_cancelled_handler_stops_and_frees_its_slot, a_timeout_ends_an_attempt,
          a_checkpoint_reaches_the_next_attempt, a_parent_that_died_goes_on,
          a_parent_that_takes_another_path_begins_another_join, joins_in_a_handler, joins_from_outside,
-         a_worker_drains)
+         a_worker_drains, a_worker_without_a_mesh_ends_all_the_same)

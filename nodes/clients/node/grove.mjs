@@ -200,6 +200,7 @@ const HELLO_MS = 250; // between Hellos that nobody answers
 const GIVE_UP_MS = 1000; // of a coordinator that does not answer, before the next one is tried
 const NO_LEADER_MS = 250; // ... that knows no leader
 const AT_MOST_ONCE_MS = 4000; // of silence, after which such attempts are stopped
+const DRAIN_SILENT_MS = 10000; // of silence, after which a worker that drains ends
 const UNSAFE_SIZE = 64 << 20; // bytes of results that nobody has taken; beyond, nothing is started
 const TICK_MS = 50;
 const PAGE = 1024; // outcomes asked for at a time
@@ -2406,6 +2407,9 @@ class WorkerEngine extends Engine {
         }
         [...this.held?.values() ?? []].filter((attempt) => !attempt.isOver)
             .forEach((attempt) => this.#watch(attempt, now));
+        if (this.isDraining && now - this.heardAt > DRAIN_SILENT_MS) {
+            this.close(); // there is nobody to take anything
+        }
     }
 
     /* Ends what has run for too long, or what may run elsewhere by now. */

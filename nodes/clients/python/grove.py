@@ -222,6 +222,7 @@ HELLO_MS = 250       # between Hellos that nobody answers
 GIVE_UP_MS = 1000    # of a coordinator that does not answer, before the next one is tried
 NO_LEADER_MS = 250   # ... that knows no leader
 AT_MOST_ONCE_MS = 4000  # of silence, after which such attempts are stopped
+DRAIN_SILENT_MS = 10000  # of silence, after which a worker that drains ends
 UNSAFE_SIZE = 64 << 20  # bytes of results that nobody has taken; beyond, nothing more is started
 PAGE = 1024     # outcomes asked for at a time
 PORTION = 128   # inputs that are worth a message, when so many more may follow
@@ -2297,6 +2298,8 @@ class _WorkerEngine(_Engine):
             self.tell("progress", _wire.Progress(progress=[each.shown for each in showing]))
         for attempt in [each for each in self.held.values() if not each.is_over]:
             self._watch(attempt, now)
+        if self.is_draining and (now - self.heard) * 1000 > DRAIN_SILENT_MS:
+            self.leave()  # there is nobody to take anything
 
     def _watch(self, attempt: Attempt, now: float) -> None:
         """Ends what has run for too long, or what may run elsewhere by now."""
