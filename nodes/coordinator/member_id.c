@@ -6,6 +6,7 @@
 #include <glob.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 #define NAME "member-id"
-#define TEXT_SIZE 17u /* 16 hex digits and a newline */
+#define TEXT_SIZE 50u /* the id and its digest in hex digits, a space and a newline */
 
 static enum grove_status status_of(int error)
 {
@@ -30,18 +31,31 @@ static enum grove_status status_of(int error)
     }
 }
 
+/* A flipped bit must not make another member of it. */
+static void write_text(uint64_t id, char text[TEXT_SIZE + 1])
+{
+    char hex[17];
+    char check[33];
+    uint8_t digest[16];
+
+    snprintf(hex, sizeof(hex), "%016" PRIx64, id);
+    crypto_generichash(digest, sizeof(digest), (const uint8_t *)hex, sizeof(hex) - 1, NULL, 0);
+    sodium_bin2hex(check, sizeof(check), digest, sizeof(digest));
+    snprintf(text, TEXT_SIZE + 1, "%s %s\n", hex, check);
+}
+
 static enum grove_status read_it(int fd, uint64_t *id)
 {
-    char text[TEXT_SIZE + 1];
-    char *end = NULL;
-    const ssize_t size = read(fd, text, TEXT_SIZE);
+    char text[TEXT_SIZE + 2] = "";
+    char expected[TEXT_SIZE + 1];
+    const ssize_t size = read(fd, text, TEXT_SIZE + 1);
 
     if (size < 0) {
         return status_of(errno);
     }
-    text[size] = '\0';
-    const unsigned long long number = strtoull(text, &end, 16);
-    if (size != TEXT_SIZE || end != text + TEXT_SIZE - 1 || *end != '\n' || number == 0) {
+    const uint64_t number = strtoull(text, NULL, 16);
+    write_text(number, expected);
+    if (size != TEXT_SIZE || number == 0 || memcmp(text, expected, TEXT_SIZE) != 0) {
         return GROVE_CORRUPT;
     }
     *id = number;
@@ -54,9 +68,11 @@ static enum grove_status write_it(int directory, uint64_t id)
     const int fd =
         openat(directory, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     int error = fd < 0 ? errno : 0;
+    char text[TEXT_SIZE + 1];
 
+    write_text(id, text);
     if (error == 0 &&
-        (dprintf(fd, "%016" PRIx64 "\n", id) < 0 || fsync(fd) != 0 ||
+        (dprintf(fd, "%s", text) < 0 || fsync(fd) != 0 ||
          renameat(directory, unfinished, directory, NAME) != 0 || fsync(directory) != 0)) {
         error = errno;
     }

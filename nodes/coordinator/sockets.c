@@ -101,8 +101,8 @@ static enum grove_status take_id(struct coordinator *coordinator, char *error)
         options->directory, options->bootstrap || options->join ? fresh : 0, &coordinator->id);
 
     if (status != GROVE_OK) {
-        snprintf(error, COORDINATOR_ERROR_SIZE, "%s/member-id: %s", options->directory,
-                 grove_status_text(status));
+        snprintf(error, COORDINATOR_ERROR_SIZE, "%s/member-id: %s%s", options->directory,
+                 status == GROVE_CORRUPT ? "offset 0: " : "", grove_status_text(status));
     } else if (coordinator->id == 0) {
         coordinator->address[0] = '\0'; /* one voter, from before it could have peers */
     }

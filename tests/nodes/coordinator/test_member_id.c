@@ -55,6 +55,31 @@ static void a_ledger_without_one_gets_none(void **state)
     scratch_remove(&scratch);
 }
 
+/* Not taken for another member. */
+static void a_flipped_bit_is_refused(void **state)
+{
+    struct scratch scratch;
+    char path[SCRATCH_PATH_SIZE + 64];
+    char text[64] = "";
+    uint64_t id;
+
+    (void)state;
+    scratch_make(&scratch);
+    assert_int_equal(member_id_take(scratch.path, 0xabc, &id), GROVE_OK);
+    snprintf(path, sizeof(path), "%s/member-id", scratch.path);
+    const int fd = open(path, O_RDONLY);
+    const ssize_t size = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    assert_in_range(size, 1, sizeof(text) - 2);
+    for (size_t bit = 0; bit < 8 * (size_t)size; bit++) {
+        text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
+        write_file(&scratch, "member-id", text);
+        assert_int_equal(member_id_take(scratch.path, 0xdef, &id), GROVE_CORRUPT);
+        text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
+    }
+    scratch_remove(&scratch);
+}
+
 static void what_is_no_id_is_refused(void **state)
 {
     static const char *const wrong[] = {
@@ -64,6 +89,7 @@ static void what_is_no_id_is_refused(void **state)
         "00000000000abc\n",
         "0000000000000abc",
         "000000000000xabc\n",
+        "0000000000000abc\n",
     };
     struct scratch scratch;
     uint64_t id;
@@ -82,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_disk_takes_a_new_one_and_keeps_it),
         cmocka_unit_test(a_ledger_without_one_gets_none),
+        cmocka_unit_test(a_flipped_bit_is_refused),
         cmocka_unit_test(what_is_no_id_is_refused),
     };
 
