@@ -427,8 +427,13 @@ def free_ports():
 class Link:
     """A socket of any kind to one of the coordinator's ports, under CURVE."""
 
+    # Those of links that nobody has closed: a context that is collected as garbage before its socket
+    # waits for that for ever.
+    contexts = set()
+
     def __init__(self, mesh, node, port, kind=zmq.DEALER, setup=None):
         self.context = zmq.Context()
+        self.contexts.add(self.context)
         self.socket = self.context.socket(kind)
         self.socket.linger, self.socket.sndtimeo = 0, 5000
         self.socket.rcvhwm = self.socket.sndhwm = 0
@@ -455,6 +460,7 @@ class Link:
     def close(self):
         self.socket.close()
         self.context.term()
+        self.contexts.discard(self.context)
 
 
 def message(kind, body=b"", correlation=0, version=1):
