@@ -309,6 +309,23 @@ static void one_that_is_far_behind_gets_the_log_in_parts(void **state)
     assert_true(largest > GUARD_APPEND_LIMIT / 2);
 }
 
+/* Rule 13. Else the one that is removed may be the only one that has it. */
+static void a_change_of_membership_is_written_before_it_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    const raft_index change = end_of(f->one) + 1;
+
+    slow_down(f->one);
+    assert_int_equal(voter_remove(f->one->voter, 3), GROVE_OK);
+    assert_int_equal(end_of(f->one), change);
+    cluster_run(f->cluster, 1000000);
+    assert_false(stage_has_on_disk(f->one, change));
+    assert_int_equal(end_of(f->two), change - 1);
+    assert_int_equal(end_of(f->three), change - 1);
+    stage_await(f->cluster, stage_has_on_disk, f->one, change);
+    stage_await(f->cluster, stage_has_on_disk, f->two, change);
+}
+
 /* The second rule of use. */
 static void membership_changes_only_under_a_committed_barrier(void **state)
 {
@@ -357,6 +374,7 @@ int main(void)
         TEST(what_was_sent_is_settled_before_more_comes),
         TEST(an_installed_snapshot_leaves_no_doubt),
         TEST(one_that_is_far_behind_gets_the_log_in_parts),
+        TEST(a_change_of_membership_is_written_before_it_is_sent),
         TEST(membership_changes_only_under_a_committed_barrier),
         TEST(a_leader_does_not_leave),
         TEST(there_is_no_pre_vote),
