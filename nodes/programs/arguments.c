@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Command lines: long and short options before, between and after the words; "--" ends them. */
-#include "nodes/programs/program.h"
+#include "nodes/programs/values.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,19 +12,26 @@ static const struct option common_options[] = {
     {"credential", 0, "FILE",
      "the mesh and who you are in it (else GROVE_CREDENTIAL, else the last grove dev)"},
     {"output", 'o', "FORMAT", "text (default) or json"},
+    {"color", 0, "WHEN", "auto (default: on a terminal, without NO_COLOR), always or never"},
+    {"ascii", 0, NULL, "draw lines in ASCII"},
     {"help", 'h', NULL, "show this help"},
     OPTION_END,
 };
 
 void complain(const char *format, ...)
 {
+    char *text = NULL;
     va_list list;
 
     va_start(list, format);
-    fputs("grove: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    if (vasprintf(&text, format, list) < 0) {
+        abort();
+    }
     va_end(list);
+    fputs("grove: ", stderr);
+    print_text(stderr, text);
+    fputc('\n', stderr);
+    free(text);
 }
 
 void complain_of(const char *what, const char *text)
@@ -171,6 +178,20 @@ static bool take_option(const struct subcommand *command, int argc, char **argv,
     return add_given(command, arguments, option, value);
 }
 
+static bool check_values(const struct subcommand *command, const struct arguments *arguments)
+{
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        const struct option *option = arguments->given[i].option;
+        char what[64];
+
+        snprintf(what, sizeof(what), "%s: --%s", command->name, option->name);
+        if (option->value != NULL && !value_check(what, option->value, arguments->given[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool arguments_parse(const struct subcommand *command, int argc, char **argv,
                      struct arguments *arguments)
 {
@@ -197,13 +218,7 @@ bool arguments_parse(const struct subcommand *command, int argc, char **argv,
             arguments->word[arguments->word_count++] = word; /* no further on than it was */
         }
     }
-    const char *format = argument_value(arguments, "output");
-
-    if (format != NULL && strcmp(format, "json") != 0 && strcmp(format, "text") != 0) {
-        complain("%s: --output is text or json, not '%s'", command->name, format);
-        return false;
-    }
-    return true;
+    return check_values(command, arguments);
 }
 
 const char *argument_value_at(const struct arguments *arguments, const char *name, size_t i)

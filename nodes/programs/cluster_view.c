@@ -66,7 +66,8 @@ static void print_member(const json_t *member)
 {
     const bool leads = json_is_true(json_object_get(member, "leads"));
 
-    printf("%-16s %-8s ", text_of(member, "name"), leads ? "leader" : text_of(member, "role"));
+    print_column(stdout, text_of(member, "name"), 17);
+    print_column(stdout, leads ? "leader" : text_of(member, "role"), 9);
     if (json_is_true(json_object_get(member, "answers"))) {
         printf("term %" JSON_INTEGER_FORMAT "  index %" JSON_INTEGER_FORMAT
                "  lag %" JSON_INTEGER_FORMAT "  pid %" JSON_INTEGER_FORMAT,
@@ -77,7 +78,9 @@ static void print_member(const json_t *member)
     } else {
         printf("does not answer");
     }
-    printf("  %s\n", text_of(member, "endpoint"));
+    fputs("  ", stdout);
+    print_text(stdout, text_of(member, "endpoint"));
+    putchar('\n');
 }
 
 static void print_text_form(json_t *answer)
@@ -91,8 +94,12 @@ static void print_text_form(json_t *answer)
     }
     json_array_foreach(json_object_get(answer, "waiting"), i, one)
     {
-        printf("%-16s waits    grove cluster add %s  %s\n", text_of(one, "name"),
-               text_of(one, "name"), text_of(one, "endpoint"));
+        print_column(stdout, text_of(one, "name"), 17);
+        fputs("waits    grove cluster add ", stdout);
+        print_text(stdout, text_of(one, "name"));
+        fputs("  ", stdout);
+        print_text(stdout, text_of(one, "endpoint"));
+        putchar('\n');
     }
 }
 

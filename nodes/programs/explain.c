@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nodes/programs/look.h"
 #include "nodes/programs/observer.h"
 #include "nodes/programs/outcome.h"
 
@@ -16,14 +17,14 @@ static const char *text_of(const json_t *object, const char *name)
 }
 
 /* From the task down to what it waits for in the end: each line is a reason for the one above. */
-static void print_reasons(const json_t *answer)
+static void print_reasons(const struct look *look, const json_t *answer)
 {
     const json_t *reason;
     size_t i;
 
     print_text(stdout, text_of(answer, "id"));
     putchar(' ');
-    print_text(stdout, text_of(answer, "state"));
+    look_print(look, stdout, tone_of_state(text_of(answer, "state")), text_of(answer, "state"));
     putchar('\n');
     json_array_foreach(json_object_get(answer, "reasons"), i, reason)
     {
@@ -35,7 +36,7 @@ static void print_reasons(const json_t *answer)
         print_text(stdout, text_of(reason, "text"));
         if (help[0] != '\0') {
             fputs("; try: ", stdout);
-            print_text(stdout, help);
+            look_print(look, stdout, TONE_STRONG, help);
         }
         putchar('\n');
     }
@@ -65,7 +66,9 @@ static enum exit_code run(const struct arguments *arguments)
     if (code == EXIT_DONE && argument_json(arguments)) {
         print_json(answer);
     } else if (code == EXIT_DONE) {
-        print_reasons(answer);
+        const struct look look = look_of(arguments, stdout);
+
+        print_reasons(&look, answer);
         json_decref(answer);
     }
     observer_close(observer);

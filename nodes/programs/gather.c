@@ -71,7 +71,7 @@ static enum exit_code run(const struct arguments *arguments)
         complain("gather: what? FUNCTION=PAYLOAD...");
         return EXIT_USAGE;
     }
-    progress_begin(&gathering.progress, options.key);
+    progress_begin(&gathering.progress, arguments, options.key);
     gathering.progress.total = arguments->word_count;
     gathering.items = (struct items){.schema = "grove.gather/1",
                                      .json = argument_json(arguments),

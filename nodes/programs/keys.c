@@ -169,7 +169,8 @@ static void print_list(const char *title, json_t *list)
     printf("%-11s", title);
     json_array_foreach(list, i, value)
     {
-        printf("%s%s", i > 0 ? ", " : "", json_string_value(value));
+        fputs(i > 0 ? ", " : "", stdout);
+        print_text(stdout, json_string_value(value));
     }
     printf("%s\n", json_array_size(list) == 0 ? "(none)" : "");
     json_decref(list);
@@ -192,8 +193,9 @@ static void show_text(const struct certificate *certificate)
 
     hex(certificate->mesh.byte, 32, mesh);
     hex(certificate->sign_key.byte, 32, identity);
-    printf("%-11s%s\n%-11s%s\n%-11s%s\n", "name", certificate->name, "mesh", mesh, "identity",
-           identity);
+    printf("%-11s", "name");
+    print_text(stdout, certificate->name);
+    printf("\n%-11s%s\n%-11s%s\n", "mesh", mesh, "identity", identity);
     print_list("roles", roles_json(certificate->roles));
     print_list("may submit", patterns_json(certificate->submit, certificate->submit_count));
     print_list("may run", patterns_json(certificate->run, certificate->run_count));

@@ -91,7 +91,7 @@ static enum exit_code map(struct mapping *mapping, const struct arguments *argum
     if (mapping->name == NULL) {
         abort();
     }
-    progress_begin(&mapping->progress, options->key);
+    progress_begin(&mapping->progress, arguments, options->key);
     mapping->progress.total = payloads_count(&mapping->payloads);
     mapping->items = (struct items){
         .schema = "grove.map/1", .json = argument_json(arguments), .progress = &mapping->progress};

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -92,7 +93,8 @@ void outcome_add_result(const struct outcome *outcome, json_t *json)
 
 void print_json(json_t *json)
 {
-    json_dumpf(json, stdout, JSON_COMPACT);
+    /* On a terminal without what it might obey: JSON lets controls of the second set be. */
+    json_dumpf(json, stdout, JSON_COMPACT | (isatty(STDOUT_FILENO) == 1 ? JSON_ENSURE_ASCII : 0));
     putchar('\n');
     json_decref(json);
 }

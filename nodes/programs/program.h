@@ -106,7 +106,7 @@ bool argument_duration(const struct arguments *arguments, const char *name, uint
 /* Whether -o json was asked for. */
 bool argument_json(const struct arguments *arguments);
 
-/* "grove: ..." on stderr. */
+/* "grove: ..." on stderr, as print_text writes it. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "grove: WHAT: TEXT" on stderr; the text is from outside. */
@@ -117,6 +117,9 @@ void print_text(FILE *out, const char *text);
 
 /* Likewise any bytes; what is no UTF-8 as \\x{...}. */
 void print_bytes(FILE *out, const void *data, size_t size);
+
+/* Writes text from outside as print_text does, and blanks up to `width` columns. */
+void print_column(FILE *out, const char *text, int width);
 
 /* Writes a result to stdout, exactly; but a terminal gets lines and tabs, and the rest as
  * print_bytes writes it. */

@@ -25,11 +25,12 @@ static void interrupt(void *context)
     atomic_store(&progress->is_interrupted, true);
 }
 
-void progress_begin(struct progress *progress, const char *key)
+void progress_begin(struct progress *progress, const struct arguments *arguments, const char *key)
 {
     sigset_t stops;
 
     memset(progress, 0, sizeof(*progress));
+    progress->look = look_of(arguments, stderr);
     progress->is_terminal = isatty(STDERR_FILENO) == 1;
     progress->started_ms = clock_monotonic_ms();
     progress->drawn_ms = progress->started_ms;
@@ -110,19 +111,22 @@ static void describe(const struct progress *progress, uint64_t done, char text[T
 
 static void draw(struct progress *progress, uint64_t done)
 {
-    char text[TEXT_SIZE], bar[BAR_WIDTH + 1];
+    const struct look *look = &progress->look;
+    char text[TEXT_SIZE];
     const uint64_t total = progress->last.total;
     const size_t full = total > 0 ? (size_t)(done * BAR_WIDTH / total) : 0;
 
     describe(progress, done, text);
-    memset(bar, ' ', BAR_WIDTH);
-    memset(bar, '#', full < BAR_WIDTH ? full : BAR_WIDTH);
-    bar[BAR_WIDTH] = '\0';
+    fputc('\r', stderr);
     if (total > 0) {
-        fprintf(stderr, "\r%3u %% [%s] %s\033[K", (unsigned)(done * 100 / total), bar, text);
-    } else {
-        fprintf(stderr, "\r%s\033[K", text);
+        fprintf(stderr, "%3u %% %s", (unsigned)(done * 100 / total),
+                look_begin(look, progress->last.failed > 0 ? TONE_WARN : TONE_GOOD));
+        for (size_t i = 0; i < BAR_WIDTH; i++) {
+            fputs(i < full ? look->glyphs->full : look->glyphs->rest, stderr);
+        }
+        fprintf(stderr, "%s ", look_end(look));
     }
+    fprintf(stderr, "%s\033[K", text);
     fflush(stderr);
     progress->is_drawn = true;
 }

@@ -7,9 +7,11 @@
 #include <stdatomic.h>
 
 #include "nodes/grove.h"
+#include "nodes/programs/look.h"
 #include "nodes/programs/signals.h"
 
 struct progress {
+    struct look look;
     bool is_terminal, is_drawn;
     uint64_t started_ms, drawn_ms, due_ms; /* monotonic */
     uint64_t drawn_done;
@@ -28,7 +30,7 @@ struct progress {
  *
  *   key   of the join, or NULL: with one an interrupt ends this process and leaves the join,
  * to be gone on with */
-void progress_begin(struct progress *progress, const char *key);
+void progress_begin(struct progress *progress, const struct arguments *arguments, const char *key);
 
 /* Takes the bar away; ends the watch for interrupts. */
 void progress_end(struct progress *progress);

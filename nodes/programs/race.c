@@ -91,7 +91,7 @@ static enum exit_code race(struct racing *racing, struct grove_join_options *opt
     char path[PATH_MAX];
     enum exit_code code;
 
-    progress_begin(&racing->progress, options->key);
+    progress_begin(&racing->progress, racing->arguments, options->key);
     racing->progress.total = racing->arguments->word_count;
     if (connect_client(racing->arguments, &client, path, &code)) {
         racing->progress.path = path;

@@ -16,11 +16,13 @@ static void print_numbers(const char *title, json_t *object)
     json_t *value;
     bool is_empty = true;
 
-    printf("%-12s", title);
+    print_column(stdout, title, 12);
     json_object_foreach(object, name, value)
     {
         if (json_is_integer(value) && json_integer_value(value) != 0) {
-            printf(" %s %" JSON_INTEGER_FORMAT, name, json_integer_value(value));
+            putchar(' ');
+            print_text(stdout, name);
+            printf(" %" JSON_INTEGER_FORMAT, json_integer_value(value));
             is_empty = false;
         }
     }

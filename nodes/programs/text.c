@@ -3,6 +3,7 @@
 #include "nodes/programs/program.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,6 +67,27 @@ void print_bytes(FILE *out, const void *data, size_t size)
 void print_text(FILE *out, const char *text)
 {
     print_bytes(out, text, strlen(text));
+}
+
+void print_column(FILE *out, const char *text, int width)
+{
+    char *shown = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&shown, &size);
+
+    if (memory == NULL) {
+        abort();
+    }
+    print_text(memory, text);
+    if (fclose(memory) != 0) {
+        abort();
+    }
+    fputs(shown, out);
+    for (size_t i = 0; i < size; i++) {
+        width -= (shown[i] & 0xc0) != 0x80 ? 1 : 0; /* a character's later bytes take no column */
+    }
+    fprintf(out, "%*s", width > 0 ? width : 0, "");
+    free(shown);
 }
 
 void print_result(const void *data, size_t size)

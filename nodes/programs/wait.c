@@ -4,17 +4,20 @@
 #include <stdlib.h>
 
 #include "nodes/programs/connect.h"
+#include "nodes/programs/look.h"
 #include "nodes/programs/outcome.h"
 
-static void print_line(const struct outcome *outcome, bool json)
+static void print_line(const struct arguments *arguments, const struct outcome *outcome)
 {
+    const struct look look = look_of(arguments, stdout);
     char id[GROVE_ID_TEXT_SIZE];
 
-    if (json) {
+    if (argument_json(arguments)) {
         print_json(outcome_json(outcome, "grove.wait/1"));
     } else {
         grove_id_format(&outcome->id, id);
-        printf("%s %s", id, outcome_state(outcome));
+        printf("%s ", id);
+        look_print(&look, stdout, tone_of_state(outcome_state(outcome)), outcome_state(outcome));
         if (outcome->status != GROVE_OK) {
             printf(" %s: ", outcome->failure.reason);
             print_text(stdout, outcome->failure.text);
@@ -35,7 +38,7 @@ static enum exit_code wait_all(const struct arguments *arguments, struct grove_c
 
         outcome.status =
             grove_result(client, &ids[i], timeout_ms, &outcome.result, &outcome.failure);
-        print_line(&outcome, argument_json(arguments));
+        print_line(arguments, &outcome);
         worst = outcome_exit(&outcome) > worst ? outcome_exit(&outcome) : worst;
         outcome_clear(&outcome);
     }

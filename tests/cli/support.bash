@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MPL-2.0
+# What the tests of the command line share: a world of their own below $scratch, a mesh for those
+# that need one, and checks that say what they found. (bats has `run`, which sets status and output.)
+bats_require_minimum_version 1.5.0
+
+grove=$(realpath "${GROVE_BUILD:?the build to test}")/grove
+source=$(realpath "${GROVE_SOURCE:-.}")
+
+# A scratch directory for the file's tests, and nothing of the user's environment.
+enter() {
+    export scratch=$BATS_FILE_TMPDIR
+    export XDG_RUNTIME_DIR=$scratch/runtime XDG_CONFIG_HOME=$scratch/config TMPDIR=$scratch/tmp HOME=$scratch
+    export TERM=xterm
+    unset NO_COLOR GROVE_CREDENTIAL GROVE_CONFIG
+    mkdir -p -m 700 "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME/grove" "$TMPDIR"
+}
+
+# Starts `grove dev` for the whole file, with these options; waits until it says ready.
+start_mesh() {
+    timeout 240 "$grove" dev --quiet "$@" >"$scratch/dev.log" 2>&1 3>&- &
+    echo $! >"$scratch/dev.pid"
+    until grep -q '^ready' "$scratch/dev.log"; do
+        kill -0 "$!" || { echo "the mesh does not start: $(cat "$scratch/dev.log")" && return 1; }
+        sleep 0.02
+    done
+    GROVE_CREDENTIAL=$(sed -n 's/^ready .* credential=//p' "$scratch/dev.log")
+    export GROVE_CREDENTIAL
+}
+
+stop_mesh() {
+    kill "$(cat "$scratch/dev.pid")"
+    wait "$(cat "$scratch/dev.pid")" 2>/dev/null || true
+}
+
+# says TEXT: the output holds it. says_not TEXT: it does not.
+says() {
+    [[ "$output" == *"$1"* ]] || { printf 'no %q in: %q\n' "$1" "$output" && return 1; }
+}
+says_not() {
+    [[ "$output" != *"$1"* ]] || { printf '%q in: %q\n' "$1" "$output" && return 1; }
+}
+
+# on_terminal COMMAND...: runs it with a terminal for its output.
+on_terminal() {
+    script -qec "$(printf '%q ' "$@")" /dev/null </dev/null
+}
