@@ -75,8 +75,8 @@ static struct signed_bytes signed_bytes_of(const struct key *mesh, const struct 
     return bytes;
 }
 
-void seal_make(const struct signer *signer, const struct key *mesh, enum seal_kind kind,
-               const struct digest *leaves, unsigned count, struct seal *seal)
+struct digest seal_make(const struct signer *signer, const struct key *mesh, enum seal_kind kind,
+                        const struct digest *leaves, unsigned count, struct seal *seal)
 {
     struct digest root = seal_root(leaves, count);
 
@@ -85,6 +85,7 @@ void seal_make(const struct signer *signer, const struct key *mesh, enum seal_ki
     struct signed_bytes bytes = signed_bytes_of(mesh, seal, &root);
     crypto_sign_detached(seal->signature.byte, NULL, bytes.byte, sizeof(bytes.byte),
                          signer->secret);
+    return root;
 }
 
 /* Hostile counts are bounded here, before anything is hashed. */
@@ -172,14 +173,29 @@ static struct digest cache_name(const struct seal_cache *cache, const struct sea
     return name;
 }
 
+static struct digest *cache_place(struct seal_cache *cache, const struct digest *name)
+{
+    uint32_t place;
+
+    memcpy(&place, name->byte, sizeof(place));
+    return &cache->verified[place % cache->entries];
+}
+
+void seal_cache_add(struct seal_cache *cache, const struct seal *seal, const struct key *mesh,
+                    const struct digest *root)
+{
+    const struct signed_bytes bytes = signed_bytes_of(mesh, seal, root);
+    const struct digest name = cache_name(cache, seal, &bytes);
+
+    *cache_place(cache, &name) = name;
+}
+
 static enum grove_status verify_through(struct seal_cache *cache, const struct sealed *sealed,
                                         const struct signed_bytes *bytes)
 {
     struct digest name = cache_name(cache, &sealed->seal, bytes);
-    uint32_t place;
+    struct digest *known = cache_place(cache, &name);
 
-    memcpy(&place, name.byte, sizeof(place));
-    struct digest *known = &cache->verified[place % cache->entries];
     if (digest_equal(known, &name)) {
         return GROVE_OK;
     }

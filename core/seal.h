@@ -38,9 +38,9 @@ struct signer {
     uint8_t secret[64];
 };
 
-/* Seals `count` items (1 to 256) given by their leaves. */
-void seal_make(const struct signer *signer, const struct key *mesh, enum seal_kind kind,
-               const struct digest *leaves, unsigned count, struct seal *seal);
+/* Seals `count` items (1 to 256) given by their leaves; returns their root. */
+struct digest seal_make(const struct signer *signer, const struct key *mesh, enum seal_kind kind,
+                        const struct digest *leaves, unsigned count, struct seal *seal);
 
 /* Checks that these items, with these hashes and no other, are in a batch that seal.signer sealed
  * for `mesh`.
@@ -58,6 +58,11 @@ enum grove_status seal_open(const struct sealed *sealed, const struct key *mesh,
 struct seal_cache;
 struct seal_cache *seal_cache_create(unsigned entries, const uint8_t hash_key[16]);
 void seal_cache_destroy(struct seal_cache *cache);
+
+/* Remembers a seal that came from seal_make, with the root that it returned: what this node has
+ * sealed and is then sent costs it no verification. */
+void seal_cache_add(struct seal_cache *cache, const struct seal *seal, const struct key *mesh,
+                    const struct digest *root);
 
 /* seal_open through a cache, or without one when it is NULL. */
 enum grove_status seal_cache_open(struct seal_cache *cache, const struct sealed *sealed,

@@ -6,14 +6,20 @@
 
 static_assert((int)SUBMIT_BATCH == (int)EXPAND_BATCH, "batch_make puts it for both");
 
-void batch_seal(struct wire_writer *writer, uint32_t field, const struct credential *credential,
-                enum seal_kind kind, const struct bytes *items, unsigned count)
+void batch_seal(struct wire_writer *writer, uint32_t field, const struct sealing *sealing,
+                const struct bytes *items, unsigned count)
 {
+    const struct credential *credential = sealing->credential;
     struct sealed sealed = {.item_count = (uint16_t)count};
     struct digest leaves[LIMIT_BATCH_ITEMS];
+    struct digest root;
 
     seal_leaves(items, count, leaves);
-    seal_make(credential->signer, &credential->mesh, kind, leaves, count, &sealed.seal);
+    root = seal_make(credential->signer, &credential->mesh, sealing->kind, leaves, count,
+                     &sealed.seal);
+    if (sealing->seals) {
+        seal_cache_add(sealing->seals, &sealed.seal, &credential->mesh, &root);
+    }
     for (unsigned i = 0; i < count; i++) {
         sealed.index[i] = (uint8_t)i;
         sealed.item[i] = items[i];
@@ -39,8 +45,10 @@ static unsigned batch_count(const struct request_queue *queue)
 }
 
 struct parcel *batch_make(struct request_queue *queue, struct session *session,
-                          enum message_type type, struct wire_writer *writer)
+                          enum message_type type, struct seal_cache *seals,
+                          struct wire_writer *writer)
 {
+    const struct sealing sealing = {session->credential, SEAL_TASK, seals};
     unsigned count = batch_count(queue);
     struct parcel *parcel = parcel_create(session, type, count);
     struct bytes items[LIMIT_BATCH_ITEMS];
@@ -53,7 +61,7 @@ struct parcel *batch_make(struct request_queue *queue, struct session *session,
         parcel->entry[i].request = request;
     }
     wire_open(writer, &parcel->frame, type, parcel->correlation);
-    batch_seal(writer, SUBMIT_BATCH, session->credential, SEAL_TASK, items, count);
+    batch_seal(writer, SUBMIT_BATCH, &sealing, items, count);
     return parcel;
 }
 

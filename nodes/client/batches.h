@@ -7,12 +7,21 @@
 #include "nodes/client/outcomes.h"
 #include "nodes/client/parcels.h"
 
+/* Who seals, what, and where it is remembered. */
+struct sealing {
+    const struct credential *credential;
+    enum seal_kind kind;
+    struct seal_cache *seals; /* of who may be sent it again; or NULL */
+};
+
 /* Takes from the queue as much as one batch holds (at least one item), seals it and begins its
  * frame; the caller adds what else belongs in it and closes the writer.
  *
- *   type      MESSAGE_SUBMIT or MESSAGE_EXPAND; in both the batch is field 1 */
+ *   type      MESSAGE_SUBMIT or MESSAGE_EXPAND; in both the batch is field 1
+ *   seals     as in struct sealing */
 struct parcel *batch_make(struct request_queue *queue, struct session *session,
-                          enum message_type type, struct wire_writer *writer);
+                          enum message_type type, struct seal_cache *seals,
+                          struct wire_writer *writer);
 
 /* Deals out the answer to a batch. Ids in it are authoritative; who awaits another is moved. */
 void batch_answered(struct parcel *parcel, const struct accepted *accepted,
@@ -26,7 +35,7 @@ void batch_refuse_request(struct request *request, const struct failing *failing
                           struct outcomes *outcomes);
 
 /* Puts items in a frame, sealed: `count` of them under the credential's signature. */
-void batch_seal(struct wire_writer *writer, uint32_t field, const struct credential *credential,
-                enum seal_kind kind, const struct bytes *items, unsigned count);
+void batch_seal(struct wire_writer *writer, uint32_t field, const struct sealing *sealing,
+                const struct bytes *items, unsigned count);
 
 #endif

@@ -69,7 +69,7 @@ static void make_submits(struct grove_client *client, struct request_queue *queu
 {
     while (client->submits < BATCHES_IN_FLIGHT && !STAILQ_EMPTY(queue)) {
         struct wire_writer writer;
-        struct parcel *parcel = batch_make(queue, &client->session, MESSAGE_SUBMIT, &writer);
+        struct parcel *parcel = batch_make(queue, &client->session, MESSAGE_SUBMIT, NULL, &writer);
 
         wire_put_uint(&writer, SUBMIT_WAIT, wait);
         wire_close(&writer);

@@ -185,7 +185,8 @@ static void seal(const struct portion_maker *maker, struct portion *portion,
         sealed.item[i] = item_at(maker, i);
     }
     seal_leaves(sealed.item, portion->count, leaves);
-    seal_make(signer, mesh, SEAL_TASK, leaves, portion->count, &sealed.seal);
+    portion->root = seal_make(signer, mesh, SEAL_TASK, leaves, portion->count, &sealed.seal);
+    portion->seal = sealed.seal;
     wire_sealed_encode(&portion->body, &sealed);
 }
 

@@ -10,6 +10,7 @@
 #include "core/id.h"
 #include "core/item.h"
 #include "core/limits.h"
+#include "core/seal.h"
 
 struct input {
     struct id id; /* as derived; once taken, as answered */
@@ -28,6 +29,8 @@ struct portion {
     bool close;             /* no more follow */
     bool is_adopted;        /* children that were submitted before, known by their ids alone */
     struct buffer body;     /* until taken: a Sealed, or ids */
+    struct seal seal;       /* of the Sealed (of adopted ones, zeroed), and ... */
+    struct digest root;     /* ... what it seals */
     struct buffer functions;
     struct input input[]; /* LIMIT_BATCH_ITEMS */
 };

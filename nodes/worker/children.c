@@ -164,7 +164,7 @@ void children_send(struct grove_worker *worker)
     while (!STAILQ_EMPTY(&worker->children) && worker->parcels.count < EXPANDS_IN_FLIGHT) {
         struct wire_writer writer;
         struct parcel *parcel =
-            batch_make(&worker->children, &worker->session, MESSAGE_EXPAND, &writer);
+            batch_make(&worker->children, &worker->session, MESSAGE_EXPAND, worker->seals, &writer);
 
         put_waits_of_batch(&writer, parcel);
         wire_close(&writer);

@@ -79,6 +79,14 @@ void joins_end_call(struct grove_worker *worker, struct call *call, const struct
 
 /* ---- frames */
 
+/* Its inputs may come back to be run here. */
+static void remember_seal(struct grove_worker *worker, const struct portion *portion)
+{
+    if (portion->seal.count > 0) {
+        seal_cache_add(worker->seals, &portion->seal, &worker->credential.mesh, &portion->root);
+    }
+}
+
 /* The wait of a join that goes out whole is told beside it; that of one in several frames, once the
  * first is known to have been taken. */
 static void send_portions(struct grove_worker *worker, struct joining *joining)
@@ -88,6 +96,7 @@ static void send_portions(struct grove_worker *worker, struct joining *joining)
     struct parcel *parcel;
 
     while ((parcel = joining_send(joining, &io, &writer)) != NULL) {
+        remember_seal(worker, parcel->portion);
         if (!joining_has_unsent(joining)) {
             waits_put(worker, &writer, joining->attempt, joining);
         }

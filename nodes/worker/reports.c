@@ -133,8 +133,10 @@ static unsigned batch_count(const struct grove_worker *worker)
     return count;
 }
 
+/* Parents on this worker await most of what it runs: their results come back to it. */
 static void send_results(struct grove_worker *worker)
 {
+    const struct sealing sealing = {&worker->credential, SEAL_RESULT, worker->outcomes.seals};
     unsigned count = batch_count(worker);
     struct parcel *parcel = parcel_create(&worker->session, MESSAGE_REPORT, count);
     struct bytes items[LIMIT_BATCH_ITEMS];
@@ -152,7 +154,7 @@ static void send_results(struct grove_worker *worker)
         attempt->state = ATTEMPT_REPORTED;
         pthread_mutex_unlock(&worker->handlers.lock);
     }
-    batch_seal(&writer, REPORT_BATCH, &worker->credential, SEAL_RESULT, items, count);
+    batch_seal(&writer, REPORT_BATCH, &sealing, items, count);
     wire_close(&writer);
     for (unsigned i = 0; i < count; i++) {
         buffer_clear(&parcel->entry[i].attempt->item);

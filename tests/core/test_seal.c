@@ -249,6 +249,27 @@ static void the_cache_keeps_successes_only(void **state)
     seal_cache_destroy(cache);
 }
 
+/* Told by a signature that is none: what was added is not verified again, and nothing else. */
+static void what_a_node_sealed_itself_is_known(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t hash_key[16] = {7};
+    struct seal_cache *cache = seal_cache_create(2, hash_key);
+    struct digest root = seal_root(f->leaves, COUNT);
+    struct key other = sample_signer(2).public_key;
+
+    f->whole.seal.signature.byte[0] ^= 1;
+    f->excerpt.seal.signature.byte[0] ^= 1;
+    assert_int_equal(seal_cache_open(cache, &f->whole, &f->mesh, NULL), GROVE_BAD_SIGNATURE);
+    seal_cache_add(cache, &f->whole.seal, &f->mesh, &root);
+    assert_int_equal(seal_cache_open(cache, &f->whole, &f->mesh, NULL), GROVE_OK);
+    assert_int_equal(seal_cache_open(cache, &f->excerpt, &f->mesh, NULL), GROVE_OK);
+    assert_int_equal(seal_cache_open(cache, &f->whole, &other, NULL), GROVE_BAD_SIGNATURE);
+    f->excerpt.item[0].size--;
+    assert_int_equal(seal_cache_open(cache, &f->excerpt, &f->mesh, NULL), GROVE_BAD_SIGNATURE);
+    seal_cache_destroy(cache);
+}
+
 static void a_full_cache_forgets_and_still_judges(void **state)
 {
     static const uint8_t hash_key[16] = {1};
@@ -279,6 +300,7 @@ int main(void)
         TEST(an_inner_node_is_no_leaf),
         TEST(an_odd_leaf_stands_alone),
         TEST(the_cache_keeps_successes_only),
+        TEST(what_a_node_sealed_itself_is_known),
         TEST(a_full_cache_forgets_and_still_judges),
     };
 
