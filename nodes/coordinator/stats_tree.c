@@ -86,17 +86,32 @@ static void put_waiting(const struct stats *stats, const struct task_view *view,
     }
 }
 
+/* The join that it is an input of: which, and what for. */
+static json_t *place_of(const struct stats *stats, const struct task_view *view,
+                        struct join_view *join)
+{
+    static const char *const kinds[] = {"none", "gather", "race", "map"};
+    static const char *const states[] = {"open", "complete", "won", "failed", "cancelled"};
+
+    if (!forest_join(stats->egress->forest, &view->join, join)) {
+        return json_null();
+    }
+    return json_pack("{s:o, s:s, s:s, s:i}", "id", stats_id(&join->id), "kind", kinds[join->kind],
+                     "state", states[join->state], "position", (int)view->join_position);
+}
+
 static json_t *task_of(const struct stats *stats, const struct task_view *view)
 {
+    struct join_view join;
     json_t *task = json_pack(
-        "{s:o, s:o, s:o, s:i, s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+        "{s:o, s:o, s:o, s:i, s:o, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
         stats_id(&view->id), "parent_id", view->is_root ? json_null() : stats_id(&view->parent),
         "root_id", stats_id(&view->root), "depth", (int)view->depth, "function",
         stats_text(view->function), "state", task_state_name(view->state), "attempts",
-        (int)view->attempts_started, "worker", worker_of(stats->egress->forest, view),
-        "submitted_ms", time_of(view->submitted_ms), "started_ms", time_of(view->started_ms),
-        "ended_ms", time_of(view->ended_ms), "progress", progress_of(stats, view), "error",
-        error_of(view));
+        (int)view->attempts_started, "losses", (int)view->losses, "worker",
+        worker_of(stats->egress->forest, view), "submitted_ms", time_of(view->submitted_ms),
+        "started_ms", time_of(view->started_ms), "ended_ms", time_of(view->ended_ms), "progress",
+        progress_of(stats, view), "error", error_of(view), "join", place_of(stats, view, &join));
 
     put_waiting(stats, view, task);
     return task;
@@ -179,22 +194,19 @@ json_t *stats_tree(struct stats *stats, const char *id, const char *cursor, cons
     return answer;
 }
 
-/* The join that it is an input of. */
+/* How far its join is. */
 static void put_join(const struct stats *stats, const struct task_view *view, json_t *task)
 {
-    static const char *const kinds[] = {"none", "gather", "race", "map"};
-    static const char *const states[] = {"open", "complete", "won", "failed", "cancelled"};
     struct join_view join;
-    json_t *answer = json_null();
 
     if (forest_join(stats->egress->forest, &view->join, &join)) {
-        answer = json_pack("{s:o, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:b}", "id",
-                           stats_id(&join.id), "kind", kinds[join.kind], "state",
-                           states[join.state], "position", (int)view->join_position, "accepted",
-                           (int)join.accepted, "succeeded", (int)join.succeeded, "failed",
-                           (int)join.failed, "running", (int)join.running, "closed", join.closed);
+        json_t *more = json_pack("{s:i, s:i, s:i, s:i, s:b}", "accepted", (int)join.accepted,
+                                 "succeeded", (int)join.succeeded, "failed", (int)join.failed,
+                                 "running", (int)join.running, "closed", join.closed);
+
+        json_object_update(json_object_get(task, "join"), more);
+        json_decref(more);
     }
-    json_object_set_new(task, "join", answer);
 }
 
 json_t *stats_task(struct stats *stats, const char *id, const char **error)
@@ -208,7 +220,6 @@ json_t *stats_task(struct stats *stats, const char *id, const char **error)
     answer = task_of(stats, &view);
     put_join(stats, &view, answer);
     json_object_set_new(answer, "attempt", json_integer(view.attempt));
-    json_object_set_new(answer, "losses", json_integer(view.losses));
     json_object_set_new(answer, "generation", json_integer(view.generation));
     json_object_set_new(answer, "priority", json_integer(view.priority));
     json_object_set_new(answer, "deadline_ms", time_of(view.deadline_ms));

@@ -91,6 +91,13 @@ static void try_next(struct observer *observer)
     }
 }
 
+static void send_request(struct observer *observer)
+{
+    if (bus_send(observer->socket, NULL, NULL, bytes_of_text(observer->request)) == GROVE_OK) {
+        observer->asked_ms = clock_monotonic_ms();
+    }
+}
+
 static void tick(void *context)
 {
     struct observer *observer = context;
@@ -100,9 +107,8 @@ static void tick(void *context)
         bus_stop(observer->bus);
         return;
     }
-    if (observer->asked_ms == 0 &&
-        bus_send(observer->socket, NULL, NULL, bytes_of_text(observer->request)) == GROVE_OK) {
-        observer->asked_ms = now_ms;
+    if (observer->asked_ms == 0) {
+        send_request(observer);
     }
     if (observer->asked_ms == 0 && now_ms - observer->connected_ms >= NEXT_MS) {
         try_next(observer);
@@ -191,6 +197,7 @@ static void ask(struct observer *observer, const char *request, uint32_t patienc
     observer->answer = NULL;
     observer->asked_ms = 0;
     observer->until_ms = clock_monotonic_ms() + patience_ms;
+    send_request(observer);
     bus_run(observer->bus);
     observer->request = NULL;
 }

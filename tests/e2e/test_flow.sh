@@ -28,7 +28,7 @@ json_is 'set(t["progress"]["percent"] for t in j["tasks"])' "{100}"
 json_is '[t["progress"]["text"] for t in j["tasks"] if t["depth"] == 0]' "['Segment 3/3']"
 json_is '{t["function"]: sum(u["parent_id"] == t["id"] for u in j["tasks"]) for t in j["tasks"]}' \
     "{'flow': 3, 'segment': 3, 'step': 0}"
-json_is 'sorted(j["tasks"][0])' "['attempts', 'depth', 'ended_ms', 'error', 'function', 'id', 'parent_id', 'progress', 'root_id', 'started_ms', 'state', 'submitted_ms', 'worker']"
+json_is 'sorted(j["tasks"][0])' "['attempts', 'depth', 'ended_ms', 'error', 'function', 'id', 'join', 'losses', 'parent_id', 'progress', 'root_id', 'started_ms', 'state', 'submitted_ms', 'worker']"
 json_is 'all(t["submitted_ms"] <= t["started_ms"] <= t["ended_ms"] for t in j["tasks"])' True
 
 # Many flows on one slot: all end, and the threads stay bounded.
