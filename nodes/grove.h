@@ -388,7 +388,7 @@ enum grove_status grove_worker_open(const struct grove_worker_options *options,
  * gets the payload on stdin; its stdout is the result, its exit status the verdict.
  *
  *   errors    GROVE_INVALID: not a function's name; GROVE_CONFLICT: named before; GROVE_TOO_LARGE:
- *             256 functions are named */
+ *             256 functions are named; GROVE_IO: no directory for commands in $TMPDIR */
 enum grove_status grove_worker_handle(struct grove_worker *worker, const char *function,
                                       grove_handler *handler, void *context) GROVE_CHECKED;
 enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,

@@ -151,6 +151,7 @@ static void hold(struct grove_worker *worker, const struct assignment *assignmen
     attempt->function = function;
     attempt->generation = assignment->generation;
     attempt->depth = assignment->depth;
+    attempt->deadline_ms = assignment->deadline_ms;
     attempt->is_behind = assignment->is_behind;
     attempt->session = worker->index;
     if (!attempt->has_parent) {

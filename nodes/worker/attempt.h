@@ -61,6 +61,7 @@ struct grove_attempt {
     bool is_behind; /* starts after all others */
     uint32_t generation, depth;
     uint64_t session, timeout_ms;
+    uint64_t deadline_ms; /* Unix, of ledger time; 0: none */
     struct digest payload_digest;
     struct bytes payload, checkpoint;
     const char *content_type;

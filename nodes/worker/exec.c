@@ -77,9 +77,14 @@ static bool start(struct running *running)
     if (!open_pipes(ends)) {
         error = errno;
     } else {
-        const struct guardian_pipes its = {ends[0][0], ends[1][1], ends[2][1]};
+        const struct guardian_errand errand = {.command = job->command,
+                                               .directory = job->directory,
+                                               .environment = job->environment,
+                                               .input = ends[0][0],
+                                               .output = ends[1][1],
+                                               .errors = ends[2][1]};
 
-        error = guardian_run(job->guardian, job->command, job->environment, &its, &running->leash);
+        error = guardian_run(job->guardian, &errand, &running->leash);
     }
     if (error == 0) {
         running->pipes = (struct pipes){ends[0][1], ends[1][0], ends[2][0]};

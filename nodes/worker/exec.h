@@ -15,6 +15,7 @@
 struct exec_job {
     struct guardian *guardian;
     const char *command;            /* for sh -c; from the operator's configuration only */
+    const char *directory;          /* where it begins */
     const char *const *environment; /* NAME=VALUE, ended by NULL; all that the command gets */
     struct bytes input;
     size_t output_most; /* bytes; more is a failure */

@@ -1,81 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0
- * A command as a handler: what it is told in its environment, and what its end means. */
+ * A command as a handler: where it runs, and what its end means. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core/id.h"
 #include "nodes/worker/exec.h"
+#include "nodes/worker/exec_environment.h"
 #include "nodes/worker/worker.h"
-
-#define VARIABLES 24
-#define VARIABLE_SIZE 512
-
-/* An environment being written. */
-struct environment {
-    char text[VARIABLES][VARIABLE_SIZE];
-    const char *list[VARIABLES + 1];
-    unsigned count;
-};
-
-static void put(struct environment *environment, const char *name, const char *value)
-{
-    char *text = environment->text[environment->count];
-    int size = snprintf(text, VARIABLE_SIZE, "%s=%s", name, value);
-
-    if (size > 0 && size < VARIABLE_SIZE) {
-        environment->list[environment->count++] = text;
-    }
-}
-
-static void put_number(struct environment *environment, const char *name, uint64_t number)
-{
-    char text[24];
-
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
-    put(environment, name, text);
-}
-
-static void put_id(struct environment *environment, const char *name, const struct id *id)
-{
-    char text[ID_TEXT_SIZE];
-
-    id_format(id, text);
-    put(environment, name, text);
-}
-
-/* Of our own environment only what a program needs to find its way. */
-static void put_inherited(struct environment *environment)
-{
-    static const char *const names[] = {"HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SHELL"};
-    const char *path = getenv("PATH");
-
-    put(environment, "PATH", path ? path : "/usr/local/bin:/usr/bin:/bin");
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = getenv(names[i]);
-
-        if (value) {
-            put(environment, names[i], value);
-        }
-    }
-}
-
-static void describe(const struct grove_attempt *attempt, struct environment *environment)
-{
-    environment->count = 0;
-    put_inherited(environment);
-    put_id(environment, "GROVE_TASK_ID", &attempt->key.task);
-    put_id(environment, "GROVE_ROOT_ID", &attempt->root);
-    if (attempt->has_parent) {
-        put_id(environment, "GROVE_PARENT_ID", &attempt->parent);
-    }
-    put(environment, "GROVE_FUNCTION", attempt->function->name);
-    put(environment, "GROVE_CONTENT_TYPE", attempt->content_type);
-    put_number(environment, "GROVE_ATTEMPT", attempt->key.attempt);
-    put_number(environment, "GROVE_DEPTH", attempt->depth);
-    environment->list[environment->count] = NULL;
-}
 
 /* The last line of what it wrote to stderr. */
 static const char *last_line(char *errors)
@@ -148,14 +80,15 @@ static void close_stop(struct grove_attempt *attempt, int fd)
     }
 }
 
-enum grove_status exec_attempt(struct grove_attempt *attempt)
+static enum grove_status run_in(struct grove_attempt *attempt, const struct exec_place *place)
 {
-    struct environment environment;
+    struct exec_environment environment = {.count = 0};
     struct exec_outcome outcome;
     int stop_fd = open_stop(attempt);
     struct exec_job job = {
         .guardian = attempt->worker->guardian,
         .command = attempt->function->command,
+        .directory = place->work,
         .environment = environment.list,
         .input = attempt->payload,
         .output_most = LIMIT_PAYLOAD_SIZE,
@@ -164,10 +97,28 @@ enum grove_status exec_attempt(struct grove_attempt *attempt)
     };
     enum grove_status status;
 
-    describe(attempt, &environment);
+    exec_environment_of_attempt(&environment, attempt, place);
     exec_run(&job, &outcome);
     close_stop(attempt, stop_fd);
     status = judge(attempt, &outcome);
     buffer_clear(&outcome.output);
+    exec_environment_clear(&environment);
+    return status;
+}
+
+enum grove_status exec_attempt(struct grove_attempt *attempt)
+{
+    struct exec_place place;
+    const int error =
+        exec_place_open(&place, guardian_directory(attempt->worker->guardian), attempt);
+    enum grove_status status;
+    char text[128];
+
+    if (error != 0) {
+        snprintf(text, sizeof(text), "cannot make its directory: %s", strerrordesc_np(error));
+        return grove_attempt_fail(attempt, text, (struct grove_bytes){NULL, 0});
+    }
+    status = run_in(attempt, &place);
+    exec_place_close(&place);
     return status;
 }

@@ -3,8 +3,10 @@
 #include "nodes/worker/guardian.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,7 +18,8 @@
 #include "nodes/worker/guardian_process.h"
 
 struct guardian {
-    pthread_mutex_t lock; /* guards what follows */
+    char directory[PATH_MAX]; /* or "" */
+    pthread_mutex_t lock;     /* guards what follows */
     int control;
     pid_t pid;
 };
@@ -30,6 +33,7 @@ static void begin(struct guardian *guardian)
     if (process == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         abort();
     }
+    memcpy(process->directory, guardian->directory, sizeof(process->directory));
     guardian->control = ends[0];
     guardian->pid = fork();
     if (guardian->pid < 0) {
@@ -49,16 +53,22 @@ static void finish(struct guardian *guardian)
     }
 }
 
-struct guardian *guardian_start(void)
+struct guardian *guardian_start(const char *directory)
 {
     struct guardian *guardian = calloc(1, sizeof(*guardian));
 
     if (guardian == NULL) {
         abort();
     }
+    snprintf(guardian->directory, sizeof(guardian->directory), "%s", directory ? directory : "");
     pthread_mutex_init(&guardian->lock, NULL);
     begin(guardian);
     return guardian;
+}
+
+const char *guardian_directory(const struct guardian *guardian)
+{
+    return guardian->directory;
 }
 
 void guardian_stop(struct guardian *guardian)
@@ -102,12 +112,13 @@ static int send_errand(int control, struct bytes text, const int fds[GUARDIAN_FD
     return sent < 0 ? errno : 0;
 }
 
-/* The command, then its environment, each with its NUL. */
-static void put_text(struct buffer *text, const char *command, const char *const *environment)
+/* The command, its directory, then its environment, each with its NUL. */
+static void put_text(struct buffer *text, const struct guardian_errand *errand)
 {
-    buffer_append(text, command, strlen(command) + 1);
-    for (; *environment != NULL; environment++) {
-        buffer_append(text, *environment, strlen(*environment) + 1);
+    buffer_append(text, errand->command, strlen(errand->command) + 1);
+    buffer_append(text, errand->directory, strlen(errand->directory) + 1);
+    for (const char *const *at = errand->environment; *at != NULL; at++) {
+        buffer_append(text, *at, strlen(*at) + 1);
     }
 }
 
@@ -125,8 +136,7 @@ static int send_to_somebody(struct guardian *guardian, struct bytes text,
     return error;
 }
 
-int guardian_run(struct guardian *guardian, const char *command, const char *const *environment,
-                 const struct guardian_pipes *pipes, int *leash)
+int guardian_run(struct guardian *guardian, const struct guardian_errand *errand, int *leash)
 {
     struct buffer text = {0};
     int ends[2];
@@ -135,11 +145,11 @@ int guardian_run(struct guardian *guardian, const char *command, const char *con
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         return errno;
     }
-    put_text(&text, command, environment);
+    put_text(&text, errand);
     if (text.size > GUARDIAN_TEXT_SIZE) {
         error = E2BIG;
     } else {
-        const int fds[GUARDIAN_FDS] = {pipes->input, pipes->output, pipes->errors, ends[1]};
+        const int fds[GUARDIAN_FDS] = {errand->input, errand->output, errand->errors, ends[1]};
 
         pthread_mutex_lock(&guardian->lock);
         error = send_to_somebody(guardian, buffer_bytes(&text), fds);

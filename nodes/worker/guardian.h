@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Who looks after commands: a small process of ours, the parent of every command. However the
- * worker ends, kill -9 included, its guardian kills the commands and all that they have started.
+ * worker ends, kill -9 included, its guardian kills the commands and all that they have started,
+ * and removes the directory that they worked in.
  *
  *   worker ──control: a command, its pipes, its leash──▶ guardian ──fork, exec──▶ sh -c ...
  *   worker ◀─leash, one a command: how it ended──────────┤
@@ -14,24 +15,30 @@
 
 struct guardian;
 
-/* Forks it. Out of memory or processes aborts. */
-struct guardian *guardian_start(void);
+/* Forks it. Out of memory or processes aborts.
+ *
+ *   directory   removed with all in it once its commands are gone; NULL: none; shorter than
+ *               PATH_MAX */
+struct guardian *guardian_start(const char *directory);
+
+const char *guardian_directory(const struct guardian *guardian); /* or "" */
 
 /* Kills what still runs, and waits for that. NULL is fine. */
 void guardian_stop(struct guardian *guardian);
 
-/* The ends of a command's pipes that are its own. */
-struct guardian_pipes {
-    int input, output, errors;
+/* A command and what it begins with. */
+struct guardian_errand {
+    const char *command;            /* for sh -c */
+    const char *directory;          /* where it begins */
+    const char *const *environment; /* NAME=VALUE, ended by NULL */
+    int input, output, errors;      /* the ends of its pipes that are its own */
 };
 
-/* Has a command run by sh -c, in a group of its own; any thread. Closing the leash kills the group.
+/* Has a command run in a group of its own; any thread. Closing the leash kills the group.
  *
- *   environment   NAME=VALUE, ended by NULL
- *   leash         out: take the end from it when it is readable
- *   returns       0, or why not: an errno */
-int guardian_run(struct guardian *guardian, const char *command, const char *const *environment,
-                 const struct guardian_pipes *pipes, int *leash);
+ *   leash     out: take the end from it when it is readable
+ *   returns   0, or why not: an errno */
+int guardian_run(struct guardian *guardian, const struct guardian_errand *errand, int *leash);
 
 enum guardian_end { GUARDIAN_EXITED, GUARDIAN_SIGNALED, GUARDIAN_NOT_STARTED };
 

@@ -105,17 +105,21 @@ noreturn static void become(const struct guardian_process *process, const int fd
         dup2(fds[i], i);
     }
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-    execve("/bin/sh", arguments, environment.taken);
+    if (chdir(process->place) == 0) {
+        execve("/bin/sh", arguments, environment.taken);
+    }
     tell(fds[3], GUARDIAN_NOT_STARTED, errno);
     _exit(127);
 }
 
-/* The command is what the text begins with. */
+/* The command is what the text begins with; the last NUL of a text is always there. */
 static void split(struct guardian_process *process, size_t size)
 {
     const char *at = process->text + strlen(process->text) + 1;
     unsigned count = 0;
 
+    process->place = at;
+    at += strlen(at) + 1;
     while (at < process->text + size && count < GUARDIAN_VARIABLES) {
         process->environment[count++] = at;
         at += strlen(at) + 1;
@@ -220,6 +224,9 @@ static bool kill_children(void)
  * whatever group or session they have moved to. */
 noreturn static void end_all(struct guardian_process *process)
 {
+    char remove[] = "rm", option[] = "-rf", end[] = "--";
+    char *const arguments[] = {remove, option, end, process->directory, NULL};
+    char *const environment[] = {NULL};
     bool is_listed;
 
     for (unsigned i = 0; i < process->count; i++) {
@@ -228,6 +235,9 @@ noreturn static void end_all(struct guardian_process *process)
     do {
         is_listed = kill_children();
     } while (waitpid(-1, NULL, is_listed ? 0 : WNOHANG) > 0);
+    if (process->directory[0] != '\0') {
+        execve("/bin/rm", arguments, environment);
+    }
     _exit(0);
 }
 

@@ -3,6 +3,7 @@
 #ifndef GROVE_NODES_WORKER_GUARDIAN_PROCESS_H
 #define GROVE_NODES_WORKER_GUARDIAN_PROCESS_H
 
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
@@ -11,7 +12,7 @@
 #include "core/limits.h"
 
 #define GUARDIAN_FDS 4u                     /* stdin, stdout, stderr, leash */
-#define GUARDIAN_TEXT_SIZE (64 * LIMIT_KIB) /* of a command and its environment */
+#define GUARDIAN_TEXT_SIZE (64 * LIMIT_KIB) /* of a command, its directory and its environment */
 #define GUARDIAN_VARIABLES 64u
 #define GUARDIAN_COMMANDS LIMIT_SLOTS /* at a time */
 
@@ -22,16 +23,19 @@ struct guarded {
 
 /* Made before the fork. */
 struct guardian_process {
+    char directory[PATH_MAX]; /* removed at the end, or "" */
     int control;
     int deaths; /* signalfd */
     unsigned count;
     struct guarded guarded[GUARDIAN_COMMANDS];
     struct pollfd polled[2 + GUARDIAN_COMMANDS];
     char text[GUARDIAN_TEXT_SIZE + 1];
+    const char *place; /* in the text: where the command begins */
     const char *environment[GUARDIAN_VARIABLES + 1];
 };
 
-/* Serves until the other end of `control` is closed, then kills everything it looks after. */
+/* Serves until the other end of `control` is closed, then kills everything it looks after and
+ * becomes an rm of its directory. */
 noreturn void guardian_process_run(struct guardian_process *process, int control);
 
 #endif

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "nodes/host/clock.h"
+#include "nodes/host/log.h"
 #include "nodes/worker/context.h"
+#include "nodes/worker/exec_place.h"
 #include "nodes/worker/guardian.h"
 #include "nodes/worker/worker_loop.h"
 
@@ -165,19 +167,36 @@ enum grove_status grove_worker_handle(struct grove_worker *worker, const char *f
     return status;
 }
 
+/* A guardian, and a directory for commands to work in. */
+static enum grove_status begin_commands(struct grove_worker *worker)
+{
+    char directory[PATH_MAX];
+    const int error = exec_place_begin(directory);
+
+    if (error != 0) {
+        log_event(LOG_ERROR, "no directory for commands", "why=\"%s\"", strerrordesc_np(error));
+        return GROVE_IO;
+    }
+    worker->guardian = guardian_start(directory);
+    return GROVE_OK;
+}
+
 enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,
                                     const char *command)
 {
     struct function *added = NULL;
-    enum grove_status status = command ? add_function(worker, function, &added) : GROVE_INVALID;
+    enum grove_status status = command ? GROVE_OK : GROVE_INVALID;
 
+    if (status == GROVE_OK && !worker->guardian) {
+        status = begin_commands(worker);
+    }
+    if (status == GROVE_OK) {
+        status = add_function(worker, function, &added);
+    }
     if (status == GROVE_OK) {
         added->command = strdup(command);
         if (!added->command) {
             abort();
-        }
-        if (!worker->guardian) {
-            worker->guardian = guardian_start();
         }
     }
     return status;

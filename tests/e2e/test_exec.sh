@@ -57,4 +57,9 @@ for _ in $(seq 100); do
     are_gone && break
     sleep 0.01
 done
+for _ in $(seq 3000); do
+    compgen -G "$TMPDIR/grove-worker.*" >/dev/null || break
+    sleep 0.01
+done
+! compgen -G "$TMPDIR/grove-worker.*" || fail "the directory of a killed worker is left"
 are_gone || fail "left behind: $(ps -o pid,ppid,pgid,args -p "$(paste -sd, "$scratch/pids")" || true)"

@@ -30,6 +30,7 @@ static void run_with(const char *command, struct bytes input, size_t most, int s
     struct exec_job job = {
         .guardian = guardian,
         .command = command,
+        .directory = "/",
         .environment = environment,
         .input = input,
         .output_most = most,
@@ -291,7 +292,7 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN);
-    guardian = guardian_start();
+    guardian = guardian_start(NULL);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     guardian_stop(guardian);
     return failed;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Where commands work: a directory of the worker's, in it one for each attempt, removed when that
+ * has ended; the guardian removes what is left.
+ *
+ *   $TMPDIR/grove-worker.XXXXXX/TASK.ATTEMPT/work         where the command begins
+ *                                           /checkpoint   what an earlier attempt left, or nothing
+ */
+#ifndef GROVE_NODES_WORKER_EXEC_PLACE_H
+#define GROVE_NODES_WORKER_EXEC_PLACE_H
+
+#include <limits.h>
+
+#include "nodes/worker/attempt.h"
+
+struct exec_place {
+    char directory[PATH_MAX]; /* of the attempt; nobody else may look into it */
+    char work[PATH_MAX];
+    char checkpoint[PATH_MAX];
+};
+
+/* Makes the worker's directory.
+ *
+ *   returns   0, or an errno */
+int exec_place_begin(char base[PATH_MAX]);
+
+/* Makes that of an attempt, within `base`.
+ *
+ *   returns   0, or an errno; then there is nothing to close */
+int exec_place_open(struct exec_place *place, const char *base,
+                    const struct grove_attempt *attempt);
+
+/* Removes it with all in it. */
+void exec_place_close(const struct exec_place *place);
+
+#endif
