@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct glyphs lines = {"├─ ", "└─ ", "│  ", "   ", "█", "░", "…", "─", "→"};
-static const struct glyphs ascii = {"|- ", "`- ", "|  ", "   ", "#", ".", "...", "-", ">"};
+static const struct glyphs lines = {"├─ ", "└─ ", "│  ", "   ", "█", "░",
+                                    "…",   "─",   "→",   "×",   "◆", "◀──"};
+static const struct glyphs ascii = {"|- ", "`- ", "|  ", "   ", "#", ".",
+                                    "...", "-",   ">",   "x",   "*", "<--"};
 
 static bool environment_has(const char *name)
 {

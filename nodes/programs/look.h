@@ -23,6 +23,7 @@ struct glyphs {
     const char *branch, *last, *pass, *blank; /* of a tree: 3 columns each */
     const char *full, *rest;                  /* of a bar: 1 column */
     const char *ellipsis, *rule, *arrow;
+    const char *times, *mark, *here; /* so many of; a point of interest; what was asked for */
 };
 
 struct look {

@@ -105,7 +105,7 @@ static enum exit_code run(const struct arguments *arguments)
         return code;
     }
     struct tree_style style = {
-        .is_ascii = argument_given(arguments, "ascii"),
+        .look = look_of(arguments, stdout),
         .is_whole = argument_given(arguments, "all"),
         .sought = arguments->word[0],
     };
@@ -122,7 +122,6 @@ static enum exit_code run(const struct arguments *arguments)
 static const struct option options[] = {
     {"follow", 'f', NULL, "go on until every task of it has ended"},
     {"all", 'a', NULL, "every task has a line of its own"},
-    {"ascii", 0, NULL, "draw with ASCII characters alone"},
     OPTION_END,
 };
 

@@ -9,24 +9,13 @@
 #include "nodes/programs/figures.h"
 #include "nodes/programs/program.h"
 
-static const char *const colours[TREE_KINDS] = {
-    [TREE_FAILED] = "\033[31m",
-    [TREE_CANCELLED] = "\033[33m",
-    [TREE_LOST_RACE] = "\033[2m",
-    [TREE_RUNNING] = "\033[36m",
-    [TREE_WAITING] = "\033[36m",
-    [TREE_READY] = "",
-    [TREE_HELD] = "",
-    [TREE_DELAYED] = "",
-    [TREE_SUCCEEDED] = "\033[32m",
-};
-
+/* Of a lost race nobody need be sorry. */
 static void print_state(FILE *out, enum tree_kind kind, const char *text,
                         const struct tree_style *style)
 {
-    const bool is_coloured = style->is_coloured && colours[kind][0] != '\0';
+    const enum tone tone = kind == TREE_LOST_RACE ? TONE_DIM : tone_of_state(tree_kind_name(kind));
 
-    fprintf(out, "%s%s%s", is_coloured ? colours[kind] : "", text, is_coloured ? "\033[0m" : "");
+    look_print(&style->look, out, tone, text);
 }
 
 /* Retries, and workers that died of it or with it. */
@@ -77,10 +66,10 @@ static void print_time(FILE *out, const struct tree_model *model, const struct t
         fprintf(out, " (%s)", duration_text(end_ms - node->started_ms, text));
     }
     if (is_marked) {
-        fputs(style->is_ascii ? " *" : " ◆", out);
+        fprintf(out, " %s", style->look.glyphs->mark);
     }
     if (is_sought(node, style)) {
-        fputs(style->is_ascii ? " <--" : " ◀──", out);
+        fprintf(out, " %s", style->look.glyphs->here);
     }
 }
 
@@ -181,7 +170,7 @@ void tree_print_group(FILE *out, struct tree_node *const *members, size_t count,
                       const struct tree_style *style)
 {
     print_text(out, members[0]->function);
-    fprintf(out, " %s%zu", style->is_ascii ? "x" : "×", count);
+    fprintf(out, " %s%zu", style->look.glyphs->times, count);
     print_counts(out, members, count, style);
     print_percentiles(out, members, count);
     print_troubles(out, members, count);
@@ -206,7 +195,7 @@ void tree_print_path(FILE *out, const struct tree_model *model, const struct tre
             slowest = node;
         }
     }
-    fprintf(out, "%s critical path %s; %s of it, %" PRIu64 " %%, in ", style->is_ascii ? "*" : "◆",
+    fprintf(out, "%s critical path %s; %s of it, %" PRIu64 " %%, in ", style->look.glyphs->mark,
             duration_text(all_ms, all), duration_text(most_ms, own),
             all_ms > 0 ? most_ms * 100 / all_ms : 0);
     print_text(out, slowest->function);

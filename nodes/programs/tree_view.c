@@ -148,7 +148,7 @@ static void draw_below(struct drawing *drawing, const struct tree_node *node);
 /* Begins a line, if there is room for it. */
 static bool begin_line(struct drawing *drawing, bool is_last)
 {
-    const bool is_ascii = drawing->style->is_ascii;
+    const struct glyphs *glyphs = drawing->style->look.glyphs;
 
     if (drawing->style->most != 0 && drawing->lines + 1 >= drawing->style->most) {
         drawing->left_out++;
@@ -157,7 +157,7 @@ static bool begin_line(struct drawing *drawing, bool is_last)
     if (drawing->indent.size > 0) {
         fwrite(drawing->indent.data, 1, drawing->indent.size, drawing->out);
     }
-    fputs(is_last ? (is_ascii ? "`- " : "└─ ") : (is_ascii ? "|- " : "├─ "), drawing->out);
+    fputs(is_last ? glyphs->last : glyphs->branch, drawing->out);
     drawing->lines++;
     return true;
 }
@@ -165,7 +165,8 @@ static bool begin_line(struct drawing *drawing, bool is_last)
 /* Indents what is below a line; returns what `indent.size` is to be again. */
 static size_t push_indent(struct drawing *drawing, bool is_last)
 {
-    const char *below = is_last ? "   " : drawing->style->is_ascii ? "|  " : "│  ";
+    const struct glyphs *glyphs = drawing->style->look.glyphs;
+    const char *below = is_last ? glyphs->blank : glyphs->pass;
     const size_t before = drawing->indent.size;
 
     buffer_append(&drawing->indent, below, strlen(below));
@@ -202,7 +203,7 @@ static void draw_fold(struct drawing *drawing, const struct entry *fold, bool is
         draw_node(drawing, shown[i], i + 1 == count && count == fold->count);
     }
     if (count > 0 && count < fold->count && begin_line(drawing, true)) {
-        fprintf(drawing->out, "%s %zu more\n", drawing->style->is_ascii ? "..." : "…",
+        fprintf(drawing->out, "%s %zu more\n", drawing->style->look.glyphs->ellipsis,
                 fold->count - count);
     }
     drawing->indent.size = before;
@@ -260,7 +261,7 @@ size_t tree_print(FILE *out, const json_t *tree, const struct tree_style *style)
 
 void tree_print_changes(FILE *out, const json_t *tree, json_t *seen)
 {
-    const struct tree_style style = {.is_ascii = true};
+    const struct tree_style style = {0};
     struct tree_model model;
 
     tree_model_init(&model, tree, 0);

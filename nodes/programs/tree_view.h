@@ -9,9 +9,10 @@
 
 #include <jansson.h>
 
+#include "nodes/programs/look.h"
+
 struct tree_style {
-    bool is_ascii;
-    bool is_coloured;
+    struct look look;
     bool is_whole;      /* every task has its line: nothing is folded */
     size_t most;        /* lines at most; the last one then says how many are left out; 0: all */
     uint64_t now_ms;    /* Unix; what runs has run until now */

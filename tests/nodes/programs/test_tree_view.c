@@ -23,6 +23,15 @@ struct fixture {
     size_t seen_size;
 };
 
+/* As the command line says it. */
+static void choose_look(struct fixture *f, const char *option, const char *value)
+{
+    const struct option given = {.name = option};
+    struct arguments arguments = {.given = {{&given, value}}, .given_count = 1};
+
+    f->style.look = look_of(&arguments, stdout);
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -30,6 +39,7 @@ static int set_up(void **state)
     assert_non_null(f);
     f->tree = json_pack("{s:[]}", "tasks");
     f->style.now_ms = BEGAN_MS + 5000;
+    choose_look(f, "color", "never");
     *state = f;
     return 0;
 }
@@ -113,7 +123,7 @@ static void without_unicode_too(void **state)
     grow(f, 1, "a succeeded", 0, 100);
     grow(f, 2, "b succeeded", 0, 100);
     grow(f, 1, "a running", 100, -1);
-    f->style.is_ascii = true;
+    choose_look(f, "ascii", NULL);
     f->style.sought = "00000001000000000000000000000000";
     expect(f, 5,
            "flow 00000000 waiting (5.00 s) *\n"
@@ -252,7 +262,7 @@ static void colours_are_of_states(void **state)
 {
     struct fixture *f = *state;
 
-    f->style.is_coloured = true;
+    choose_look(f, "color", "always");
     grow(f, 0, "a failed", 0, 1);
     expect(f, 1, "a 00000000 \033[31mfailed\033[0m (1 ms)\n");
 }
