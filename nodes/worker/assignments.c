@@ -6,7 +6,7 @@
 
 #include "core/id.h"
 #include "nodes/host/log.h"
-#include "nodes/worker/worker.h"
+#include "nodes/worker/health.h"
 
 /* The batches of one Assign, opened once. */
 struct opened {
@@ -195,7 +195,7 @@ static void take_one(struct grove_worker *worker, const struct assignment *assig
     function = find_function(worker, item.function);
     if (worker->stage != WORKER_SERVING) {
         reports_hand_back(worker, &assignment->task, assignment->attempt, RETURN_UNSTARTED, "");
-    } else if (!function) {
+    } else if (!function || !health_is_offered(function)) {
         reports_hand_back(worker, &assignment->task, assignment->attempt, RETURN_CANNOT_RUN,
                           "this worker does not offer the function");
     } else {

@@ -190,6 +190,12 @@ void attempt_complain(struct grove_attempt *attempt, const char *complaint)
     pthread_mutex_unlock(&attempt->lock);
 }
 
+enum grove_status attempt_cannot_run(struct grove_attempt *attempt, const char *why)
+{
+    attempt->said.cannot_run = true;
+    return grove_attempt_fail(attempt, why, (struct grove_bytes){NULL, 0});
+}
+
 void attempt_conclude(struct grove_attempt *attempt, enum grove_status status)
 {
     struct said *said = &attempt->said;

@@ -36,12 +36,17 @@ struct function {
     grove_handler *handler;
     void *context;
     char *command;
+
+    /* Of the I/O thread. */
+    uint64_t ill_until_ms; /* monotonic: this node cannot run it until then; 0: it can */
+    uint64_t pause_ms;     /* how long it is not offered next time; 0: it was well */
 };
 
 /* What the handler said. */
 struct said {
     enum outcome_code code; /* CODE_SUCCEEDED: nothing went wrong yet */
     bool is_too_large;
+    bool cannot_run; /* this node, that is: `text` says why */
     struct buffer bytes;
     struct buffer text;
     char complaint[COMPLAINT_SIZE]; /* of its last call that failed */
@@ -130,6 +135,9 @@ uint32_t attempt_count_join(struct grove_attempt *attempt, const struct join_ter
 
 /* Keeps why a call failed, for a handler that only passes its status on; a thread of it. */
 void attempt_complain(struct grove_attempt *attempt, const char *complaint);
+
+/* Says that this node cannot run it: it is handed back instead of reported. To be returned. */
+enum grove_status attempt_cannot_run(struct grove_attempt *attempt, const char *why);
 
 /* Says how the handler ended, by its status and what it said before; its own thread, the last. */
 void attempt_conclude(struct grove_attempt *attempt, enum grove_status status);

@@ -133,49 +133,53 @@ static void feed(struct running *running)
     }
 }
 
+/* Appends what there is to read, a chunk at most. */
+static ssize_t read_chunk(int fd, struct buffer *buffer)
+{
+    uint8_t *chunk = buffer_extend(buffer, CHUNK_SIZE);
+    const ssize_t size = read(fd, chunk, CHUNK_SIZE);
+
+    buffer->size -= CHUNK_SIZE - (size > 0 ? (size_t)size : 0);
+    return size;
+}
+
+static void shut_at_end(int *fd, ssize_t size)
+{
+    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
+        shut(fd);
+    }
+}
+
+/* What is too much is not kept, but read: a command that is stopped need not block. */
 static void drain_output(struct running *running)
 {
     struct buffer *output = &running->outcome->output;
-    uint8_t chunk[CHUNK_SIZE];
+    size_t have = output->size;
     ssize_t size;
 
-    while ((size = read(running->pipes.output, chunk, sizeof(chunk))) > 0) {
-        if (output->size + (size_t)size > running->job->output_most) {
+    while ((size = read_chunk(running->pipes.output, output)) > 0) {
+        if (output->size > running->job->output_most) {
+            output->size = have;
             stop(running, EXEC_TOO_LARGE);
-        } else {
-            buffer_append(output, chunk, (size_t)size);
         }
+        have = output->size;
     }
-    if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
-        shut(&running->pipes.output);
-    }
+    shut_at_end(&running->pipes.output, size);
 }
 
 /* Keeps the end of what there is. */
 static void drain_errors(struct running *running)
 {
-    char *kept = running->outcome->errors;
-    size_t have = strlen(kept);
-    char chunk[EXEC_STDERR_SIZE];
+    struct buffer *errors = &running->outcome->errors;
     ssize_t size;
 
-    while ((size = read(running->pipes.errors, chunk, sizeof(chunk))) > 0) {
-        size_t fresh = (size_t)size;
-        size_t stay = have + fresh <= EXEC_STDERR_SIZE ? have : EXEC_STDERR_SIZE - fresh;
-
-        memmove(kept, kept + have - stay, stay);
-        for (size_t i = 0; i < fresh; i++) {
-            kept[stay + i] = ' ';
-            if (chunk[i] != '\0') {
-                kept[stay + i] = chunk[i];
-            }
+    while ((size = read_chunk(running->pipes.errors, errors)) > 0) {
+        if (errors->size > EXEC_STDERR_SIZE) {
+            memmove(errors->data, errors->data + errors->size - EXEC_STDERR_SIZE, EXEC_STDERR_SIZE);
+            errors->size = EXEC_STDERR_SIZE;
         }
-        have = stay + fresh;
-        kept[have] = '\0';
     }
-    if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
-        shut(&running->pipes.errors);
-    }
+    shut_at_end(&running->pipes.errors, size);
 }
 
 static int wait_ms(const struct running *running)
@@ -264,4 +268,10 @@ void exec_run(const struct exec_job *job, struct exec_outcome *outcome)
     shut(&running.pipes.output);
     shut(&running.pipes.errors);
     shut(&running.leash);
+}
+
+void exec_outcome_clear(struct exec_outcome *outcome)
+{
+    buffer_clear(&outcome->output);
+    buffer_clear(&outcome->errors);
 }

@@ -6,11 +6,12 @@
 #define GROVE_NODES_WORKER_EXEC_H
 
 #include "core/buffer.h"
+#include "core/limits.h"
 #include "nodes/worker/attempt.h"
 #include "nodes/worker/guardian.h"
 
-#define EXEC_GRACE_MS 2000u    /* between SIGTERM and SIGKILL */
-#define EXEC_STDERR_SIZE 1024u /* the end of stderr, kept for the failure's text */
+#define EXEC_GRACE_MS 2000u               /* between SIGTERM and SIGKILL */
+#define EXEC_STDERR_SIZE (64 * LIMIT_KIB) /* bytes of the end of stderr that are kept */
 
 struct exec_job {
     struct guardian *guardian;
@@ -35,12 +36,13 @@ struct exec_outcome {
     enum exec_end end;
     int number;
     struct buffer output;
-    char errors[EXEC_STDERR_SIZE + 1]; /* how stderr ended */
+    struct buffer errors; /* how stderr ended: EXEC_STDERR_SIZE of it */
 };
 
-/* Blocks until the command has ended and nothing of its group is left. Clear the outcome's output
+/* Blocks until the command has ended and nothing of its group is left. Clear the outcome
  * afterwards. The thread must block or ignore SIGPIPE: a command need not read its input. */
 void exec_run(const struct exec_job *job, struct exec_outcome *outcome);
+void exec_outcome_clear(struct exec_outcome *outcome);
 
 /* Runs the command of the attempt's function, as a handler does. */
 enum grove_status exec_attempt(struct grove_attempt *attempt);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * A command as a handler: where it runs, and what its end means. */
+ * A command as a handler. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -7,51 +7,8 @@
 
 #include "nodes/worker/exec.h"
 #include "nodes/worker/exec_environment.h"
+#include "nodes/worker/exec_verdict.h"
 #include "nodes/worker/worker.h"
-
-/* The last line of what it wrote to stderr. */
-static const char *last_line(char *errors)
-{
-    size_t size = strlen(errors);
-    const char *line;
-
-    while (size > 0 && (errors[size - 1] == '\n' || errors[size - 1] == '\r')) {
-        errors[--size] = '\0';
-    }
-    line = strrchr(errors, '\n');
-    return line ? line + 1 : errors;
-}
-
-static enum grove_status judge(struct grove_attempt *attempt, struct exec_outcome *outcome)
-{
-    struct grove_bytes bytes = {outcome->output.data, outcome->output.size};
-    const char *line = last_line(outcome->errors);
-    char text[EXEC_STDERR_SIZE + 128] = "";
-
-    switch (outcome->end) {
-    case EXEC_EXITED:
-        if (outcome->number == 0) {
-            return grove_attempt_return(attempt, bytes.data, bytes.size);
-        }
-        snprintf(text, sizeof(text), "exit status %d%s%s", outcome->number, *line ? ": " : "",
-                 line);
-        break;
-    case EXEC_SIGNALED:
-        snprintf(text, sizeof(text), "killed by signal %d (SIG%s)%s%s", outcome->number,
-                 sigabbrev_np(outcome->number) ? sigabbrev_np(outcome->number) : "?",
-                 *line ? ": " : "", line);
-        break;
-    case EXEC_STOPPED:
-        return GROVE_CANCELLED;
-    case EXEC_TOO_LARGE:
-        snprintf(text, sizeof(text), "wrote more than 1 MiB (1,048,576 bytes) to stdout");
-        return grove_attempt_fail_permanently(attempt, text, (struct grove_bytes){NULL, 0});
-    case EXEC_NOT_STARTED:
-        snprintf(text, sizeof(text), "cannot start a shell: %s", strerrordesc_np(outcome->number));
-        return grove_attempt_fail(attempt, text, (struct grove_bytes){NULL, 0});
-    }
-    return grove_attempt_fail(attempt, text, bytes);
-}
 
 static int open_stop(struct grove_attempt *attempt)
 {
@@ -100,8 +57,8 @@ static enum grove_status run_in(struct grove_attempt *attempt, const struct exec
     exec_environment_of_attempt(&environment, attempt, place);
     exec_run(&job, &outcome);
     close_stop(attempt, stop_fd);
-    status = judge(attempt, &outcome);
-    buffer_clear(&outcome.output);
+    status = exec_judge(attempt, &outcome);
+    exec_outcome_clear(&outcome);
     exec_environment_clear(&environment);
     return status;
 }
@@ -115,8 +72,8 @@ enum grove_status exec_attempt(struct grove_attempt *attempt)
     char text[128];
 
     if (error != 0) {
-        snprintf(text, sizeof(text), "cannot make its directory: %s", strerrordesc_np(error));
-        return grove_attempt_fail(attempt, text, (struct grove_bytes){NULL, 0});
+        snprintf(text, sizeof(text), "no directory for it here: %s", strerrordesc_np(error));
+        return attempt_cannot_run(attempt, text);
     }
     status = run_in(attempt, &place);
     exec_place_close(&place);

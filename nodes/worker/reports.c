@@ -2,8 +2,9 @@
  * What goes back: results, kept until they are safe; attempts handed back; progress. */
 #include <stdio.h>
 
+#include "core/text.h"
 #include "nodes/host/clock.h"
-#include "nodes/worker/worker.h"
+#include "nodes/worker/health.h"
 
 #define RETURN_TEXT_SIZE 128
 
@@ -20,14 +21,18 @@ void reports_hand_back(struct grove_worker *worker, const struct id *task, uint3
     struct handed_back back = {.task = *task, .attempt = attempt, .reason = reason};
 
     snprintf(back.text, sizeof(back.text), "%s", text);
+    /* What is too long may have been cut within a character. */
+    while (!text_is_valid(bytes_of_text(back.text))) {
+        back.text[strlen(back.text) - 1] = '\0';
+    }
     buffer_append(&worker->returned, &back, sizeof(back));
 }
 
 void reports_return(struct grove_worker *worker, struct grove_attempt *attempt,
-                    enum return_reason reason)
+                    enum return_reason reason, const char *text)
 {
     attempt->is_collected = true;
-    reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, reason, "");
+    reports_hand_back(worker, &attempt->key.task, attempt->key.attempt, reason, text);
 }
 
 static void queue_report(struct grove_worker *worker, struct grove_attempt *attempt)
@@ -46,8 +51,11 @@ void reports_end(struct grove_worker *worker, struct grove_attempt *attempt)
     } else if (attempt->is_reporting) {
         return; /* it was over its time; freed when that is safe */
     } else if (atomic_load(&attempt->is_stopped)) {
-        reports_return(worker, attempt, RETURN_STOPPED);
+        reports_return(worker, attempt, RETURN_STOPPED, "");
+    } else if (attempt->said.cannot_run) {
+        health_fell_ill(worker, attempt);
     } else {
+        health_is_well(worker, attempt);
         queue_report(worker, attempt);
     }
 }

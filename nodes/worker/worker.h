@@ -31,6 +31,7 @@ struct grove_worker {
     void *enlisted_context;
     struct guardian *guardian; /* of commands; NULL: none are offered */
     unsigned function_count;
+    bool has_ill; /* among them: functions that this node cannot run; of the I/O thread */
     struct function function[LIMIT_FUNCTIONS];
 
     struct bus *bus;
@@ -167,7 +168,7 @@ void reports_hand_back(struct grove_worker *worker, const struct id *task, uint3
 /* ... an attempt that is held, whose handler is out or was never in. It stays on the books until
  * that is safe: else a coordinator that has not heard of it would assign it here again. */
 void reports_return(struct grove_worker *worker, struct grove_attempt *attempt,
-                    enum return_reason reason);
+                    enum return_reason reason, const char *text);
 
 /* Makes frames of what is queued. */
 void reports_send(struct grove_worker *worker);

@@ -7,6 +7,7 @@
 
 #include "nodes/host/clock.h"
 #include "nodes/host/log.h"
+#include "nodes/worker/health.h"
 
 #define ENLIST_AGAIN_MS 1000u
 #define WARN_MS 5000u                        /* without a coordinator */
@@ -29,7 +30,9 @@ static void enlist(struct grove_worker *worker)
     wire_put_bytes(&writer, ENLIST_INSTANCE, bytes_of_text(worker->instance.name));
     /* One that drains offers nothing. */
     for (unsigned i = 0; i < worker->function_count && worker->stage == WORKER_SERVING; i++) {
-        wire_put_bytes(&writer, ENLIST_FUNCTIONS, bytes_of_text(worker->function[i].name));
+        if (health_is_offered(&worker->function[i])) {
+            wire_put_bytes(&writer, ENLIST_FUNCTIONS, bytes_of_text(worker->function[i].name));
+        }
     }
     wire_put_uint(&writer, ENLIST_SLOTS, worker->slots);
     wire_put_uint(&writer, ENLIST_WINDOW, worker->window);
@@ -156,7 +159,7 @@ static void take_stopped(struct grove_worker *worker, const struct stopped *stop
     } else if (stopped->reason != 0) {
         held_forget(worker, attempt);
     } else if (handlers_take_back(&worker->handlers, attempt)) {
-        reports_return(worker, attempt, RETURN_STOPPED);
+        reports_return(worker, attempt, RETURN_STOPPED, "");
     } else if (!attempt->is_collected) {
         held_stop(worker, attempt);
     }
@@ -306,7 +309,7 @@ static bool hand_back_unstarted(struct grove_worker *worker, struct grove_attemp
     if (!handlers_take_back(&worker->handlers, attempt)) {
         return false;
     }
-    reports_return(worker, attempt, RETURN_UNSTARTED);
+    reports_return(worker, attempt, RETURN_UNSTARTED, "");
     return true;
 }
 
@@ -455,6 +458,10 @@ void worker_tick(void *context)
     session_tick(&worker->session, now_ms);
     if (worker->session.is_welcome && !worker->is_enlisted &&
         now_ms - worker->asked_ms >= ENLIST_AGAIN_MS) {
+        enlist(worker);
+    }
+    if (worker->is_enlisted && worker->session.is_welcome && worker->stage == WORKER_SERVING &&
+        health_may_return(worker, now_ms)) {
         enlist(worker);
     }
     if (session_beat(&worker->session, now_ms)) {
