@@ -2,15 +2,16 @@
  * Command lines: long and short options before, between and after the words; "--" ends them. */
 #include "nodes/programs/values.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option common_options[] = {
+const struct option common_options[] = {
     {"credential", 0, "FILE",
      "the mesh and who you are in it (else GROVE_CREDENTIAL, else the last grove dev)"},
+    {"config", 0, "FILE", "read this configuration alone (else GROVE_CONFIG, else those found)"},
     {"output", 'o', "FORMAT", "text (default) or json"},
     {"color", 0, "WHEN", "auto (default: on a terminal, without NO_COLOR), always or never"},
     {"ascii", 0, NULL, "draw lines in ASCII"},
@@ -131,8 +132,8 @@ static void complain_unknown(const struct subcommand *command, const char *word)
     }
 }
 
-static bool add_given(const struct subcommand *command, struct arguments *arguments,
-                      const struct option *option, const char *value)
+bool arguments_add(const struct subcommand *command, struct arguments *arguments,
+                   const struct option *option, const char *value, const char *origin)
 {
     if (arguments->given_count == ARGUMENT_LIMIT) {
         complain("%s: more than %d options", command->name, ARGUMENT_LIMIT);
@@ -140,8 +141,16 @@ static bool add_given(const struct subcommand *command, struct arguments *argume
     }
     arguments->given[arguments->given_count].option = option;
     arguments->given[arguments->given_count].value = value;
+    arguments->given[arguments->given_count].origin = origin != NULL ? strdup(origin) : NULL;
     arguments->given_count++;
     return true;
+}
+
+void arguments_clear(struct arguments *arguments)
+{
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        free(arguments->given[i].origin);
+    }
 }
 
 /* Takes the option at argv[*i], and its value; moves *i over both. */
@@ -175,17 +184,20 @@ static bool take_option(const struct subcommand *command, int argc, char **argv,
         }
         value = argv[++*i];
     }
-    return add_given(command, arguments, option, value);
+    return arguments_add(command, arguments, option, value, NULL);
 }
 
+/* Choices; what has none is checked where its bounds are known. */
 static bool check_values(const struct subcommand *command, const struct arguments *arguments)
 {
     for (size_t i = 0; i < arguments->given_count; i++) {
         const struct option *option = arguments->given[i].option;
-        char what[64];
+        const struct value_kind *kind = option->value != NULL ? value_kind(option->value) : NULL;
+        char why[VALUE_WHY_SIZE];
 
-        snprintf(what, sizeof(what), "%s: --%s", command->name, option->name);
-        if (option->value != NULL && !value_check(what, option->value, arguments->given[i].value)) {
+        if (kind != NULL && kind->choices != NULL &&
+            !value_fits(option->value, arguments->given[i].value, why)) {
+            complain("%s: --%s %s", command->name, option->name, why);
             return false;
         }
     }
@@ -251,63 +263,48 @@ bool argument_given(const struct arguments *arguments, const char *name)
     return false;
 }
 
+/* "--slots wants ...", or "FILE:LINE: slots wants ...". */
+static void complain_value(const struct arguments *arguments, const char *name, const char *wanted)
+{
+    const char *origin = NULL;
+
+    for (size_t k = 0; k < arguments->given_count; k++) {
+        if (strcmp(arguments->given[k].option->name, name) == 0) {
+            origin = arguments->given[k].origin;
+        }
+    }
+    complain("%s%s%s wants %s, not '%s'", origin != NULL ? origin : "",
+             origin != NULL ? ": " : "--", name, wanted, argument_value(arguments, name));
+}
+
 bool argument_number(const struct arguments *arguments, const char *name, int64_t least,
                      int64_t most, int64_t absent, int64_t *number)
 {
     const char *text = argument_value(arguments, name);
-    char *end;
+    char wanted[96];
+    int64_t value = absent;
 
-    if (text == NULL) {
-        *number = absent;
-        return true;
-    }
-    errno = 0;
-    const long long value = strtoll(text, &end, 10);
-
-    if (errno != 0 || end == text || *end != '\0' || value < least || value > most) {
-        complain("--%s wants a whole number from %lld to %lld, not '%s'", name, (long long)least,
-                 (long long)most, text);
+    if (text != NULL && (!value_number(text, &value) || value < least || value > most)) {
+        snprintf(wanted, sizeof(wanted), "a whole number from %" PRId64 " to %" PRId64, least,
+                 most);
+        complain_value(arguments, name, wanted);
         return false;
     }
     *number = value;
     return true;
 }
 
-/* Milliseconds in one unit of a duration; 0 for an unknown unit. */
-static uint64_t unit_ms(const char *unit)
-{
-    static const struct {
-        const char *name;
-        uint64_t ms;
-    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(unit, units[i].name) == 0) {
-            return units[i].ms;
-        }
-    }
-    return 0;
-}
-
 bool argument_duration(const struct arguments *arguments, const char *name, uint64_t absent_ms,
                        uint64_t *ms)
 {
     const char *text = argument_value(arguments, name);
-    char *end;
 
     if (text == NULL) {
         *ms = absent_ms;
-        return true;
-    }
-    errno = 0;
-    const double value = strtod(text, &end);
-    const uint64_t unit = unit_ms(end);
-
-    if (errno != 0 || end == text || unit == 0 || !(value >= 0) || value * (double)unit > 4e10) {
-        complain("--%s wants a duration such as 250ms, 30s, 5m or 2h, not '%s'", name, text);
+    } else if (!value_duration(text, ms)) {
+        complain_value(arguments, name, "a duration such as 250ms, 30s, 5m or 2h");
         return false;
     }
-    *ms = (uint64_t)(value * (double)unit);
     return true;
 }
 
@@ -316,6 +313,41 @@ bool argument_json(const struct arguments *arguments)
     const char *format = argument_value(arguments, "output");
 
     return format != NULL && strcmp(format, "json") == 0;
+}
+
+enum exit_code run_verb(const struct subcommand *command, const struct arguments *arguments)
+{
+    const char *word = arguments->word_count > 0 ? arguments->word[0] : NULL;
+    const char *names[16];
+    char list[160] = "";
+    size_t count = 0, used = 0;
+
+    for (const struct verb *verb = command->verbs; verb->name != NULL && count < 16; verb++) {
+        if (word != NULL && strcmp(verb->name, word) == 0) {
+            return verb->run(arguments);
+        }
+        used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
+                                 count == 0             ? ""
+                                 : verb[1].name != NULL ? ", "
+                                                        : " or ",
+                                 verb->name);
+        names[count++] = verb->name;
+    }
+    const char *nearest = word != NULL ? nearest_word(word, names, count) : NULL;
+
+    if (nearest != NULL) {
+        complain("%s: not '%s'; did you mean %s?", command->name, word, nearest);
+    } else {
+        complain("%s: %s? See 'grove help %s'", command->name, list, command->name);
+    }
+    return EXIT_USAGE;
+}
+
+static void print_verbs(const struct verb *verbs)
+{
+    for (; verbs != NULL && verbs->name != NULL; verbs++) {
+        printf("\n  %s %s\n      %s\n", verbs->name, verbs->usage, verbs->help);
+    }
 }
 
 static void print_options(const char *title, const struct option *options)
@@ -341,6 +373,7 @@ void print_help(const struct subcommand *command)
     if (command->description != NULL) {
         printf("\n%s\n", command->description);
     }
+    print_verbs(command->verbs);
     print_options("options", command->options);
     print_options("every command", common_options);
 }

@@ -160,7 +160,7 @@ static const struct option options[] = {
     {"advertise", 0, "HOST:PORT", "where others find it, if not at --listen"},
     {"bootstrap", 0, NULL, "begin a new ledger when DIR is empty"},
     {"join", 0, NULL, "when DIR is empty, wait to be added to the ledger of others"},
-    {"admit", 0, "FILE", "a credential to admit; may be repeated"},
+    {"admit", 0, "FILE...", "a credential to admit"},
     {"abandon", 0, "DURATION", "ends joins from outside whose signer is gone for so long (5m)"},
     OPTION_END,
 };
@@ -178,5 +178,6 @@ const struct subcommand coordinator_subcommand = {
                    "Exits with 78 when DIR holds data that must not be used, or none and neither "
                    "--bootstrap nor\n--join is given.",
     .options = options,
+    .has_section = true,
     .run = run,
 };

@@ -405,5 +405,6 @@ const struct subcommand dev_subcommand = {
         "workflow of three\n"
         "levels ({\"segments\":3,\"steps\":3}).",
     .options = options,
+    .has_section = true,
     .run = run,
 };

@@ -243,6 +243,10 @@ static bool start_one(struct dev_cluster *cluster, unsigned i)
     char data[PATH_MAX], credential[PATH_MAX], admitted[DEV_PARTS][PATH_MAX];
     char *words[WORDS] = {"grove",
                           "coordinator",
+                          "--config",
+                          "", /* [coordinator] is of another one */
+                          "--output",
+                          "text",
                           "--data",
                           data,
                           "--credential",

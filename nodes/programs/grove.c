@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * One binary: a table of subcommands. */
-#include "nodes/programs/program.h"
+#include "nodes/programs/configuration.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,11 +10,13 @@
 #include "nodes/host/libraries.h"
 
 const struct subcommand *const subcommands[] = {
-    &dev_subcommand,     &coordinator_subcommand, &worker_subcommand, &run_subcommand,
-    &submit_subcommand,  &wait_subcommand,        &result_subcommand, &map_subcommand,
-    &gather_subcommand,  &race_subcommand,        &cancel_subcommand, &tree_subcommand,
-    &explain_subcommand, &stats_subcommand,       &limit_subcommand,  &keys_subcommand,
-    &cluster_subcommand, &version_subcommand,     &help_subcommand,   NULL,
+    &dev_subcommand,     &coordinator_subcommand, &worker_subcommand,
+    &run_subcommand,     &submit_subcommand,      &wait_subcommand,
+    &result_subcommand,  &map_subcommand,         &gather_subcommand,
+    &race_subcommand,    &cancel_subcommand,      &tree_subcommand,
+    &explain_subcommand, &stats_subcommand,       &limit_subcommand,
+    &keys_subcommand,    &cluster_subcommand,     &config_subcommand,
+    &version_subcommand, &help_subcommand,        NULL,
 };
 
 const struct subcommand *subcommand_find(const char *name)
@@ -55,6 +57,27 @@ static enum exit_code flush(enum exit_code code)
     return code;
 }
 
+static enum exit_code run_configured(const struct subcommand *command, struct arguments *arguments)
+{
+    struct configuration configuration;
+    enum exit_code code = EXIT_REFUSED_DATA;
+    json_t *wrong;
+    size_t i;
+
+    configuration_load(argument_value(arguments, "config"), &configuration);
+    json_array_foreach(configuration.wrong, i, wrong)
+    {
+        complain("%s", json_string_value(wrong));
+    }
+    arguments->configuration = &configuration;
+    if (json_array_size(configuration.wrong) == 0) {
+        code = configuration_apply(&configuration, command, arguments) ? command->run(arguments)
+                                                                       : EXIT_USAGE;
+    }
+    configuration_clear(&configuration);
+    return code;
+}
+
 static enum exit_code run(int argc, char **argv)
 {
     struct arguments arguments;
@@ -82,7 +105,12 @@ static enum exit_code run(int argc, char **argv)
     if (host_check_libraries() != GROVE_OK) {
         return EXIT_SYSTEM;
     }
-    return flush(command->run(&arguments));
+    const enum exit_code code = command->ignores_configuration
+                                    ? command->run(&arguments)
+                                    : run_configured(command, &arguments);
+
+    arguments_clear(&arguments);
+    return flush(code);
 }
 
 /* libzmq keeps the link key in ordinary memory: nobody is to read it there, nor in a core dump. */

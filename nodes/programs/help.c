@@ -51,5 +51,7 @@ const struct subcommand help_subcommand = {
     .name = "help",
     .summary = "Tell what the commands do",
     .usage = "[COMMAND]",
+    .operand = "COMMAND",
+    .ignores_configuration = true,
     .run = run,
 };

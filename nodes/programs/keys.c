@@ -231,26 +231,30 @@ static enum exit_code show(const struct arguments *arguments)
 
 static enum exit_code run(const struct arguments *arguments)
 {
-    static const struct {
-        const char *name;
-        enum exit_code (*run)(const struct arguments *arguments);
-    } actions[] = {{"init", keys_init}, {"issue", keys_issue}, {"admit", admit}, {"show", show}};
-
-    for (size_t i = 0; arguments->word_count > 0 && i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (strcmp(actions[i].name, arguments->word[0]) == 0) {
-            return actions[i].run(arguments);
-        }
-    }
-    complain("keys: init, issue, admit or show? See 'grove help keys'");
-    return EXIT_USAGE;
+    return run_verb(&keys_subcommand, arguments);
 }
 
+static const struct verb verbs[] = {
+    {"init", "DIR", "DIR",
+     "write DIR/mesh.key, DIR/operator.credential and one credential for each coordinator",
+     keys_init},
+    {"issue", "--role ROLE NAME", NULL,
+     "sign a certificate with the mesh key, write one credential file, all that a host needs, and "
+     "admit it to the running mesh; if no leader answers it exits 5, and 'keys admit' does it "
+     "later",
+     keys_issue},
+    {"admit", "FILE...", "FILE", "admit credentials to the running mesh", admit},
+    {"show", "[FILE]", "FILE", "print what a credential file says of its holder; never a secret",
+     show},
+    VERB_END,
+};
+
 static const struct option options[] = {
-    {"coordinator", 0, "NAME=HOST:PORT", "init: a coordinator of the new mesh (c1=127.0.0.1:7310)"},
-    {"role", 0, "ROLE",
-     "issue: worker, client, observer, operator or coordinator; may be repeated"},
-    {"submit", 0, "PATTERN", "issue: functions it may submit, a name or prefix*; may be repeated"},
-    {"run", 0, "PATTERN", "issue: functions it may run (workers: * for both)"},
+    {"coordinator", 0, "NAME=HOST:PORT...",
+     "init: a coordinator of the new mesh (c1=127.0.0.1:7310)"},
+    {"role", 0, "ROLE...", "issue: worker, client, observer, operator or coordinator"},
+    {"submit", 0, "PATTERN...", "issue: functions it may submit, a name or prefix*"},
+    {"run", 0, "PATTERN...", "issue: functions it may run (workers: * for both)"},
     {"days", 0, "N", "issue: how long the certificate is good (365)"},
     {"out", 0, "FILE", "issue: where to write it (NAME.credential)"},
     {"mesh-key", 0, "FILE", "issue: the mesh key (mesh.key beside the operator's credential)"},
@@ -262,13 +266,7 @@ const struct subcommand keys_subcommand = {
     .name = "keys",
     .summary = "Make a mesh, issue and admit credentials, show one",
     .usage = "init DIR | issue --role ROLE NAME | admit FILE... | show [FILE]",
-    .description = "init writes DIR/mesh.key, DIR/operator.credential and one credential for each "
-                   "coordinator.\n"
-                   "issue signs a certificate with the mesh key, writes one credential file, all "
-                   "that a host needs, and\n"
-                   "admits it to the running mesh; if no leader answers it exits 5, and 'keys "
-                   "admit FILE' does it later.\n"
-                   "show prints what a credential file says of its holder; never a secret.",
+    .verbs = verbs,
     .options = options,
     .run = run,
 };

@@ -28,7 +28,8 @@ enum exit_code {
 struct option {
     const char *name;  /* without the dashes */
     char letter;       /* 0: none */
-    const char *value; /* what the value is called in help; NULL: a flag */
+    const char *value; /* what the value is called in help, by a name of values.h; NULL: a flag.
+                        * "FILE...": may be repeated */
     const char *help;
 };
 
@@ -39,11 +40,15 @@ struct option {
 
 #define ARGUMENT_LIMIT 256 /* options of one command line */
 
-/* The words of one command line, taken apart; everything borrows from argv. */
+struct configuration; /* configuration.h */
+
+/* The words of one command line, taken apart; they borrow from argv and the configuration. */
 struct arguments {
+    const struct configuration *configuration; /* NULL for a command that has none */
     struct {
         const struct option *option;
         const char *value;
+        char *origin; /* where it stands; NULL: on the command line */
     } given[ARGUMENT_LIMIT];
     size_t given_count;
     char **word; /* what is no option */
@@ -54,6 +59,20 @@ struct arguments {
     bool names_file; /* it was "::::" */
 };
 
+/* A word that says which of its things a command is to do: "init" in `grove keys init`. */
+struct verb {
+    const char *name;
+    const char *usage; /* what follows it */
+    const char *operand;
+    const char *help;
+    enum exit_code (*run)(const struct arguments *arguments); /* the verb is arguments->word[0] */
+};
+
+#define VERB_END                                                                                   \
+    {                                                                                              \
+        NULL, NULL, NULL, NULL, NULL                                                               \
+    }
+
 struct subcommand {
     const char *name;
     const char *summary;          /* one line, for the list */
@@ -61,18 +80,25 @@ struct subcommand {
     const char *description;      /* a paragraph or two; may be NULL */
     const struct option *options; /* its own, ended by OPTION_END */
     bool takes_list;              /* after ":::" or "::::" */
+    const struct verb *verbs;     /* one of which comes first, ended by VERB_END; or NULL */
+    const char *operand;          /* what its words are, by a name of values.h; or NULL */
+    bool has_section;             /* in the configuration, for its options */
+    bool ignores_configuration;   /* works without one, also without a good one */
     enum exit_code (*run)(const struct arguments *arguments);
 };
 
 /* In the order of `grove help`; ended by NULL. */
 extern const struct subcommand *const subcommands[];
 
+/* Those of every command, ended by OPTION_END. */
+extern const struct option common_options[];
+
 /* One file each. */
-extern const struct subcommand cancel_subcommand, cluster_subcommand, coordinator_subcommand,
-    dev_subcommand, explain_subcommand, gather_subcommand, help_subcommand, keys_subcommand,
-    limit_subcommand, map_subcommand, race_subcommand, result_subcommand, run_subcommand,
-    stats_subcommand, submit_subcommand, tree_subcommand, version_subcommand, wait_subcommand,
-    worker_subcommand;
+extern const struct subcommand cancel_subcommand, cluster_subcommand, config_subcommand,
+    coordinator_subcommand, dev_subcommand, explain_subcommand, gather_subcommand, help_subcommand,
+    keys_subcommand, limit_subcommand, map_subcommand, race_subcommand, result_subcommand,
+    run_subcommand, stats_subcommand, submit_subcommand, tree_subcommand, version_subcommand,
+    wait_subcommand, worker_subcommand;
 
 const struct subcommand *subcommand_find(const char *name);
 
@@ -86,6 +112,14 @@ void print_help(const struct subcommand *command);
  * nearest option's name, and returns false. */
 bool arguments_parse(const struct subcommand *command, int argc, char **argv,
                      struct arguments *arguments);
+
+/* Adds an option that the command line does not have. `origin` is copied. */
+bool arguments_add(const struct subcommand *command, struct arguments *arguments,
+                   const struct option *option, const char *value, const char *origin);
+void arguments_clear(struct arguments *arguments);
+
+/* Runs the verb that the first word names. Without one, or another, says so; with the nearest. */
+enum exit_code run_verb(const struct subcommand *command, const struct arguments *arguments);
 
 /* The last value given for an option, or NULL. */
 const char *argument_value(const struct arguments *arguments, const char *name);

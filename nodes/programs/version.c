@@ -28,5 +28,6 @@ const struct subcommand version_subcommand = {
     .name = "version",
     .summary = "Show the versions of grove and of the libraries it runs with",
     .usage = "",
+    .ignores_configuration = true,
     .run = run,
 };

@@ -47,8 +47,9 @@ static enum exit_code run(const struct arguments *arguments)
     char path[PATH_MAX], error[GROVE_ERROR_SIZE];
     enum exit_code code;
 
-    if (arguments->word_count > 0 || !argument_given(arguments, "exec")) {
-        complain("worker: what does it offer? --exec NAME=CMD, once or more");
+    if (arguments->word_count > 0 || !worker_options_offer(arguments)) {
+        complain("worker: what does it offer? --exec NAME=CMD, or [exec \"NAME\"] in the "
+                 "configuration, once or more");
         return EXIT_USAGE;
     }
     if (!worker_options_slots(arguments, &wanted.slots)) {
@@ -79,12 +80,13 @@ static const struct option options[] = {WORKER_OPTIONS, OPTION_END};
 const struct subcommand worker_subcommand = {
     .name = "worker",
     .summary = "Run tasks by shell commands",
-    .usage = "--credential FILE [--slots N] --exec NAME=CMD...",
+    .usage = "[--slots N] --exec NAME=CMD...",
     .description = "A command gets the payload on stdin; its stdout is the result, its exit status "
                    "the verdict. Prints 'ready'\n"
                    "once the mesh has taken it. SIGTERM drains it: what has started is finished, "
                    "the rest handed back; a\n"
                    "second SIGTERM stops it at once.",
     .options = options,
+    .has_section = true,
     .run = run,
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/limits.h"
+#include "nodes/programs/configuration.h"
 
 bool worker_options_slots(const struct arguments *arguments, uint32_t *slots)
 {
@@ -16,6 +17,20 @@ bool worker_options_slots(const struct arguments *arguments, uint32_t *slots)
     }
     *slots = (uint32_t)number;
     return true;
+}
+
+static enum exit_code offer(struct grove_worker *worker, const char *name, const char *command)
+{
+    const enum grove_status status = grove_worker_exec(worker, name, command);
+
+    if (status == GROVE_OK) {
+        return EXIT_DONE;
+    }
+    complain("--exec %s: %s", name,
+             status == GROVE_CONFLICT  ? "it is offered already"
+             : status == GROVE_INVALID ? "a function is named [a-z0-9._-]{1,63}"
+                                       : grove_status_text(status));
+    return EXIT_USAGE;
 }
 
 static enum exit_code add(struct grove_worker *worker, const char *text)
@@ -29,26 +44,67 @@ static enum exit_code add(struct grove_worker *worker, const char *text)
         return EXIT_USAGE;
     }
     snprintf(name, sizeof(name), "%.*s", (int)length, text);
-    const enum grove_status status = grove_worker_exec(worker, name, equals + 1);
+    return offer(worker, name, equals + 1);
+}
 
-    if (status == GROVE_OK) {
-        return EXIT_DONE;
+/* ---- [exec "NAME"] */
+
+const struct option exec_options[] = {
+    {"command", 0, "CMD", "the shell command"},
+    OPTION_END,
+};
+
+static bool has_section(const struct arguments *arguments, size_t i, char *name)
+{
+    return arguments->configuration != NULL &&
+           configuration_exec(arguments->configuration, i, name);
+}
+
+/* By --exec: a flag comes before what a file says. */
+static bool is_given(const struct arguments *arguments, const char *name)
+{
+    const size_t length = strlen(name);
+    const char *text;
+
+    for (size_t i = 0; (text = argument_value_at(arguments, "exec", i)) != NULL; i++) {
+        if (strncmp(text, name, length) == 0 && text[length] == '=') {
+            return true;
+        }
     }
-    complain("--exec %s: %s", name,
-             status == GROVE_CONFLICT  ? "it is offered already"
-             : status == GROVE_INVALID ? "a function is named [a-z0-9._-]{1,63}"
-                                       : grove_status_text(status));
-    return EXIT_USAGE;
+    return false;
+}
+
+static enum exit_code add_section(const struct arguments *arguments, const char *name,
+                                  struct grove_worker *worker)
+{
+    const char *command = configuration_exec_value(arguments->configuration, name, "command");
+
+    if (command == NULL) {
+        complain("[exec \"%s\"] has no command", name);
+        return EXIT_REFUSED_DATA;
+    }
+    return offer(worker, name, command);
+}
+
+bool worker_options_offer(const struct arguments *arguments)
+{
+    char name[LIMIT_FUNCTION_LENGTH + 1];
+
+    return argument_given(arguments, "exec") || has_section(arguments, 0, name);
 }
 
 enum exit_code worker_options_exec(const struct arguments *arguments, struct grove_worker *worker)
 {
     enum exit_code code = EXIT_DONE;
+    char name[LIMIT_FUNCTION_LENGTH + 1];
     const char *text;
 
     for (size_t i = 0;
          code == EXIT_DONE && (text = argument_value_at(arguments, "exec", i)) != NULL; i++) {
         code = add(worker, text);
+    }
+    for (size_t i = 0; code == EXIT_DONE && has_section(arguments, i, name); i++) {
+        code = is_given(arguments, name) ? EXIT_DONE : add_section(arguments, name, worker);
     }
     return code;
 }

@@ -10,13 +10,19 @@
 #define WORKER_OPTIONS                                                                             \
     {"slots", 0, "N", "attempts that run at a time (one a processor)"},                            \
     {                                                                                              \
-        "exec", 0, "NAME=CMD", "run NAME by a shell command; may be repeated"                      \
+        "exec", 0, "NAME=CMD...", "run NAME by a shell command"                                    \
     }
 
 /* Reads --slots. Says what is wrong and returns false. */
 bool worker_options_slots(const struct arguments *arguments, uint32_t *slots);
 
-/* Has the worker offer every --exec. */
+/* What [exec "NAME"] in the configuration says of a command. */
+extern const struct option exec_options[];
+
+/* Whether there is any --exec or [exec "NAME"]. */
+bool worker_options_offer(const struct arguments *arguments);
+
+/* Has the worker offer every --exec, and every [exec "NAME"] that no --exec replaces. */
 enum exit_code worker_options_exec(const struct arguments *arguments, struct grove_worker *worker);
 
 #endif

@@ -4,7 +4,7 @@
 source "$(dirname "$0")/support.sh"
 
 commands="dev coordinator worker run submit wait result map gather race cancel tree explain stats limit
-keys cluster version help"
+keys cluster config version help"
 
 # ---- without a mesh
 for command in $commands; do
