@@ -9,6 +9,7 @@
 #include "core/effect.h"
 #include "core/task.h"
 
+struct durations;
 struct forest;
 
 struct forest_options {
@@ -108,6 +109,31 @@ size_t forest_tree(const struct forest *forest, const struct id *root, struct id
 /* Roots, newest first, paged in the same way. */
 size_t forest_roots(const struct forest *forest, struct id *cursor, struct id *ids, size_t most);
 
+/* A tree in numbers. */
+struct root_view {
+    uint64_t tasks, open; /* all that it has; those that have not ended */
+    uint64_t failed, cancelled;
+    uint64_t held;       /* attempts that sessions hold, those told to stop as well */
+    uint64_t settled_ms; /* when the last had ended and all attempts were given back; 0: not yet */
+    uint64_t size;       /* bytes that forgetting it gives back */
+    struct key signer;
+};
+
+/* False when there is no such root. */
+bool forest_root(const struct forest *forest, const struct id *root, struct root_view *view);
+
+/* A place among those that have failed. Zero: before the last that did. */
+struct failed_at {
+    uint64_t ended_ms, sequence;
+};
+
+/* Tasks that have failed, the last first: looks at `most` from the cursor on, and sets it for the
+ * next page (zero at the end). What it stands for may have been forgotten meanwhile.
+ *
+ *   returns   how many of them there are to show */
+size_t forest_failures(const struct forest *forest, struct failed_at *cursor, struct id *ids,
+                       size_t most);
+
 struct join_view {
     struct id id, parent;
     bool is_outside; /* its parent is a grove.join root */
@@ -171,7 +197,9 @@ struct function_view {
     } limit;
     uint64_t
         active; /* attempts that count as running: all that sessions hold and that do not wait */
-    uint64_t barred; /* parents that could go on, but for the limit */
+    uint64_t barred;              /* parents that could go on, but for the limit */
+    const struct durations *runs; /* of attempts that made a result, as their workers measured them,
+                                     since this replica started; NULL: of none */
 };
 
 /* Functions in byte order, from `after` on (NULL: first); false at the end. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/budget.h"
+#include "core/failures.h"
 #include "core/id.h"
 #include "core/join.h"
 #include "core/join_check.h"
@@ -197,6 +198,7 @@ static uint64_t count_children(const struct task *task)
 static void check_tree(struct census *census, const struct tree *tree)
 {
     struct tree count = {.size = sizeof(*tree)};
+    uint32_t failed = 0, cancelled = 0;
     const bool has_rest = tree_is_at_rest(tree);
 
     for (const struct task *task = tree->root; task; task = next_below(task)) {
@@ -204,6 +206,8 @@ static void check_tree(struct census *census, const struct tree *tree)
         holds(census, count_children(task) == task->child_count, "counts its children wrongly");
         count.tasks++;
         count.open += task_state_is_open(task->state);
+        failed += task->state == TASK_FAILED;
+        cancelled += task->state == TASK_CANCELLED;
         count.held += task->work && task->work->session;
         count.size += tree_size_of(task) + join_check_size(task);
     }
@@ -211,6 +215,11 @@ static void check_tree(struct census *census, const struct tree *tree)
     holds(census,
           count.tasks == tree->tasks && count.open == tree->open && count.held == tree->held,
           "counts the tasks of its tree wrongly");
+    const struct work *work = tree->root->work;
+    holds(census,
+          tree->forgetting || (work ? work->failed == failed && work->cancelled == cancelled
+                                    : failed == 0 && cancelled == 0),
+          "counts the ends of its tree wrongly");
     holds(census, tree->forgetting || count.size == tree->size,
           "counts the bytes of its tree wrongly");
     holds(census, has_rest || (tree->settled_ms == 0 && !tree->forgetting),
@@ -474,6 +483,8 @@ const char *forest_check(struct forest *forest)
     holds(&census, !trust, trust);
     const char *joins = join_check(forest);
     holds(&census, !joins, joins);
+    const char *failures = failures_check(forest, census.counters.state[TASK_FAILED]);
+    holds(&census, !failures, failures);
     const char *limits = limit_check(forest);
     holds(&census, !limits, limits);
     return forest->fault[0] ? forest->fault : NULL;

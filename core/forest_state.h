@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 #include <sys/tree.h>
 
+#include "core/durations.h"
 #include "core/forest.h"
 #include "core/table.h"
 #include "core/trust.h"
@@ -62,8 +63,9 @@ struct function {
     uint64_t state[TASK_STATE_COUNT];      /* derived: its tasks in each state */
     uint64_t succeeded, failed, cancelled; /* ever, while interned */
     uint64_t begun;                        /* forest->served when a root of it began last */
-    LIST_HEAD(, offer) offers;             /* derived: pools that offer it */
-    TAILQ_HEAD(, queue) blocked;           /* derived: queues that wait for room in a session */
+    struct durations *runs;      /* of results, while interned; NULL: none. In no snapshot */
+    LIST_HEAD(, offer) offers;   /* derived: pools that offer it */
+    TAILQ_HEAD(, queue) blocked; /* derived: queues that wait for room in a session */
     struct function_limit limit;
     /* what follows from the limit (core/limit.h); derived */
     uint64_t active;  /* attempts that count as running */
@@ -214,8 +216,10 @@ struct work {
     TAILQ_HEAD(join_list, join) joins; /* of its own; the open ones first, oldest last */
     uint32_t open_joins;               /* derived */
     struct sweep *sweep;               /* of what is below it, since it was cancelled; else NULL */
+    uint32_t failed, cancelled;        /* derived, of a root: tasks of its tree that ended so */
     /* the end */
     uint64_t ended_ms;
+    RB_ENTRY(work) by_end; /* derived, of one that failed: in forest->failures */
     uint32_t code;         /* enum outcome_code */
     struct blob *verdict;  /* text; NULL for a result */
     struct record *record; /* of the result; NULL for a verdict */
@@ -453,6 +457,7 @@ struct forest {
     struct task_list
         retained;         /* settled roots, longest settled first, those being forgotten as well */
     struct timers timers; /* a task's delay, backoff or deadline; derived */
+    RB_HEAD(failure_tree, work) failures; /* tasks that failed; derived */
 
     struct table memories; /* derived */
     struct timers fading;  /* all memories; the sequence is that of the forgotten root */

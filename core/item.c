@@ -296,3 +296,34 @@ void wire_put_sealed(struct wire_writer *writer, uint32_t field, const struct se
     wire_sealed_encode(writer->out, sealed);
     field_close(writer->out, opened);
 }
+
+const char *outcome_code_name(enum outcome_code code)
+{
+    switch (code) {
+    case CODE_SUCCEEDED:
+        return "succeeded";
+    case CODE_FAILED:
+        return "failed";
+    case CODE_PERMANENT:
+        return "permanent";
+    case CODE_TIMEOUT:
+        return "timeout";
+    case CODE_CANCELLED:
+        return "cancelled";
+    case CODE_POISON:
+        return "poison";
+    case CODE_DEADLINE:
+        return "deadline";
+    case CODE_REFUSED:
+        return "refused";
+    case CODE_LOST:
+        return "lost";
+    case CODE_ABANDONED:
+        return "abandoned";
+    case CODE_JOINED:
+        return "joined";
+    case CODE_JOIN_FAILED:
+        return "join-failed";
+    }
+    return "unknown";
+}

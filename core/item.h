@@ -107,4 +107,6 @@ void wire_put_sealed(struct wire_writer *writer, uint32_t field, const struct se
 /* True for [a-z0-9._-]{1,63}. */
 bool wire_function_is_valid(struct bytes function);
 
+const char *outcome_code_name(enum outcome_code code); /* "join-failed" */
+
 #endif

@@ -224,6 +224,7 @@ void function_drop(struct forest *forest, struct function *function)
     limit_forget(forest, function);
     table_remove(&forest->by_name, function);
     RB_REMOVE(function_tree, &forest->functions, function);
+    free(function->runs);
     free(function);
 }
 

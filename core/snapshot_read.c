@@ -3,6 +3,7 @@
  * is read, what hangs together is judged when all is read, and forest_check has the last word. */
 #include <stdlib.h>
 
+#include "core/failures.h"
 #include "core/item.h"
 #include "core/kept.h"
 #include "core/limit.h"
@@ -340,6 +341,13 @@ static void count_task(struct forest *forest, struct task *task)
     task->request.function->state[task->state]++;
     tree->tasks++;
     tree->open += open;
+    if (task->state == TASK_FAILED) {
+        failures_add(forest, task->work);
+    }
+    if (tree->root->work) {
+        tree->root->work->cancelled += task->state == TASK_CANCELLED;
+        tree->root->work->failed += task->state == TASK_FAILED;
+    }
     tree->size += tree_size_of(task) + (task->request.parent ? 0 : sizeof(*tree));
     if (open) {
         forest->counters.body_size += task->item_size;

@@ -8,6 +8,7 @@
 
 #include "core/budget.h"
 #include "core/emit.h"
+#include "core/failures.h"
 #include "core/join.h"
 #include "core/kept.h"
 #include "core/memory.h"
@@ -250,6 +251,7 @@ static void wake_parent(struct forest *forest, const struct task *task)
 static void count_end(struct forest *forest, const struct task *task)
 {
     struct function *function = task->request.function;
+    struct work *root = task->tree->root->work; /* has begun, or its tree has no other task */
 
     if (task->state == TASK_SUCCEEDED) {
         forest->counters.succeeded++;
@@ -257,9 +259,12 @@ static void count_end(struct forest *forest, const struct task *task)
     } else if (task->state == TASK_CANCELLED) {
         forest->counters.cancelled++;
         function->cancelled++;
+        root->cancelled++;
     } else {
         forest->counters.failed++;
         function->failed++;
+        root->failed++;
+        failures_add(forest, task->work);
     }
 }
 
@@ -285,6 +290,14 @@ static void settle(struct forest *forest, struct task *task, enum task_state sta
     join_settle(forest, task);
 }
 
+static void count_run(struct function *function, uint64_t run_ms)
+{
+    if (!function->runs) {
+        function->runs = kept_allocate(sizeof(*function->runs));
+    }
+    durations_add(function->runs, run_ms);
+}
+
 void tree_settle_result(struct forest *forest, struct task *task, const struct result_item *result,
                         struct blob *bytes, struct record *record, uint8_t seal_index)
 {
@@ -295,6 +308,7 @@ void tree_settle_result(struct forest *forest, struct task *task, const struct r
     work->result = bytes;
     work->record = record;
     work->result_index = seal_index;
+    count_run(task->request.function, result->run_ms);
     settle(forest, task, result->code == CODE_SUCCEEDED ? TASK_SUCCEEDED : TASK_FAILED);
 }
 
@@ -338,6 +352,9 @@ static void free_work(struct forest *forest, struct work *work)
 {
     while (!TAILQ_EMPTY(&work->joins)) {
         join_free(forest, TAILQ_FIRST(&work->joins));
+    }
+    if (work->task->state == TASK_FAILED) {
+        failures_drop(forest, work);
     }
     record_drop(forest, work->record);
     free(budget_own(work->task));

@@ -139,6 +139,27 @@ size_t forest_roots(const struct forest *forest, struct id *cursor, struct id *i
     return count;
 }
 
+bool forest_root(const struct forest *forest, const struct id *root, struct root_view *view)
+{
+    const struct task *task = tree_find(forest, root);
+
+    if (!task || task->request.parent) {
+        return false;
+    }
+    const struct tree *tree = task->tree;
+    *view = (struct root_view){
+        .tasks = tree->tasks,
+        .open = tree->open,
+        .failed = task->work ? task->work->failed : 0,
+        .cancelled = task->work ? task->work->cancelled : 0,
+        .held = tree->held,
+        .settled_ms = tree->settled_ms,
+        .size = tree->size,
+        .signer = task->record->seal.signer,
+    };
+    return true;
+}
+
 bool forest_session(const struct forest *forest, uint64_t after, struct session_view *view)
 {
     const struct session *session = roster_session_after(forest, after);
@@ -179,6 +200,7 @@ static bool show_function(const struct function *function, struct function_view 
         .limit = {function->limit.running, function->limit.rate, function->limit.paused},
         .active = function->active,
         .barred = function->barred_count,
+        .runs = function->runs,
     };
     memcpy(view->state, function->state, sizeof(view->state));
     return true;

@@ -13,35 +13,7 @@ static_assert(LIMIT_PAYLOAD_SIZE == GROVE_PAYLOAD_SIZE, "one limit of payloads")
 
 const char *grove_code_name(enum grove_code code)
 {
-    switch (code) {
-    case GROVE_CODE_SUCCEEDED:
-        return "succeeded";
-    case GROVE_CODE_FAILED:
-        return "failed";
-    case GROVE_CODE_PERMANENT:
-        return "permanent";
-    case GROVE_CODE_TIMEOUT:
-        return "timeout";
-    case GROVE_CODE_CANCELLED:
-        return "cancelled";
-    case GROVE_CODE_POISON:
-        return "poison";
-    case GROVE_CODE_DEADLINE:
-        return "deadline";
-    case GROVE_CODE_REFUSED:
-        return "refused";
-    case GROVE_CODE_LOST:
-        return "lost";
-    case GROVE_CODE_ABANDONED:
-        return "abandoned";
-    case GROVE_CODE_JOINED:
-        return "joined";
-    case GROVE_CODE_JOIN_FAILED:
-        return "join-failed";
-    case GROVE_CODE_NONE:
-        return "none";
-    }
-    return "unknown";
+    return code == GROVE_CODE_NONE ? "none" : outcome_code_name((enum outcome_code)code);
 }
 
 const char *grove_version(void)
