@@ -102,6 +102,21 @@ static json_t *task(struct stats *stats, const struct request *request, const ch
     return stats_task(stats, request->word[1], error);
 }
 
+static json_t *roots(struct stats *stats, const struct request *request, const char **error)
+{
+    return stats_roots(stats, request->word[1], error);
+}
+
+static json_t *root(struct stats *stats, const struct request *request, const char **error)
+{
+    return stats_root(stats, request->word[1], error);
+}
+
+static json_t *failures(struct stats *stats, const struct request *request, const char **error)
+{
+    return stats_failures(stats, request->word[1], error);
+}
+
 static json_t *explain(struct stats *stats, const struct request *request, const char **error)
 {
     return stats_explain(stats, request->word[1], error);
@@ -120,9 +135,12 @@ static const struct verb {
 } verbs[] = {
     {"cluster", "", "grove.cluster/1", cluster},
     {"explain", "ID", "grove.explain/1", explain},
+    {"failures", "[CURSOR]", "grove.failures/1", failures},
     {"functions", "[CURSOR]", "grove.functions/1", functions},
     {"health", "", "grove.health/1", health},
     {"help", "", "grove.help/1", help},
+    {"root", "ID", "grove.root/1", root},
+    {"roots", "[CURSOR]", "grove.roots/1", roots},
     {"stats", "", "grove.stats/1", counts},
     {"task", "ID", "grove.task/1", task},
     {"tree", "ID [CURSOR]", "grove.tree/1", tree},

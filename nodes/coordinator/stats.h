@@ -49,10 +49,16 @@ json_t *stats_tree(struct stats *stats, const char *id, const char *cursor, cons
 json_t *stats_task(struct stats *stats, const char *id, const char **error);
 json_t *stats_explain(struct stats *stats, const char *id, const char **error);
 json_t *stats_functions(struct stats *stats, const char *cursor, const char **error);
+json_t *stats_roots(struct stats *stats, const char *cursor, const char **error);
+json_t *stats_root(struct stats *stats, const char *id, const char **error);
+json_t *stats_failures(struct stats *stats, const char *cursor, const char **error);
 
 /* The task that a request names; false with `error` set when there is none. */
 bool stats_find(const struct stats *stats, const char *text, struct task_view *view,
                 const char **error);
+
+/* A task as it stands in lists. */
+json_t *stats_listed(const struct stats *stats, const struct task_view *view);
 
 /* Counts of one function, and of tasks by state. */
 json_t *stats_function(const struct function_view *view);
@@ -64,6 +70,9 @@ json_t *stats_id(const struct id *id);
 
 /* Bytes that `value` takes in a page. */
 size_t stats_size(const json_t *value);
+
+/* A page holds no more tasks than this, so that none takes a turn of the loop for long. */
+#define STATS_PAGE_TASKS 128u
 
 /* Bytes of a page that its elements may take, beside its head. */
 #define STATS_ELEMENTS_SIZE (LIMIT_STATS_PAGE - 4096u)

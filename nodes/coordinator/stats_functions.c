@@ -2,6 +2,8 @@
  * The functions, in byte order: their tasks and who offers them. */
 #include "nodes/coordinator/stats.h"
 
+#include "core/durations.h"
+
 static void put(json_t *object, const char *name, uint64_t value)
 {
     json_object_set_new(object, name, json_integer((json_int_t)value));
@@ -34,6 +36,19 @@ static json_t *limit_of(const struct function_view *view)
                      (json_int_t)view->limit.rate, "paused", view->limit.paused);
 }
 
+/* How long their attempts ran, as the workers measured it; null of a function that has no result
+ * yet. */
+static json_t *runs_of(const struct function_view *view)
+{
+    if (view->runs == NULL) {
+        return json_null();
+    }
+    return json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)view->runs->total, "sum_ms",
+                     (json_int_t)view->runs->sum_ms, "p50_ms",
+                     (json_int_t)durations_quantile_ms(view->runs, 500), "p99_ms",
+                     (json_int_t)durations_quantile_ms(view->runs, 990));
+}
+
 json_t *stats_functions(struct stats *stats, const char *cursor, const char **error)
 {
     const char *after = cursor;
@@ -44,9 +59,9 @@ json_t *stats_functions(struct stats *stats, const char *cursor, const char **er
 
     (void)error;
     while (forest_function(stats->egress->forest, after, &view)) {
-        json_t *function =
-            json_pack("{s:s, s:o, s:I, s:I}", "function", view.function, "limit", limit_of(&view),
-                      "active", (json_int_t)view.active, "barred", (json_int_t)view.barred);
+        json_t *function = json_pack("{s:s, s:o, s:I, s:I, s:o}", "function", view.function,
+                                     "limit", limit_of(&view), "active", (json_int_t)view.active,
+                                     "barred", (json_int_t)view.barred, "runs", runs_of(&view));
         json_t *counts = stats_function(&view);
 
         json_object_update(function, counts);

@@ -6,8 +6,6 @@
 
 #include "core/id.h"
 
-#define PAGE_TASKS 256u
-
 static bool is_offered(const struct forest *forest, struct bytes function)
 {
     struct function_view view;
@@ -141,10 +139,10 @@ static size_t add_tasks(const struct stats *stats, const struct id *ids, size_t 
 static json_t *page(const struct stats *stats, const struct id *root, struct id *cursor)
 {
     const struct forest *forest = stats->egress->forest;
-    struct id ids[PAGE_TASKS];
+    struct id ids[STATS_PAGE_TASKS];
     struct id next = *cursor;
     json_t *list = json_array();
-    const size_t count = forest_tree(forest, root, &next, ids, PAGE_TASKS);
+    const size_t count = forest_tree(forest, root, &next, ids, STATS_PAGE_TASKS);
     const size_t added = add_tasks(stats, ids, count, list);
 
     if (added < count) {
@@ -225,5 +223,13 @@ json_t *stats_task(struct stats *stats, const char *id, const char **error)
     json_object_set_new(answer, "deadline_ms", time_of(view.deadline_ms));
     json_object_set_new(answer, "due_ms", time_of(view.due_ms));
     json_object_set_new(answer, "children", json_integer((json_int_t)view.child_count));
+    json_object_set_new(answer, "code",
+                        task_state_is_open(view.state) ? json_null()
+                                                       : json_string(outcome_code_name(view.code)));
     return answer;
+}
+
+json_t *stats_listed(const struct stats *stats, const struct task_view *view)
+{
+    return task_of(stats, view);
 }
