@@ -40,6 +40,7 @@ enum message_type {
     MESSAGE_DONE = 42,
     MESSAGE_LIMIT = 43,
     MESSAGE_CHANGE = 44,
+    MESSAGE_DRAIN = 45,
 };
 
 /* A repeated field of a message that has been walked: wire_next gives one element at a time. */

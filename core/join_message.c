@@ -217,6 +217,18 @@ enum grove_status wire_recall_decode(struct bytes body, struct bytes *function)
     return shape_decode(&recall_shape, body, function);
 }
 
+static const struct shape_field drain_fields[] = {
+    [TAG(Drain, name)] = {SHAPE_TEXT, .offset = 0, .limit = LIMIT_NAME_LENGTH},
+};
+
+static const struct shape drain_shape = {SHAPE_OF(bytes, drain_fields),
+                                         .required = SHAPE_BIT(TAG(Drain, name))};
+
+enum grove_status wire_drain_decode(struct bytes body, struct bytes *name)
+{
+    return shape_decode(&drain_shape, body, name);
+}
+
 /* ---- frames */
 
 void wire_page_encode(struct buffer *out, uint64_t correlation, const struct page *page)
@@ -242,4 +254,9 @@ void wire_limit_encode(struct buffer *out, uint64_t correlation, const struct li
 void wire_recall_encode(struct buffer *out, struct bytes function)
 {
     wire_frame_encode(out, 0, MESSAGE_RECALL, &recall_shape, &function);
+}
+
+void wire_drain_encode(struct buffer *out, uint64_t correlation, struct bytes name)
+{
+    wire_frame_encode(out, correlation, MESSAGE_DRAIN, &drain_shape, &name);
 }

@@ -99,6 +99,10 @@ enum grove_status wire_paged_decode(struct bytes body, struct paged *paged) GROV
 enum grove_status wire_cancel_decode(struct bytes body, struct cancel *cancel) GROVE_CHECKED;
 enum grove_status wire_cancelled_decode(struct bytes body, struct cancelled *counts) GROVE_CHECKED;
 enum grove_status wire_limit_decode(struct bytes body, struct limit *limit) GROVE_CHECKED;
+/* Of an operator's Drain: whose workers are to leave. */
+enum grove_status wire_drain_decode(struct bytes body, struct bytes *name) GROVE_CHECKED;
+void wire_drain_encode(struct buffer *out, uint64_t correlation, struct bytes name);
+
 enum grove_status wire_recall_decode(struct bytes body, struct bytes *function) GROVE_CHECKED;
 
 void wire_page_encode(struct buffer *out, uint64_t correlation, const struct page *page);

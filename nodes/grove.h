@@ -394,8 +394,8 @@ enum grove_status grove_worker_handle(struct grove_worker *worker, const char *f
 enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,
                                     const char *command) GROVE_CHECKED;
 
-/* Enlists and works until grove_worker_stop: then finishes what has started, hands the rest back
- * and takes leave. A silent mesh never stops it.
+/* Enlists and works until grove_worker_stop, or until an operator drains it: then finishes what has
+ * started, hands the rest back and takes leave. A silent mesh never stops it.
  *
  *   error     out, may be NULL: GROVE_ERROR_SIZE bytes
  *   errors    GROVE_NO_LEADER: after connect_timeout_ms; GROVE_IN_USE: this instance is alive

@@ -3,6 +3,7 @@
 #include "nodes/coordinator/ingress.h"
 
 #include "core/message.h"
+#include "nodes/coordinator/drain.h"
 #include "nodes/coordinator/owed.h"
 
 /* Routes that said Hello. */
@@ -75,6 +76,7 @@ static uint32_t roles_of(enum message_type type)
     case MESSAGE_SNAPSHOT:
     case MESSAGE_LIMIT:
     case MESSAGE_CHANGE:
+    case MESSAGE_DRAIN:
         return ROLE_OPERATOR;
     default:
         return 0;
@@ -333,6 +335,9 @@ static void handle(struct ingress *ingress, const struct incoming *incoming)
         break;
     case MESSAGE_CHANGE:
         on_change(ingress, incoming);
+        break;
+    case MESSAGE_DRAIN:
+        drain_workers(ingress->egress, incoming->session, incoming->from, &incoming->message);
         break;
     default:
         if (is_client_goodbye(incoming)) {

@@ -274,6 +274,8 @@ void worker_receive(void *context, const struct message *message)
         take_stop(worker, message);
     } else if (message->type == MESSAGE_RECALL) {
         take_recall(worker, message);
+    } else if (message->type == MESSAGE_GOODBYE) {
+        atomic_store(&worker->is_stopping, true); /* an operator wants it to leave */
     } else if (message->type == MESSAGE_REFUSED) {
         take_refused(worker, message);
     }

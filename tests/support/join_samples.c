@@ -55,6 +55,8 @@ static void put_fields(struct wire_writer *writer, enum message_type type)
         wire_put_uint(writer, 4, 128);
     } else if (type == MESSAGE_RECALL) {
         wire_put_bytes(writer, 1, bytes_of_text("step"));
+    } else if (type == MESSAGE_DRAIN) {
+        wire_put_bytes(writer, 1, bytes_of_text("host/1"));
     } else if (type == MESSAGE_LIMIT) {
         wire_put_bytes(writer, 1, bytes_of_text("step"));
         wire_put_uint(writer, 2, LIMIT_CHANGE_RUNNING | LIMIT_CHANGE_RATE);
@@ -148,6 +150,8 @@ enum grove_status sample_decode_join(enum message_type type, struct bytes body)
         return wire_recall_decode(body, &out.function);
     case MESSAGE_LIMIT:
         return wire_limit_decode(body, &out.limit);
+    case MESSAGE_DRAIN:
+        return wire_drain_decode(body, &out.function);
     default:
         return GROVE_INVALID;
     }

@@ -66,7 +66,7 @@ message Message { uint32 version = 1; fixed64 correlation = 2; oneof body { Hell
  Enlist enlist = 30; Assign assign = 31; Expand expand = 32; Resume resume = 33;
  Report report = 34; Return returned = 35; Checkpoint checkpoint = 36; Stop stop = 37;
  Progress progress = 38; Recall recall = 39; Admit admit = 40; Snapshot snapshot = 41;
- Done done = 42; Limit limit = 43; Change change = 44; } }
+ Done done = 42; Limit limit = 43; Change change = 44; Drain drain = 45; } }
 message Sealed { bytes signer = 1; uint32 kind = 2; uint32 count = 3; bytes signature = 4;
  repeated bytes items = 5; bytes indices = 6; bytes hashes = 7; }
 message TaskItem { bytes nonce = 1; string function = 2; bytes payload = 3;
@@ -146,6 +146,7 @@ message Limit { string function = 1; uint32 change = 2; uint32 running = 3; uint
 message Admit { repeated bytes certificates = 1; }
 message Snapshot {}
 message Change { uint32 kind = 1; string name = 2; }
+message Drain { string name = 1; }
 """
 # schema]
 
@@ -2037,6 +2038,10 @@ class _WorkerEngine(_Engine):
         for line in (self.line, self.resumed, self.telling):
             if attempt in line:
                 line.remove(attempt)
+
+    def on_goodbye(self, _: Any) -> None:
+        """An operator wants it to leave."""
+        self.drain()
 
     def on_recall(self, body: Any) -> None:
         for attempt in [each for each in self.line if each.function == body.function]:

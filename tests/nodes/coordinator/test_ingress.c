@@ -112,7 +112,7 @@ static void each_type_has_its_roles(void **state)
     static const enum message_type of_workers[] = {MESSAGE_ENLIST, MESSAGE_REPORT, MESSAGE_RETURN,
                                                    MESSAGE_CHECKPOINT, MESSAGE_PROGRESS};
     static const enum message_type of_operators[] = {MESSAGE_ADMIT, MESSAGE_SNAPSHOT, MESSAGE_LIMIT,
-                                                     MESSAGE_CHANGE};
+                                                     MESSAGE_CHANGE, MESSAGE_DRAIN};
     static const enum message_type not_of_observers[] = {MESSAGE_SUBMIT, MESSAGE_EXPAND,
                                                          MESSAGE_PAGE, MESSAGE_CANCEL};
     static const enum message_type of_nobody[] = {

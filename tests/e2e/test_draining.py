@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""An operator has a worker leave: what has started ends there, the rest goes elsewhere, nothing new
+comes, and the process ends; also of a worker that was away when it was told first."""
+
+import signal
+import subprocess
+
+from mesh import GROVE, Mesh, check, run_tests, until
+
+
+def workers(mesh, *words, credential="operator"):
+    """grove workers ...: (exit code, stdout, stderr)"""
+    process = mesh.spawn("workers", [GROVE, "workers", *words], credential, stdout=subprocess.PIPE)
+    output, _ = process.communicate(timeout=60)
+    return process.returncode, output.decode()
+
+
+def began(mesh, function):
+    return [each for each in mesh.executions() if each[0] == function]
+
+
+def what_has_started_ends_and_the_rest_goes_elsewhere():
+    with Mesh() as mesh:
+        leaving = mesh.worker("w1", slots=1)
+        ids = mesh.submit_all("linger", "a", 3, "1500")
+        until(lambda: began(mesh, "linger"), 30, "the first runs")
+        check("w1" in workers(mesh)[1], "it is listed", workers(mesh))
+        check(workers(mesh, "drain", "w1", credential="client")[0] == 4, "not by a client")
+        check(workers(mesh, "drain", "nobody")[0] == 3, "there is none of that name")
+        mesh.worker("w2", slots=1)
+        check(workers(mesh, "drain", "w1")[0] == 0, "it has left")
+        check(leaving.wait(30) == 0, "its process has ended well")
+        check([each["name"] for each in mesh.ask("workers")["workers"]] == ["w2"], "the other stays")
+        outcomes = mesh.outcomes(ids)
+        check(all(outcomes[each][0] == "succeeded" for each in ids), outcomes)
+        check(sorted(each[1] for each in began(mesh, "linger")) == sorted(ids),
+              "each has run once", mesh.executions())
+        check(workers(mesh, "drain", "w1")[0] == 3, "it is gone")
+
+
+def one_that_is_away_is_told_again():
+    with Mesh() as mesh:
+        leaving = mesh.worker("w1", slots=1)
+        leaving.send_signal(signal.SIGSTOP)
+        process = mesh.spawn("workers", [GROVE, "workers", "drain", "w1"], "operator")
+        mesh.processes.append(process)
+        check(workers(mesh, "drain", "w1", "--timeout", "300ms")[0] == 6, "it has not left yet")
+        leaving.send_signal(signal.SIGCONT)
+        check(leaving.wait(30) == 0, "it has heard of it")
+        check(process.wait(30) == 0, "and who asked, too")
+
+
+run_tests([what_has_started_ends_and_the_rest_goes_elsewhere, one_that_is_away_is_told_again])
