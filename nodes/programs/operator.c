@@ -44,6 +44,7 @@ struct exchange {
     struct buffer frame;
     uint64_t welcome_by_ms, answer_by_ms; /* monotonic */
     uint64_t index;
+    bool may_be_missing; /* NOT_FOUND is for the caller to tell */
     enum exit_code code;
 };
 
@@ -85,6 +86,10 @@ static void received(void *context, const struct message *message)
         finish(exchange, EXIT_DONE);
     } else if (message->type == MESSAGE_REFUSED &&
                wire_refused_decode(message->body, &refused) == GROVE_OK) {
+        if (exchange->may_be_missing && refused.code == REFUSED_NOT_FOUND) {
+            finish(exchange, EXIT_NOT_FOUND);
+            return;
+        }
         say_refused(&refused);
         finish(exchange, EXIT_REFUSED);
     }
@@ -172,5 +177,14 @@ enum exit_code operator_change(const struct credential *credential, const char *
     struct exchange exchange = {.path = path};
 
     wire_change_encode(&exchange.frame, CORRELATION, change);
+    return perform(&exchange, credential);
+}
+
+enum exit_code operator_drain(const struct credential *credential, const char *path,
+                              const char *name)
+{
+    struct exchange exchange = {.path = path, .may_be_missing = true};
+
+    wire_drain_encode(&exchange.frame, CORRELATION, bytes_of_text(name));
     return perform(&exchange, credential);
 }

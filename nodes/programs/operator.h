@@ -33,4 +33,10 @@ struct limit;
 enum exit_code operator_limit(const struct credential *credential, const char *path,
                               const struct limit *limit);
 
+/* Tells all workers of that instance, or that name in their certificate, to leave.
+ *
+ *   returns   EXIT_NOT_FOUND, and says nothing: there is none (any more) */
+enum exit_code operator_drain(const struct credential *credential, const char *path,
+                              const char *name);
+
 #endif

@@ -95,10 +95,11 @@ extern const struct option common_options[];
 
 /* One file each. */
 extern const struct subcommand cancel_subcommand, cluster_subcommand, config_subcommand,
-    coordinator_subcommand, dev_subcommand, explain_subcommand, gather_subcommand, help_subcommand,
-    keys_subcommand, limit_subcommand, map_subcommand, race_subcommand, result_subcommand,
-    run_subcommand, stats_subcommand, submit_subcommand, tree_subcommand, version_subcommand,
-    wait_subcommand, worker_subcommand;
+    coordinator_subcommand, dev_subcommand, explain_subcommand, functions_subcommand,
+    gather_subcommand, help_subcommand, keys_subcommand, limit_subcommand, map_subcommand,
+    race_subcommand, result_subcommand, run_subcommand, stats_subcommand, submit_subcommand,
+    task_subcommand, tree_subcommand, version_subcommand, wait_subcommand, worker_subcommand,
+    workers_subcommand;
 
 const struct subcommand *subcommand_find(const char *name);
 

@@ -134,5 +134,6 @@ const struct subcommand tree_subcommand = {
         "and how\nlong they ran, above those of them that failed, that run, and that took longest. "
         "The critical path is\nmarked: the tasks without which the tree would have ended earlier.",
     .options = options,
+    .operand = "ID",
     .run = run,
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "nodes/programs/figures.h"
+#include "nodes/programs/json_text.h"
 #include "nodes/programs/program.h"
 
 /* Of a lost race nobody need be sorry. */
@@ -21,8 +22,8 @@ static void print_state(FILE *out, enum tree_kind kind, const char *text,
 /* Retries, and workers that died of it or with it. */
 static void print_attempts(FILE *out, const struct tree_node *node)
 {
-    const int64_t attempts = tree_number(node->task, "attempts");
-    const int64_t losses = tree_number(node->task, "losses");
+    const int64_t attempts = json_number(node->task, "attempts");
+    const int64_t losses = json_number(node->task, "losses");
 
     if (attempts > 1 && tree_kind_is_open(node->kind)) {
         fprintf(out, " attempt %" PRId64, attempts);
@@ -37,8 +38,8 @@ static void print_attempts(FILE *out, const struct tree_node *node)
 static void print_progress(FILE *out, const struct tree_node *node)
 {
     const json_t *progress = json_object_get(node->task, "progress");
-    const int64_t percent = tree_number(progress, "percent");
-    const char *text = tree_text(progress, "text");
+    const int64_t percent = json_number(progress, "percent");
+    const char *text = json_text(progress, "text");
 
     if (percent > 0 || text[0] != '\0') {
         fprintf(out, " %" PRId64 " %%%s", percent, text[0] != '\0' ? " " : "");
@@ -48,7 +49,7 @@ static void print_progress(FILE *out, const struct tree_node *node)
 
 static bool is_sought(const struct tree_node *node, const struct tree_style *style)
 {
-    return style->sought != NULL && strcmp(style->sought, tree_text(node->task, "id")) == 0;
+    return style->sought != NULL && strcmp(style->sought, json_text(node->task, "id")) == 0;
 }
 
 /* How long it ran, and the marks. */
@@ -76,12 +77,12 @@ static void print_time(FILE *out, const struct tree_model *model, const struct t
 void tree_print_node(FILE *out, const struct tree_model *model, const struct tree_node *node,
                      const struct tree_style *style)
 {
-    const char *waiting = tree_text(node->task, "waiting"), *error = tree_text(node->task, "error");
+    const char *waiting = json_text(node->task, "waiting"), *error = json_text(node->task, "error");
 
     print_text(out, node->function);
     fputc(' ', out);
-    print_bytes(out, tree_text(node->task, "id"),
-                strnlen(tree_text(node->task, "id"), TREE_ID_SHOWN));
+    print_bytes(out, json_text(node->task, "id"),
+                strnlen(json_text(node->task, "id"), TREE_ID_SHOWN));
     fputc(' ', out);
     print_state(out, node->kind, tree_kind_name(node->kind), style);
     print_attempts(out, node);
@@ -153,7 +154,7 @@ static void print_troubles(FILE *out, struct tree_node *const *members, size_t c
     for (size_t i = 0; i < count; i++) {
         below += members[i]->below;
         failed += members[i]->failures_below;
-        retried += tree_number(members[i]->task, "attempts") > 1 ? 1 : 0;
+        retried += json_number(members[i]->task, "attempts") > 1 ? 1 : 0;
     }
     if (retried > 0) {
         fprintf(out, "; %zu retried", retried);
@@ -200,7 +201,7 @@ void tree_print_path(FILE *out, const struct tree_model *model, const struct tre
             all_ms > 0 ? most_ms * 100 / all_ms : 0);
     print_text(out, slowest->function);
     fprintf(out, " ");
-    print_bytes(out, tree_text(slowest->task, "id"),
-                strnlen(tree_text(slowest->task, "id"), TREE_ID_SHOWN));
+    print_bytes(out, json_text(slowest->task, "id"),
+                strnlen(json_text(slowest->task, "id"), TREE_ID_SHOWN));
     fputc('\n', out);
 }

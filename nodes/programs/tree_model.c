@@ -6,18 +6,7 @@
 #include <string.h>
 
 #include "core/limits.h"
-
-const char *tree_text(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "";
-}
-
-int64_t tree_number(const json_t *object, const char *name)
-{
-    return json_integer_value(json_object_get(object, name));
-}
+#include "nodes/programs/json_text.h"
 
 static const char *const names[TREE_KINDS] = {
     [TREE_FAILED] = "failed",   [TREE_CANCELLED] = "cancelled", [TREE_LOST_RACE] = "lost race",
@@ -37,11 +26,11 @@ bool tree_kind_is_open(enum tree_kind kind)
 
 static enum tree_kind kind_of(const json_t *task)
 {
-    const char *state = tree_text(task, "state");
+    const char *state = json_text(task, "state");
     const json_t *join = json_object_get(task, "join");
 
-    if (strcmp(state, "cancelled") == 0 && strcmp(tree_text(join, "kind"), "race") == 0 &&
-        strcmp(tree_text(join, "state"), "won") == 0) {
+    if (strcmp(state, "cancelled") == 0 && strcmp(json_text(join, "kind"), "race") == 0 &&
+        strcmp(json_text(join, "state"), "won") == 0) {
         return TREE_LOST_RACE;
     }
     for (enum tree_kind kind = TREE_FAILED; kind < TREE_KINDS; kind++) {
@@ -54,7 +43,7 @@ static enum tree_kind kind_of(const json_t *task)
 
 static uint64_t time_of(const json_t *task, const char *name)
 {
-    const int64_t ms = tree_number(task, name);
+    const int64_t ms = json_number(task, name);
 
     return ms > 0 ? (uint64_t)ms : 0;
 }
@@ -62,7 +51,7 @@ static uint64_t time_of(const json_t *task, const char *name)
 static void set_node(struct tree_node *node, const json_t *task, size_t order)
 {
     node->task = task;
-    node->function = tree_text(task, "function");
+    node->function = json_text(task, "function");
     node->order = order;
     node->kind = kind_of(task);
     node->submitted_ms = time_of(task, "submitted_ms");
@@ -89,7 +78,7 @@ static void link_nodes(struct tree_model *model)
     size_t depth = 0; /* of the one before */
 
     for (size_t i = 0; i < model->count; i++) {
-        const int64_t said = tree_number(model->nodes[i].task, "depth");
+        const int64_t said = json_number(model->nodes[i].task, "depth");
         const size_t most = depth < LIMIT_DEPTH ? depth + 1 : LIMIT_DEPTH;
 
         depth = i == 0 ? 0 : said < 1 ? 1 : (size_t)said > most ? most : (size_t)said;

@@ -56,8 +56,4 @@ uint64_t tree_node_own_ms(const struct tree_model *model, const struct tree_node
 bool tree_kind_is_open(enum tree_kind kind);
 const char *tree_kind_name(enum tree_kind kind);
 
-/* A member's text, "" when it has none; its number, 0 when it has none. */
-const char *tree_text(const json_t *object, const char *name);
-int64_t tree_number(const json_t *object, const char *name);
-
 #endif

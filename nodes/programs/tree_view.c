@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/buffer.h"
+#include "nodes/programs/json_text.h"
 #include "nodes/programs/tree_line.h"
 
 #define FOLD_FROM 9      /* siblings of one function that share a line */
@@ -19,7 +20,7 @@ bool tree_has_settled(const json_t *tree)
 
     json_array_foreach(json_object_get(tree, "tasks"), i, task)
     {
-        const char *state = tree_text(task, "state");
+        const char *state = json_text(task, "state");
 
         if (strcmp(state, "succeeded") != 0 && strcmp(state, "failed") != 0 &&
             strcmp(state, "cancelled") != 0) {
@@ -114,7 +115,7 @@ static size_t choose(const struct tree_model *model, const struct tree_style *st
 
         if ((has_failed && failed < FAILURES_SHOWN) || node == slowest ||
             (is_busy && open < OPEN_SHOWN) ||
-            (style->sought != NULL && strcmp(tree_text(node->task, "id"), style->sought) == 0)) {
+            (style->sought != NULL && strcmp(json_text(node->task, "id"), style->sought) == 0)) {
             failed += has_failed ? 1 : 0;
             open += is_busy ? 1 : 0;
             shown[count++] = node;
@@ -267,14 +268,14 @@ void tree_print_changes(FILE *out, const json_t *tree, json_t *seen)
     tree_model_init(&model, tree, 0);
     for (size_t i = 0; i < model.count; i++) {
         struct tree_node *node = &model.nodes[i];
-        const char *id = tree_text(node->task, "id");
+        const char *id = json_text(node->task, "id");
         json_t *now = json_pack("[O?, O?, O?]", json_object_get(node->task, "state"),
                                 json_object_get(node->task, "progress"),
                                 json_object_get(node->task, "attempts"));
 
         node->is_critical = false; /* nobody knows yet */
         if (!json_equal(now, json_object_get(seen, id))) {
-            fprintf(out, "%*s", (int)(2 * (tree_number(node->task, "depth") % 40)), "");
+            fprintf(out, "%*s", (int)(2 * (json_number(node->task, "depth") % 40)), "");
             tree_print_node(out, &model, node, &style);
         }
         json_object_set_new(seen, id, now);

@@ -3,8 +3,8 @@
 # The command line's contract: help, mistakes, exit codes, JSON, and clear reasons.
 source "$(dirname "$0")/support.sh"
 
-commands="dev coordinator worker run submit wait result map gather race cancel tree explain stats limit
-keys cluster config version help"
+commands="dev coordinator worker run submit wait result map gather race cancel tree task explain functions
+workers stats limit keys cluster config version help"
 
 # ---- without a mesh
 for command in $commands; do
@@ -117,6 +117,20 @@ complains "no worker offers nobody-has-this"
 expect 0 "$grove" tree "$id"
 expect 0 "$grove" tree -o json "$id"
 json_is 'j["schema"], j["root_id"], j["state"], len(j["tasks"])' "('grove.tree/1', '$id', 'succeeded', 1)"
+expect 0 "$grove" task "$bad"
+grep -q '^error  *no luck$' <<<"$out" || fail "a task does not say why it failed: $out"
+expect 0 "$grove" task -o json "$bad"
+json_is 'j["schema"], j["state"], j["error"]' "('grove.task/1', 'failed', 'no luck')"
+expect 3 "$grove" task 00112233445566778899aabbccddeeff
+expect 0 "$grove" functions
+grep -q '^FUNCTION .* LIMIT$' <<<"$out" && grep -q '^echo  *1 ' <<<"$out" || fail "functions: $out"
+expect 0 "$grove" functions -o json
+json_is '[f["workers"] for f in j["functions"] if f["function"] == "echo"]' "[1]"
+expect 0 "$grove" workers
+grep -q ' up  *echo .*' <<<"$out" || fail "workers: $out"
+expect 0 "$grove" workers -o json
+json_is 'j["schema"], len(j["workers"])' "('grove.workers/1', 1)"
+expect 2 "$grove" workers dry out
 expect 0 "$grove" stats
 expect 0 "$grove" stats -o json
 json_is 'j["schema"], j["workers"], j["refusals"]["conflict"], j["ledger"]["index"] > 0' \
