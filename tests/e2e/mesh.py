@@ -67,13 +67,13 @@ def until(condition, seconds, what):
 def run_tests(tests):
     """Runs test functions, each on a mesh of its own making; says which one failed."""
     for test in tests:
-        started = time.monotonic()
+        started, name = time.monotonic(), getattr(test, "func", test).__name__
         try:
             test()
         except BaseException:
-            print("FAILED", test.__name__, flush=True)
+            print("FAILED", name, flush=True)
             raise
-        print("ok %-50s %5.1f s" % (test.__name__, time.monotonic() - started), flush=True)
+        print("ok %-50s %5.1f s" % (name, time.monotonic() - started), flush=True)
 
 
 # ---- protobuf, hashes, seals
