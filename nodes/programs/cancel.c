@@ -56,5 +56,6 @@ const struct subcommand cancel_subcommand = {
     .description =
         "Nothing of it starts any more, and what is still reported does not count. One's "
         "own trees only,\nunless one is an operator.",
+    .operand = "ID",
     .run = run,
 };

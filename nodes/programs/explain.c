@@ -79,5 +79,6 @@ const struct subcommand explain_subcommand = {
     .name = "explain",
     .summary = "Tell why a task is not running, and what would help",
     .usage = "ID",
+    .operand = "ID",
     .run = run,
 };

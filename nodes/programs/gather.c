@@ -99,5 +99,6 @@ const struct subcommand gather_subcommand = {
     .usage = "FUNCTION=PAYLOAD...",
     .description = "A task that fails is named on stderr, and its line of the output is empty.",
     .options = options,
+    .operand = "FUNCTION",
     .run = run,
 };

@@ -10,12 +10,31 @@
 #include "nodes/host/libraries.h"
 
 const struct subcommand *const subcommands[] = {
-    &dev_subcommand,    &coordinator_subcommand, &worker_subcommand,    &run_subcommand,
-    &submit_subcommand, &wait_subcommand,        &result_subcommand,    &map_subcommand,
-    &gather_subcommand, &race_subcommand,        &cancel_subcommand,    &tree_subcommand,
-    &task_subcommand,   &explain_subcommand,     &functions_subcommand, &workers_subcommand,
-    &stats_subcommand,  &limit_subcommand,       &keys_subcommand,      &cluster_subcommand,
-    &config_subcommand, &version_subcommand,     &help_subcommand,      NULL,
+    &dev_subcommand,
+    &coordinator_subcommand,
+    &worker_subcommand,
+    &run_subcommand,
+    &submit_subcommand,
+    &wait_subcommand,
+    &result_subcommand,
+    &map_subcommand,
+    &gather_subcommand,
+    &race_subcommand,
+    &cancel_subcommand,
+    &tree_subcommand,
+    &task_subcommand,
+    &explain_subcommand,
+    &functions_subcommand,
+    &workers_subcommand,
+    &stats_subcommand,
+    &limit_subcommand,
+    &keys_subcommand,
+    &cluster_subcommand,
+    &config_subcommand,
+    &completions_subcommand,
+    &version_subcommand,
+    &help_subcommand,
+    NULL,
 };
 
 const struct subcommand *subcommand_find(const char *name)
@@ -28,7 +47,7 @@ const struct subcommand *subcommand_find(const char *name)
     return NULL;
 }
 
-static void complain_unknown(const char *word)
+void complain_unknown_command(const char *word)
 {
     const char *names[sizeof(subcommands) / sizeof(subcommands[0])];
     size_t count = 0;
@@ -91,7 +110,7 @@ static enum exit_code run(int argc, char **argv)
     const struct subcommand *command = subcommand_find(name);
 
     if (command == NULL) {
-        complain_unknown(name);
+        complain_unknown_command(name);
         return EXIT_USAGE;
     }
     if (!arguments_parse(command, argc - 2, argv + 2, &arguments)) {

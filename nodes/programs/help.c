@@ -6,16 +6,47 @@
 
 #include "nodes/programs/outcome.h"
 
+static json_t *options_json(const struct option *options)
+{
+    json_t *list = json_array();
+
+    for (; options != NULL && options->name != NULL; options++) {
+        const char letter[] = {options->letter, '\0'};
+
+        json_array_append_new(list, json_pack("{s:s, s:s?, s:s?, s:s}", "name", options->name,
+                                              "letter", options->letter != 0 ? letter : NULL,
+                                              "value", options->value, "help", options->help));
+    }
+    return list;
+}
+
+static json_t *verbs_json(const struct verb *verbs)
+{
+    json_t *list = json_array();
+
+    for (; verbs != NULL && verbs->name != NULL; verbs++) {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", verbs->name, "usage",
+                                              verbs->usage, "help", verbs->help));
+    }
+    return list;
+}
+
+static json_t *command_json(const struct subcommand *command)
+{
+    return json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", command->name, "summary",
+                     command->summary, "usage", command->usage, "verbs", verbs_json(command->verbs),
+                     "options", options_json(command->options));
+}
+
 static json_t *commands_json(void)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; subcommands[i] != NULL; i++) {
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s}", "name", subcommands[i]->name, "summary",
-                                        subcommands[i]->summary, "usage", subcommands[i]->usage));
+        json_array_append_new(list, command_json(subcommands[i]));
     }
-    return json_pack("{s:s, s:o}", "schema", "grove.help/1", "commands", list);
+    return json_pack("{s:s, s:o, s:o}", "schema", "grove.commands/1", "commands", list, "options",
+                     options_json(common_options));
 }
 
 static enum exit_code run(const struct arguments *arguments)
@@ -24,7 +55,7 @@ static enum exit_code run(const struct arguments *arguments)
         const struct subcommand *command = subcommand_find(arguments->word[0]);
 
         if (command == NULL) {
-            complain("help: no command '%s'; 'grove help' lists them all", arguments->word[0]);
+            complain_unknown_command(arguments->word[0]);
             return EXIT_USAGE;
         }
         print_help(command);

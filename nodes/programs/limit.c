@@ -147,5 +147,6 @@ const struct subcommand limit_subcommand = {
     .description =
         "What is not named stays as it is; setting is for operators. Says what is in force.",
     .options = options,
+    .operand = "FUNCTION",
     .run = run,
 };

@@ -215,6 +215,16 @@ json_t *observer_ask_at(struct observer *observer, const char *tasks, const stru
     return observer->answer;
 }
 
+json_t *observer_try(struct observer *observer, const char *request)
+{
+    ask(observer, request, AT_PATIENCE_MS);
+    if (json_object_get(observer->answer, "error") != NULL) {
+        json_decref(observer->answer);
+        return NULL;
+    }
+    return observer->answer;
+}
+
 enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer)
 {
     ask(observer, request, CONNECT_PATIENCE_MS);

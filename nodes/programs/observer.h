@@ -23,6 +23,9 @@ void observer_close(struct observer *observer); /* NULL is fine */
  *             EXIT_NOT_FOUND, EXIT_USAGE: the answer was an error. The reason is on stderr */
 enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer);
 
+/* Asks once, and not for long: NULL, and not a word, when nobody answers, or only with an error. */
+json_t *observer_try(struct observer *observer, const char *request);
+
 /* Asks one coordinator alone, and does not wait long; NULL when it does not answer. From then on
  * the observer asks that one.
  *

@@ -149,5 +149,6 @@ const struct subcommand race_subcommand = {
     .usage = "FUNCTION=PAYLOAD...",
     .description = "The others are cancelled, with all below them. If all fail, each says why.",
     .options = options,
+    .operand = "FUNCTION",
     .run = run,
 };

@@ -39,5 +39,6 @@ const struct subcommand result_subcommand = {
     .summary = "Await the end of a task and print its result",
     .usage = "ID",
     .options = options,
+    .operand = "ID",
     .run = run,
 };

@@ -101,5 +101,6 @@ const struct subcommand stats_subcommand = {
     .description = "A REQUEST, such as 'workers', 'health' or 'task ID', is put to the stats "
                    "socket and its JSON printed;\n"
                    "'grove stats help' lists them.",
+    .operand = "REQUEST",
     .run = run,
 };

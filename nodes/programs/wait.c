@@ -91,5 +91,6 @@ const struct subcommand wait_subcommand = {
     .summary = "Await the ends of tasks: a line each, and the worst exit code",
     .usage = "ID...",
     .options = options,
+    .operand = "ID",
     .run = run,
 };

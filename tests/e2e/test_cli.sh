@@ -3,8 +3,8 @@
 # The command line's contract: help, mistakes, exit codes, JSON, and clear reasons.
 source "$(dirname "$0")/support.sh"
 
-commands="dev coordinator worker run submit wait result map gather race cancel tree task explain functions
-workers stats limit keys cluster config version help"
+expect 0 "$grove" help -o json
+commands=$(json '" ".join(c["name"] for c in j["commands"])')
 
 # ---- without a mesh
 for command in $commands; do
