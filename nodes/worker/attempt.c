@@ -84,6 +84,7 @@ void attempt_destroy(struct grove_attempt *attempt)
     buffer_clear(&attempt->said.bytes);
     buffer_clear(&attempt->said.text);
     buffer_clear(&attempt->item);
+    buffer_clear(&attempt->foretelling);
     free(attempt);
 }
 
@@ -172,6 +173,24 @@ uint32_t attempt_count_join(struct grove_attempt *attempt, const struct join_ter
     occurrence = count_request(attempt, &digest);
     pthread_mutex_unlock(&attempt->lock);
     return occurrence;
+}
+
+void attempt_foretell(struct grove_attempt *attempt, const struct foretold *foretold)
+{
+    struct buffer *kept = &attempt->foretelling;
+
+    pthread_mutex_lock(&attempt->lock);
+    buffer_reset(kept);
+    buffer_append(kept, foretold->text.data, foretold->text.size);
+    buffer_append(kept, "", 1);
+    buffer_append(kept, foretold->bytes.data, foretold->bytes.size);
+    attempt->foretold = (struct foretold){
+        .is_given = true,
+        .is_permanent = foretold->is_permanent,
+        .text = bytes_of(kept->data, foretold->text.size),
+        .bytes = bytes_of(kept->data + foretold->text.size + 1, foretold->bytes.size),
+    };
+    pthread_mutex_unlock(&attempt->lock);
 }
 
 void attempt_complain(struct grove_attempt *attempt, const char *complaint)

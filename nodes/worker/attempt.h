@@ -52,6 +52,13 @@ struct said {
     char complaint[COMPLAINT_SIZE]; /* of its last call that failed */
 };
 
+/* What its command has said of how it will fail. */
+struct foretold {
+    bool is_given;
+    bool is_permanent;
+    struct bytes text, bytes; /* borrowed */
+};
+
 /* How often an equal request was made: one entry a request. */
 struct occurrence;
 
@@ -76,6 +83,8 @@ struct grove_attempt {
     /* Of the handler's thread, or under the lock where adopted threads share it. */
     pthread_mutex_t lock;
     struct said said;         /* its complaint: under the lock */
+    struct foretold foretold; /* under the lock; borrows from the buffer */
+    struct buffer foretelling;
     struct table occurrences; /* under the lock, with what follows */
     struct occurrence *first_occurrence;
     uint32_t uncounted; /* requests and joins since there are too many to count */
@@ -132,6 +141,9 @@ void attempt_give_lineage(struct grove_attempt *attempt, struct task_item *item,
 /* Which of its equals a join is, by its terms; likewise. */
 struct join_terms;
 uint32_t attempt_count_join(struct grove_attempt *attempt, const struct join_terms *terms);
+
+/* Keeps what a command says of its failure before it ends, the last time counts; any thread. */
+void attempt_foretell(struct grove_attempt *attempt, const struct foretold *foretold);
 
 /* Keeps why a call failed, for a handler that only passes its status on; a thread of it. */
 void attempt_complain(struct grove_attempt *attempt, const char *complaint);

@@ -247,12 +247,11 @@ bool grove_cancelled(void)
     return current && atomic_load_explicit(&current->is_stopped, memory_order_acquire);
 }
 
-void grove_progress(unsigned percent, const char *text)
+void context_progress(struct grove_attempt *attempt, unsigned percent, const char *text)
 {
-    struct grove_attempt *attempt = current;
     size_t size = text ? cut(text, LIMIT_PROGRESS_LENGTH) : 0;
 
-    if (!attempt || !text_is_valid(bytes_of(text, size))) {
+    if (!text_is_valid(bytes_of(text, size))) {
         return;
     }
     pthread_mutex_lock(&attempt->worker->handlers.lock);
@@ -266,22 +265,58 @@ void grove_progress(unsigned percent, const char *text)
     pthread_mutex_unlock(&attempt->worker->handlers.lock);
 }
 
-enum grove_status grove_checkpoint(const void *data, size_t size)
+void grove_progress(unsigned percent, const char *text)
+{
+    if (current) {
+        context_progress(current, percent, text);
+    }
+}
+
+static struct call *checkpoint_call(struct grove_attempt *attempt, const void *data, size_t size)
+{
+    struct call *call = call_create(CALL_KEEP, 0, attempt);
+
+    call->left = 1;
+    set_bytes(&call->items, data, size);
+    return call;
+}
+
+enum grove_status context_checkpoint(struct grove_attempt *attempt, const void *data, size_t size)
 {
     enum grove_status status;
     struct call *call;
 
-    if (!current) {
-        return GROVE_INVALID;
-    }
     if (size > LIMIT_CHECKPOINT_SIZE) {
         return GROVE_TOO_LARGE;
     }
-    call = call_create(CALL_KEEP, 0, current);
-    call->left = 1;
-    set_bytes(&call->items, data, size);
+    call = checkpoint_call(attempt, data, size);
     context_perform(call);
     status = call_status(call);
     call_destroy(call);
     return status;
+}
+
+enum grove_status grove_checkpoint(const void *data, size_t size)
+{
+    return current ? context_checkpoint(current, data, size) : GROVE_INVALID;
+}
+
+struct call *context_begin_checkpoint(struct grove_attempt *attempt, struct bytes bytes)
+{
+    struct call *call = checkpoint_call(attempt, bytes.data, bytes.size);
+
+    handlers_post(&attempt->worker->handlers, call);
+    return call;
+}
+
+bool context_end_checkpoint(struct call *call, enum patience patience)
+{
+    if (patience == PATIENCE_NONE && sem_trywait(&call->done) != 0) {
+        return false;
+    }
+    if (patience == PATIENCE_ENDLESS) {
+        call_wait(call, 0);
+    }
+    call_destroy(call);
+    return true;
 }

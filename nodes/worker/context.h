@@ -29,6 +29,17 @@ void context_kick(struct grove_attempt *attempt, struct joining *joining);
 void context_wait(struct call *call);
 void context_wait_on(struct call *call);
 
+/* grove_progress and grove_checkpoint, of an attempt that need not be this thread's. */
+void context_progress(struct grove_attempt *attempt, unsigned percent, const char *text);
+enum grove_status context_checkpoint(struct grove_attempt *attempt, const void *data, size_t size)
+    GROVE_CHECKED;
+
+/* The latter in two steps, for at most LIMIT_CHECKPOINT_SIZE bytes: true when it has ended, and the
+ * call is freed. */
+enum patience { PATIENCE_NONE, PATIENCE_ENDLESS };
+struct call *context_begin_checkpoint(struct grove_attempt *attempt, struct bytes bytes);
+bool context_end_checkpoint(struct call *call, enum patience patience);
+
 /* Has the worker's I/O thread do what the call asks, and waits for it; without a slot, if it awaits
  * children. */
 void context_perform(struct call *call);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Runs a command of the operator's as an attempt: its input on stdin, its result from stdout, its
  * verdict by exit status. It has a process group and a clean environment of its own, and no
- * descriptor of ours. */
+ * descriptor of ours but its pipes: stdin, stdout, stderr, and fd 3, for what it says aside. */
 #ifndef GROVE_NODES_WORKER_EXEC_H
 #define GROVE_NODES_WORKER_EXEC_H
 
 #include "core/buffer.h"
 #include "core/limits.h"
 #include "nodes/worker/attempt.h"
+#include "nodes/worker/exec_aside.h"
 #include "nodes/worker/guardian.h"
 
 #define EXEC_GRACE_MS 2000u               /* between SIGTERM and SIGKILL */
@@ -19,9 +20,10 @@ struct exec_job {
     const char *directory;          /* where it begins */
     const char *const *environment; /* NAME=VALUE, ended by NULL; all that the command gets */
     struct bytes input;
-    size_t output_most; /* bytes; more is a failure */
-    int stop_fd;        /* when readable, the command is to stop; -1: never */
-    uint32_t grace_ms;  /* then this long, between SIGTERM and SIGKILL */
+    size_t output_most;  /* bytes; more is a failure */
+    struct aside *aside; /* hears what it says on fd 3; NULL: nobody does */
+    int stop_fd;         /* when readable, the command is to stop; -1: never */
+    uint32_t grace_ms;   /* then this long, between SIGTERM and SIGKILL */
 };
 
 enum exec_end {

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "nodes/host/clock.h"
 #include "nodes/worker/exec.h"
 #include "nodes/worker/exec_environment.h"
 #include "nodes/worker/exec_verdict.h"
@@ -41,6 +42,7 @@ static enum grove_status run_in(struct grove_attempt *attempt, const struct exec
 {
     struct exec_environment environment = {.count = 0};
     struct exec_outcome outcome;
+    struct aside aside;
     int stop_fd = open_stop(attempt);
     struct exec_job job = {
         .guardian = attempt->worker->guardian,
@@ -49,13 +51,17 @@ static enum grove_status run_in(struct grove_attempt *attempt, const struct exec
         .environment = environment.list,
         .input = attempt->payload,
         .output_most = LIMIT_PAYLOAD_SIZE,
+        .aside = &aside,
         .stop_fd = stop_fd,
         .grace_ms = EXEC_GRACE_MS,
     };
     enum grove_status status;
 
     exec_environment_of_attempt(&environment, attempt, place);
+    aside_begin(&aside, attempt, clock_monotonic_ms());
     exec_run(&job, &outcome);
+    aside_end(&aside,
+              outcome.end == EXEC_EXITED && outcome.number == 0 ? ASIDE_SUCCEEDED : ASIDE_FAILED);
     close_stop(attempt, stop_fd);
     status = exec_judge(attempt, &outcome);
     exec_outcome_clear(&outcome);

@@ -75,25 +75,51 @@ static void make_valid(char *line)
     }
 }
 
+/* What it foretold, or else how it ended and the last that it wrote to stderr. */
+static void describe(struct grove_attempt *attempt, const struct exec_outcome *outcome,
+                     const char *what, struct buffer *text)
+{
+    const struct foretold *foretold = &attempt->foretold;
+    char line[LINE_SIZE + 1] = "";
+
+    if (foretold->is_given && foretold->text.size > 0) {
+        buffer_append(text, foretold->text.data, foretold->text.size);
+    } else {
+        if (outcome->errors.size > 0) {
+            take_line(buffer_bytes(&outcome->errors), line);
+            make_valid(line);
+        }
+        buffer_append(text, what, strlen(what));
+        buffer_append(text, ": ", line[0] ? 2 : 0);
+        buffer_append(text, line, strlen(line));
+    }
+    buffer_append(text, "", 1);
+}
+
+/* Nobody else speaks for the attempt any more. */
 static enum grove_status fail(struct grove_attempt *attempt, const struct exec_outcome *outcome,
                               enum verdict verdict, const char *what)
 {
-    const struct grove_bytes errors = {outcome->errors.data, outcome->errors.size};
-    char line[LINE_SIZE + 1] = "";
-    char text[LIMIT_TEXT_LENGTH + 1];
+    const struct foretold *foretold = &attempt->foretold;
+    const struct bytes kept = foretold->is_given && foretold->bytes.size > 0
+                                  ? foretold->bytes
+                                  : buffer_bytes(&outcome->errors);
+    const struct grove_bytes bytes = {kept.data, kept.size};
+    struct buffer said = {0};
+    enum grove_status status;
 
-    if (errors.size > 0) {
-        take_line(buffer_bytes(&outcome->errors), line);
-        make_valid(line);
-    }
-    snprintf(text, sizeof(text), "%s%s%s", what, line[0] ? ": " : "", line);
+    describe(attempt, outcome, what, &said);
+    const char *text = (const char *)said.data;
+
     if (verdict == VERDICT_CANNOT_RUN && !attempt->at_most_once) {
-        return attempt_cannot_run(attempt, text);
+        status = attempt_cannot_run(attempt, text);
+    } else if (verdict == VERDICT_PERMANENT || (foretold->is_given && foretold->is_permanent)) {
+        status = grove_attempt_fail_permanently(attempt, text, bytes);
+    } else {
+        status = grove_attempt_fail(attempt, text, bytes);
     }
-    if (verdict == VERDICT_PERMANENT) {
-        return grove_attempt_fail_permanently(attempt, text, errors);
-    }
-    return grove_attempt_fail(attempt, text, errors);
+    buffer_clear(&said);
+    return status;
 }
 
 static enum grove_status judge_exit(struct grove_attempt *attempt,

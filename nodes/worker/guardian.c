@@ -149,7 +149,8 @@ int guardian_run(struct guardian *guardian, const struct guardian_errand *errand
     if (text.size > GUARDIAN_TEXT_SIZE) {
         error = E2BIG;
     } else {
-        const int fds[GUARDIAN_FDS] = {errand->input, errand->output, errand->errors, ends[1]};
+        const int fds[GUARDIAN_FDS] = {errand->input, errand->output, errand->errors, errand->aside,
+                                       ends[1]};
 
         pthread_mutex_lock(&guardian->lock);
         error = send_to_somebody(guardian, buffer_bytes(&text), fds);

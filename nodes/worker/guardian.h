@@ -28,10 +28,10 @@ void guardian_stop(struct guardian *guardian);
 
 /* A command and what it begins with. */
 struct guardian_errand {
-    const char *command;            /* for sh -c */
-    const char *directory;          /* where it begins */
-    const char *const *environment; /* NAME=VALUE, ended by NULL */
-    int input, output, errors;      /* the ends of its pipes that are its own */
+    const char *command;              /* for sh -c */
+    const char *directory;            /* where it begins */
+    const char *const *environment;   /* NAME=VALUE, ended by NULL */
+    int input, output, errors, aside; /* its ends of its pipes: descriptors 0 to 3 */
 };
 
 /* Has a command run in a group of its own; any thread. Closing the leash kills the group.

@@ -78,7 +78,8 @@ static void take_deaths(struct guardian_process *process)
 /* ---- beginnings */
 
 /* In the child: signals as a fresh process has them, a group of its own, nothing open but its
- * pipes. Should we die first, it does, too. */
+ * pipes, whose descriptors here are above those that they become: the control is fd 3. Should we
+ * die first, it does, too. */
 noreturn static void become(const struct guardian_process *process, const int fds[GUARDIAN_FDS])
 {
     union {
@@ -101,14 +102,14 @@ noreturn static void become(const struct guardian_process *process, const int fd
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < (int)GUARDIAN_PIPES; i++) {
         dup2(fds[i], i);
     }
-    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    close_range(GUARDIAN_PIPES, ~0U, CLOSE_RANGE_CLOEXEC);
     if (chdir(process->place) == 0) {
         execve("/bin/sh", arguments, environment.taken);
     }
-    tell(fds[3], GUARDIAN_NOT_STARTED, errno);
+    tell(fds[GUARDIAN_PIPES], GUARDIAN_NOT_STARTED, errno);
     _exit(127);
 }
 
@@ -130,20 +131,21 @@ static void split(struct guardian_process *process, size_t size)
 static void launch(struct guardian_process *process, const int fds[GUARDIAN_FDS])
 {
     const pid_t pid = process->count < GUARDIAN_COMMANDS ? _Fork() : -1;
+    const int leash = fds[GUARDIAN_PIPES];
 
     if (pid == 0) {
         become(process, fds);
     }
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < GUARDIAN_PIPES; i++) {
         close(fds[i]);
     }
     if (pid < 0) {
-        tell(fds[3], GUARDIAN_NOT_STARTED, errno);
-        close(fds[3]);
+        tell(leash, GUARDIAN_NOT_STARTED, errno);
+        close(leash);
         return;
     }
     setpgid(pid, pid); /* whoever of us two comes first */
-    process->guarded[process->count++] = (struct guarded){.pid = pid, .leash = fds[3]};
+    process->guarded[process->count++] = (struct guarded){.pid = pid, .leash = leash};
 }
 
 /* False when the worker is gone. */

@@ -11,7 +11,8 @@
 
 #include "core/limits.h"
 
-#define GUARDIAN_FDS 4u                     /* stdin, stdout, stderr, leash */
+#define GUARDIAN_PIPES 4u                   /* stdin, stdout, stderr, fd 3 */
+#define GUARDIAN_FDS (GUARDIAN_PIPES + 1)   /* ... and the leash */
 #define GUARDIAN_TEXT_SIZE (64 * LIMIT_KIB) /* of a command, its directory and its environment */
 #define GUARDIAN_VARIABLES 64u
 #define GUARDIAN_COMMANDS LIMIT_SLOTS /* at a time */

@@ -285,22 +285,37 @@ void handlers_close(struct handlers *handlers)
     pthread_mutex_unlock(&handlers->lock);
 }
 
+/* With the lock. False: nobody takes it, and it has ended. */
+static bool post(struct handlers *handlers, struct call *call)
+{
+    if (handlers->is_closed) {
+        call->status = GROVE_CLOSED;
+        atomic_store(&call->has_returned, true);
+        return false;
+    }
+    STAILQ_INSERT_TAIL(&handlers->calls, call, queued);
+    bus_signal_raise(handlers->signal);
+    return true;
+}
+
 /* With the lock, which it releases. */
 static void post_and_wait(struct handlers *handlers, struct call *call)
 {
-    bool is_closed = handlers->is_closed;
+    bool is_posted = post(handlers, call);
 
-    if (is_closed) {
-        call->status = GROVE_CLOSED;
-        atomic_store(&call->has_returned, true);
-    } else {
-        STAILQ_INSERT_TAIL(&handlers->calls, call, queued);
-        bus_signal_raise(handlers->signal);
-    }
     pthread_mutex_unlock(&handlers->lock);
-    if (!is_closed) {
+    if (is_posted) {
         call_wait(call, handlers->spin_us);
     }
+}
+
+void handlers_post(struct handlers *handlers, struct call *call)
+{
+    pthread_mutex_lock(&handlers->lock);
+    if (!post(handlers, call)) {
+        sem_post(&call->done);
+    }
+    pthread_mutex_unlock(&handlers->lock);
 }
 
 void handlers_call(struct handlers *handlers, struct call *call)

@@ -75,6 +75,9 @@ void handlers_unpause(struct handlers *handlers);
 void handlers_call(struct handlers *handlers, struct call *call);
 void handlers_wait(struct handlers *handlers, struct call *call);
 
+/* Likewise, but does not wait: call->done is posted. */
+void handlers_post(struct handlers *handlers, struct call *call);
+
 /* Waits on, in a call that handlers_wait came back from before it had ended. */
 void handlers_wait_on(struct handlers *handlers, struct call *call);
 

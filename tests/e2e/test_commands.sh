@@ -5,7 +5,7 @@ source "$(dirname "$0")/support.sh"
 
 # shellcheck disable=SC2016  # for the commands' shell
 GROVE_TEST_SECRET=leaks serve dev "$grove" dev --exec 'copy=cat' --exec 'where=pwd; pwd >mine; ls -A' \
-    --exec 'told=env' --exec 'messy=mkdir -p a/b; touch a/b/c ../beside; ln -s / a/root; chmod 0 a/b'
+    --exec 'told=env' --exec 'steps=echo "{\"progress\":50,\"text\":\"half way\"}" >&3' --exec 'messy=mkdir -p a/b; touch a/b/c ../beside; ln -s / a/root; chmod 0 a/b'
 
 # ---- any size goes in and comes out
 for size in 0 65536 1048576; do
@@ -36,6 +36,10 @@ deadline=$(sed -n 's/^GROVE_DEADLINE_MS=//p' <<<"$out")
 now=$(date +%s%3N)
 [ "$deadline" -gt $((now + 3000000)) ] && [ "$deadline" -le $((now + 3600000)) ] || fail "its deadline: $deadline"
 ! grep -q 'SECRET\|GROVE_PARENT_ID' <<<"$out" || fail "it is told too much: $out"
+
+# ---- fd 3
+expect 0 "$grove" run -t steps --follow x
+complains "half way"
 
 end "$server" || fail "grove dev ended with $?"
 [ -z "$(ls "$TMPDIR")" ] || fail "left in TMPDIR: $(ls "$TMPDIR")"

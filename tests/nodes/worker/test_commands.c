@@ -78,6 +78,14 @@ static void expect_result(struct fixture *f, const struct grove_id *id, const ch
     grove_result_clear(&result);
 }
 
+static void expect_success(struct fixture *f, const struct grove_task *task, const char *expected)
+{
+    struct grove_id id;
+
+    assert_int_equal(grove_submit(f->client, task, &id, NULL), GROVE_OK);
+    expect_result(f, &id, expected);
+}
+
 static void expect_failure(struct fixture *f, const struct grove_task *task, enum grove_code code,
                            const char *text, uint32_t attempt)
 {
@@ -242,6 +250,76 @@ static void what_may_run_only_once_is_not_handed_back(void **state)
     expect_failure(f, &task, GROVE_CODE_FAILED, "exit status 127 (not found here)", 1);
 }
 
+/* ---- fd 3 */
+
+static void a_checkpoint_of_a_command_reaches_its_next_attempt(void **state)
+{
+    struct fixture *f = *state;
+    struct grove_task task = task_of("count", "");
+    struct grove_id id;
+
+    task.max_attempts = 2;
+    offer(&f->worker, "count",
+          "cat $GROVE_CHECKPOINT_FILE; [ $GROVE_ATTEMPT = 2 ] && exit 0\n"
+          "for i in $(seq 200); do echo '{\"checkpoint\":\"'$i'\"}' >&3; done\n"
+          "echo '{\"checkpoint_base64\":\"bGFzdA==\"}' >&3; exit 1");
+    mesh_worker_run(&f->worker);
+    assert_int_equal(grove_submit(f->client, &task, &id, NULL), GROVE_OK);
+    expect_result(f, &id, "last");
+}
+
+/* An attempt that is over its time is reported as such: what it says afterwards does not count. */
+static void a_checkpoint_is_kept_while_the_command_runs(void **state)
+{
+    struct fixture *f = *state;
+    struct grove_task task = task_of("long", "");
+
+    task.max_attempts = 5; /* on a busy machine the first may not get that far */
+    task.timeout_ms = 500;
+    offer(&f->worker, "long",
+          "[ -s $GROVE_CHECKPOINT_FILE ] && exec cat $GROVE_CHECKPOINT_FILE\n"
+          "echo '{\"checkpoint\":\"here\"}' >&3; exec sleep 600");
+    mesh_worker_run(&f->worker);
+    expect_success(f, &task, "here");
+}
+
+static void a_command_says_why_it_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct grove_task task = task_of("picky", "");
+    struct grove_failure failure;
+
+    task.max_attempts = 2;
+    offer(&f->worker, "picky",
+          "echo '{\"error\":\"no such customer\",\"permanent\":true,\"bytes\":\"{}\"}' >&3\n"
+          "echo noise >&2; exit 1");
+    offer(&f->worker, "forgiving", "echo '{\"error\":\"none really\"}' >&3; echo fine");
+    mesh_worker_run(&f->worker);
+    assert_int_equal(grove_wait(f->client, &task, NULL, &failure), GROVE_FAILED);
+    assert_int_equal(failure.code, GROVE_CODE_PERMANENT);
+    assert_string_equal(failure.text, "no such customer");
+    assert_string_equal(failure.bytes.data, "{}");
+    grove_failure_clear(&failure);
+    task = task_of("forgiving", "");
+    expect_success(f, &task, "fine\n");
+}
+
+static void a_flood_on_fd_3_harms_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct grove_task task = task_of("logs", "");
+
+    offer(&f->worker, "logs", "yes '{\"log\":\"flood\"}' >&3 & seq 100000 | tail -n 1");
+    offer(&f->worker, "noise", "cat /dev/urandom >&3 & seq 100000 | tail -n 1");
+    offer(&f->worker, "endless", "tr '\\0' x </dev/zero >&3 & seq 100000 | tail -n 1");
+    mesh_worker_run(&f->worker);
+    expect_success(f, &task, "100000\n");
+    task.function = "noise";
+    expect_success(f, &task, "100000\n");
+    task.function = "endless";
+    expect_success(f, &task, "100000\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -254,6 +332,10 @@ int main(void)
         TEST(what_a_node_cannot_run_another_does),
         TEST(what_it_cannot_run_is_tried_again_after_a_while),
         TEST(what_may_run_only_once_is_not_handed_back),
+        TEST(a_checkpoint_of_a_command_reaches_its_next_attempt),
+        TEST(a_checkpoint_is_kept_while_the_command_runs),
+        TEST(a_command_says_why_it_fails),
+        TEST(a_flood_on_fd_3_harms_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,6 +213,27 @@ static void a_grandchild_that_holds_stdout_delays_nothing(void **state)
     assert_true(clock_monotonic_ms() - before_ms < 60000);
 }
 
+/* It is no longer of the group, and goes on writing until nobody reads. */
+static void a_writer_that_left_the_group_delays_nothing(void **state)
+{
+    struct exec_outcome outcome;
+
+    (void)state;
+    run_with("setsid yes & seq 100000 >&2", bytes_of(NULL, 0), LIMIT_MIB, -1, &outcome);
+    assert_true(outcome.end == EXEC_EXITED || outcome.end == EXEC_TOO_LARGE);
+    exec_outcome_clear(&outcome);
+}
+
+static void a_flood_does_not_keep_us_from_the_clock(void **state)
+{
+    struct exec_outcome outcome;
+
+    (void)state;
+    run_with("trap '' TERM; yes >&2 & yes >&3 & yes", bytes_of(NULL, 0), LIMIT_MIB, -1, &outcome);
+    assert_int_equal(outcome.end, EXEC_TOO_LARGE);
+    exec_outcome_clear(&outcome);
+}
+
 static void the_environment_is_the_given_one(void **state)
 {
     (void)state;
@@ -222,14 +243,14 @@ static void the_environment_is_the_given_one(void **state)
     unsetenv("GROVE_TEST_SECRET");
 }
 
-static void only_the_three_pipes_are_open(void **state)
+static void only_the_four_pipes_are_open(void **state)
 {
     int leaked = open("/dev/null", O_RDONLY);
 
     (void)state;
     assert_true(leaked > 2);
     /* ls has one more open: the directory it lists. */
-    expect_output("ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 ");
+    expect_output("ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 4 ");
     close(leaked);
 }
 
@@ -285,8 +306,10 @@ int main(void)
         cmocka_unit_test(the_whole_group_is_killed),
         cmocka_unit_test(what_ignores_a_stop_is_killed),
         cmocka_unit_test(a_grandchild_that_holds_stdout_delays_nothing),
+        cmocka_unit_test(a_writer_that_left_the_group_delays_nothing),
+        cmocka_unit_test(a_flood_does_not_keep_us_from_the_clock),
         cmocka_unit_test(the_environment_is_the_given_one),
-        cmocka_unit_test(only_the_three_pipes_are_open),
+        cmocka_unit_test(only_the_four_pipes_are_open),
         cmocka_unit_test(signals_are_as_a_fresh_process_has_them),
         cmocka_unit_test(no_descriptor_and_no_child_is_left),
         cmocka_unit_test(a_guardian_that_is_killed_takes_its_commands_along_and_is_replaced),
