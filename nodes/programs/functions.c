@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nodes/programs/figures.h"
 #include "nodes/programs/json_text.h"
 #include "nodes/programs/listing.h"
 #include "nodes/programs/observer_list.h"
@@ -11,7 +12,8 @@
 static const struct column columns[] = {
     {"FUNCTION", false}, {"WORKERS", true},   {"RUNNING", true}, {"WAITING", true},
     {"READY", true},     {"HELD", true},      {"DELAYED", true}, {"SUCCEEDED", true},
-    {"FAILED", true},    {"CANCELLED", true}, {"LIMIT", false},
+    {"FAILED", true},    {"CANCELLED", true}, {"P50", true},     {"P99", true},
+    {"LIMIT", false},
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -37,6 +39,16 @@ static void add_limit(struct listing *listing, const json_t *limit)
     listing_add(listing, is_paused ? TONE_WARN : TONE_PLAIN, text);
 }
 
+static void add_duration(struct listing *listing, const json_t *runs, const char *name)
+{
+    char text[DURATION_TEXT_SIZE] = "";
+
+    if (json_is_object(runs)) {
+        duration_text((uint64_t)json_number(runs, name), text);
+    }
+    listing_add(listing, TONE_PLAIN, text);
+}
+
 static void add_function(struct listing *listing, const json_t *function)
 {
     static const char *const numbers[] = {"workers",         "running",      "waiting",
@@ -47,6 +59,8 @@ static void add_function(struct listing *listing, const json_t *function)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         listing_add_number(listing, json_number(function, numbers[i]));
     }
+    add_duration(listing, json_object_get(function, "runs"), "p50_ms");
+    add_duration(listing, json_object_get(function, "runs"), "p99_ms");
     add_limit(listing, json_object_get(function, "limit"));
 }
 
@@ -86,6 +100,8 @@ const struct subcommand functions_subcommand = {
     .name = "functions",
     .summary = "Show the functions: who offers them, what is asked of them, their limits",
     .usage = "",
-    .description = "Tasks in each state that is not final are counted now, the others ever.",
+    .description = "Tasks in each state that is not final are counted now, the others ever; P50 "
+                   "and P99 are of how "
+                   "long attempts ran.",
     .run = run,
 };

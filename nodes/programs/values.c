@@ -89,6 +89,9 @@ static const char *const shells[] = {"bash", "zsh", NULL};
 static const char *const roles[] = {"worker",   "client",      "observer",
                                     "operator", "coordinator", NULL};
 
+static const char *const states[] = {"open",    "delayed",   "held",   "ready",     "running",
+                                     "waiting", "succeeded", "failed", "cancelled", NULL};
+
 #define NUMBER "a whole number"
 #define DURATION "a duration such as 250ms, 30s, 5m or 2h"
 
@@ -96,6 +99,7 @@ const struct value_kind value_kinds[] = {
     {"FORMAT", COMPLETE_CHOICES, formats, NULL, NULL},
     {"WHEN", COMPLETE_CHOICES, whens, NULL, NULL},
     {"ROLE", COMPLETE_CHOICES, roles, NULL, NULL},
+    {"STATE", COMPLETE_CHOICES, states, NULL, NULL},
     {"SHELL", COMPLETE_CHOICES, shells, NULL, NULL},
     {"FILE", COMPLETE_FILE, NULL, NULL, NULL},
     {"DIR", COMPLETE_DIRECTORY, NULL, NULL, NULL},

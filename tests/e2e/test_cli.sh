@@ -131,6 +131,21 @@ grep -q ' up  *echo .*' <<<"$out" || fail "workers: $out"
 expect 0 "$grove" workers -o json
 json_is 'j["schema"], len(j["workers"])' "('grove.workers/1', 1)"
 expect 2 "$grove" workers dry out
+expect 0 "$grove" roots --state failed
+[ "$(wc -l <<<"$out")" -eq 6 ] && grep -q "^$bad  *fail  *failed  *1  *0  *1 .* dev$" <<<"$out" ||
+    fail "failed roots: $out"
+expect 0 "$grove" roots -n 0
+[ "$(wc -l <<<"$out")" -gt 5000 ] || fail "not all roots: $(wc -l <<<"$out")"
+expect 0 "$grove" roots --state open
+grep -q ' delayed ' <<<"$out" || fail "what is delayed is open: $out"
+expect 2 "$grove" roots --state fialed
+complains "did you mean failed?"
+expect 0 "$grove" failures
+grep -q "^ *2  .*  fail  *$bad  *no luck$" <<<"$out" || fail "failures: $out"
+expect 0 "$grove" failures -o json --function fail
+json_is '[(g["count"], g["error"], g["code"], len(g["examples"])) for g in j["groups"]][0]' "(2, 'no luck', 'failed', 2)"
+expect 0 "$grove" failures --function echo
+says ""
 expect 0 "$grove" stats
 expect 0 "$grove" stats -o json
 json_is 'j["schema"], j["workers"], j["refusals"]["conflict"], j["ledger"]["index"] > 0' \
