@@ -401,7 +401,9 @@ const struct subcommand dev_subcommand = {
         "this user\n"
         "find by themselves. With COMMAND: runs it with GROVE_CREDENTIAL set, stops the mesh, "
         "exits with its\n"
-        "status. Its worker offers echo, sleep (milliseconds), fail (a message), and flow, a "
+        "status. Without --data, all of it is in a temporary directory that goes with it. With "
+        "--coordinators 3 or\n5, each can be killed and is started again. Its worker offers echo, "
+        "sleep (milliseconds), fail (a message), and flow, a "
         "workflow of three\n"
         "levels ({\"segments\":3,\"steps\":3}).",
     .options = options,

@@ -3,7 +3,9 @@
 #include "nodes/programs/program.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "nodes/programs/manual.h"
 #include "nodes/programs/outcome.h"
 
 static json_t *options_json(const struct option *options)
@@ -33,9 +35,10 @@ static json_t *verbs_json(const struct verb *verbs)
 
 static json_t *command_json(const struct subcommand *command)
 {
-    return json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", command->name, "summary",
-                     command->summary, "usage", command->usage, "verbs", verbs_json(command->verbs),
-                     "options", options_json(command->options));
+    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:o}", "name", command->name, "summary",
+                     command->summary, "usage", command->usage, "configured", command->has_section,
+                     "verbs", verbs_json(command->verbs), "options",
+                     options_json(command->options));
 }
 
 static json_t *commands_json(void)
@@ -61,6 +64,12 @@ static enum exit_code run(const struct arguments *arguments)
         print_help(command);
         return EXIT_DONE;
     }
+    const char *part = argument_value(arguments, "manual");
+
+    if (part != NULL) {
+        (strcmp(part, "commands") == 0 ? manual_print_commands : manual_print_settings)();
+        return EXIT_DONE;
+    }
     if (argument_json(arguments)) {
         print_json(commands_json());
         return EXIT_DONE;
@@ -78,10 +87,16 @@ static enum exit_code run(const struct arguments *arguments)
     return EXIT_DONE;
 }
 
+static const struct option options[] = {
+    {"manual", 0, "PART", "commands or settings, as source of the manual (scdoc)"},
+    OPTION_END,
+};
+
 const struct subcommand help_subcommand = {
     .name = "help",
     .summary = "Tell what the commands do",
     .usage = "[COMMAND]",
+    .options = options,
     .operand = "COMMAND",
     .ignores_configuration = true,
     .run = run,

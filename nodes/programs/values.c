@@ -85,7 +85,7 @@ static bool is_duration(const char *text)
 
 static const char *const formats[] = {"text", "json", NULL};
 static const char *const whens[] = {"auto", "always", "never", NULL};
-static const char *const shells[] = {"bash", "zsh", NULL};
+static const char *const parts[] = {"commands", "settings", NULL};
 static const char *const roles[] = {"worker",   "client",      "observer",
                                     "operator", "coordinator", NULL};
 
@@ -100,7 +100,7 @@ const struct value_kind value_kinds[] = {
     {"WHEN", COMPLETE_CHOICES, whens, NULL, NULL},
     {"ROLE", COMPLETE_CHOICES, roles, NULL, NULL},
     {"STATE", COMPLETE_CHOICES, states, NULL, NULL},
-    {"SHELL", COMPLETE_CHOICES, shells, NULL, NULL},
+    {"PART", COMPLETE_CHOICES, parts, NULL, NULL},
     {"FILE", COMPLETE_FILE, NULL, NULL, NULL},
     {"DIR", COMPLETE_DIRECTORY, NULL, NULL, NULL},
     {"COMMAND", COMPLETE_COMMAND, NULL, NULL, NULL},
