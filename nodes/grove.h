@@ -394,6 +394,19 @@ enum grove_status grove_worker_handle(struct grove_worker *worker, const char *f
 enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,
                                     const char *command) GROVE_CHECKED;
 
+struct grove_command_options {
+    size_t size;
+    uint32_t grace_ms; /* what is told to stop gets SIGTERM, and this much later SIGKILL; 0: 2 s */
+};
+/* clang-format off */
+#define GROVE_COMMAND_OPTIONS_INIT {.size = sizeof(struct grove_command_options)}
+/* clang-format on */
+
+/* grove_worker_exec with options; NULL: all defaults. */
+enum grove_status grove_worker_command(struct grove_worker *worker, const char *function,
+                                       const char *command,
+                                       const struct grove_command_options *options) GROVE_CHECKED;
+
 /* Enlists and works until grove_worker_stop, or until an operator drains it: then finishes what has
  * started, hands the rest back and takes leave. A silent mesh never stops it.
  *

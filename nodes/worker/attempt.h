@@ -36,6 +36,7 @@ struct function {
     grove_handler *handler;
     void *context;
     char *command;
+    uint32_t grace_ms; /* of the command, when it is told to stop */
 
     /* Of the I/O thread. */
     uint64_t ill_until_ms; /* monotonic: this node cannot run it until then; 0: it can */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -214,7 +215,10 @@ static int wait_ms(const struct running *running)
     if (due_ms == UINT64_MAX) {
         return -1;
     }
-    return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;
+    if (due_ms <= now_ms) {
+        return 0;
+    }
+    return due_ms - now_ms < INT_MAX ? (int)(due_ms - now_ms) : INT_MAX;
 }
 
 static int aside_fd(const struct running *running)

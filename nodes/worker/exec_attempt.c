@@ -53,7 +53,7 @@ static enum grove_status run_in(struct grove_attempt *attempt, const struct exec
         .output_most = LIMIT_PAYLOAD_SIZE,
         .aside = &aside,
         .stop_fd = stop_fd,
-        .grace_ms = EXEC_GRACE_MS,
+        .grace_ms = attempt->function->grace_ms,
     };
     enum grove_status status;
 

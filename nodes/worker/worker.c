@@ -9,6 +9,7 @@
 #include "nodes/host/clock.h"
 #include "nodes/host/log.h"
 #include "nodes/worker/context.h"
+#include "nodes/worker/exec.h"
 #include "nodes/worker/exec_place.h"
 #include "nodes/worker/guardian.h"
 #include "nodes/worker/worker_loop.h"
@@ -181,12 +182,17 @@ static enum grove_status begin_commands(struct grove_worker *worker)
     return GROVE_OK;
 }
 
-enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,
-                                    const char *command)
+enum grove_status grove_worker_command(struct grove_worker *worker, const char *function,
+                                       const char *command,
+                                       const struct grove_command_options *options)
 {
+    struct grove_command_options copy = GROVE_COMMAND_OPTIONS_INIT;
     struct function *added = NULL;
     enum grove_status status = command ? GROVE_OK : GROVE_INVALID;
 
+    if (options) {
+        memcpy(&copy, options, options->size < sizeof(copy) ? options->size : sizeof(copy));
+    }
     if (status == GROVE_OK && !worker->guardian) {
         status = begin_commands(worker);
     }
@@ -198,8 +204,15 @@ enum grove_status grove_worker_exec(struct grove_worker *worker, const char *fun
         if (!added->command) {
             abort();
         }
+        added->grace_ms = copy.grace_ms ? copy.grace_ms : EXEC_GRACE_MS;
     }
     return status;
+}
+
+enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,
+                                    const char *command)
+{
+    return grove_worker_command(worker, function, command, NULL);
 }
 
 enum grove_status grove_worker_run(struct grove_worker *worker, char *error)

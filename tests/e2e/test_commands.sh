@@ -3,8 +3,22 @@
 # Commands as functions: what they are given, where they work, what their ends mean.
 source "$(dirname "$0")/support.sh"
 
+functions="$scratch/it's here"
+mkdir "$functions"
+printf '#!/bin/sh\necho "$GROVE_FUNCTION from $0: $(cat)"\n' >"$functions/greet"
+printf '#!/bin/no-such-shell\n' >"$functions/broken"
+printf 'not executable\n' >"$functions/README"
+cp "$functions/greet" "$functions/Not-A-Function"
+cp "$functions/greet" "$functions/.hidden"
+chmod +x "$functions"/[gbN]* "$functions/.hidden"
+cat >"$scratch/grove.conf" <<END
+[exec "stubborn"]
+command = trap "sleep 5; touch $scratch/late" TERM; echo \$\$ >$scratch/pid; while :; do sleep 600; done
+grace = 100ms
+END
+
 # shellcheck disable=SC2016  # for the commands' shell
-GROVE_TEST_SECRET=leaks serve dev "$grove" dev --exec 'copy=cat' --exec 'where=pwd; pwd >mine; ls -A' \
+GROVE_CONFIG=$scratch/grove.conf GROVE_TEST_SECRET=leaks serve dev "$grove" dev --grace 1m --exec-dir "$functions" --exec 'copy=cat' --exec 'where=pwd; pwd >mine; ls -A' \
     --exec 'told=env' --exec 'steps=echo "{\"progress\":50,\"text\":\"half way\"}" >&3' --exec 'messy=mkdir -p a/b; touch a/b/c ../beside; ln -s / a/root; chmod 0 a/b'
 
 # ---- any size goes in and comes out
@@ -36,6 +50,26 @@ deadline=$(sed -n 's/^GROVE_DEADLINE_MS=//p' <<<"$out")
 now=$(date +%s%3N)
 [ "$deadline" -gt $((now + 3000000)) ] && [ "$deadline" -le $((now + 3600000)) ] || fail "its deadline: $deadline"
 ! grep -q 'SECRET\|GROVE_PARENT_ID' <<<"$out" || fail "it is told too much: $out"
+
+# ---- a directory of functions
+expect 0 "$grove" run -t greet there
+says "greet from $functions/greet: there"
+for name in README readme Not-A-Function .hidden; do
+    "$grove" functions | grep -F -- "$name" && fail "$name is offered"
+done
+grep -q "'Not-A-Function' is passed over" "$scratch/dev.log" || fail "$(cat "$scratch/dev.log")"
+expect 2 "$grove" worker --exec-dir "$scratch/none"
+complains "No such file"
+mkdir "$scratch/empty"
+expect 2 "$grove" worker --exec-dir "$scratch/empty"
+complains "no executable file"
+
+# ---- cancelled, it has its own time to end in
+id=$("$grove" submit -t stubborn x)
+until [ -s "$scratch/pid" ]; do sleep 0.01; done
+expect 0 "$grove" cancel "$id"
+while kill -0 "$(cat "$scratch/pid")" 2>/dev/null; do sleep 0.01; done
+[ ! -e "$scratch/late" ] || fail "it was given more time than its section says"
 
 # ---- fd 3
 expect 0 "$grove" run -t steps --follow x
