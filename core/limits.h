@@ -19,6 +19,8 @@
 #define LIMIT_BATCH_SIZE (512 * LIMIT_KIB) /* bytes; or a single item of any permitted size */
 #define LIMIT_HELLO_SIZE (4 * LIMIT_KIB)   /* bytes; the first message of a session */
 #define LIMIT_STATS_PAGE (512 * LIMIT_KIB) /* bytes; a reply of the stats socket */
+#define LIMIT_ERRAND_TEXT (80 * LIMIT_KIB) /* bytes; why each loser of a race has lost */
+#define LIMIT_ERRAND_SIZE (LIMIT_PAYLOAD_SIZE + 96 * LIMIT_KIB) /* bytes of a part of an errand */
 
 /* Names and texts, bytes without the terminating NUL. */
 #define LIMIT_FUNCTION_LENGTH 63u      /* [a-z0-9._-]{1,63} */
