@@ -23,6 +23,7 @@ enum call_kind {
 
 struct call;
 struct joining;
+struct visit;
 
 /* Where an outcome goes: pointers of the caller's, or NULL. */
 struct wanted {
@@ -66,6 +67,8 @@ struct call {
     uint64_t submit_until_ms;      /* monotonic: what is not accepted by then ends */
     uint64_t give_up_ms;           /* ... of a CALL_AWAIT: what has not ended by then */
     struct grove_attempt *attempt; /* whose handler calls, or NULL */
+    struct visit *visit;           /* ... its command does, through this thread; or NULL */
+    atomic_bool is_dismissed;      /* ... it ends without a slot */
     struct id root, parent;        /* of its children; parent is attempt's task */
     struct joining *joining;       /* of a CALL_JOIN */
     struct id task;                /* of a CALL_CANCEL */

@@ -118,6 +118,7 @@ struct grove_attempt {
     STAILQ_ENTRY(grove_attempt) telling;
     bool expects_resume; /* it told the mesh that it waits */
     bool is_resumed;     /* ... and goes on with the next free slot */
+    bool waits_for_more; /* ... and for more by now than it told */
     uint64_t resumed_ms; /* monotonic; since when */
     bool is_forgotten;   /* nothing of it counts: neither report nor return it */
     bool is_collected;   /* its handler is out, and touches it no more */

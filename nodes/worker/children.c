@@ -35,6 +35,7 @@ void children_take_call(struct grove_worker *worker, struct call *call)
     struct grove_attempt *attempt = call->attempt;
 
     TAILQ_INSERT_TAIL(&attempt->calls, call, working);
+    attempt->waits_for_more |= call->waits && attempt->expects_resume;
     if (call->kind == CALL_KEEP) {
         keep_checkpoint(worker, call);
     } else if (call->kind == CALL_JOIN || call->kind == CALL_CANCEL) {
@@ -112,6 +113,63 @@ void children_end_calls(struct grove_worker *worker, struct grove_attempt *attem
     }
 }
 
+void children_end_dismissed(struct grove_worker *worker)
+{
+    struct failing failing = failing_of_status(GROVE_CANCELLED, NULL);
+    struct grove_attempt *attempt;
+    struct call *call;
+
+    TAILQ_FOREACH(attempt, &worker->held, held) {
+        TAILQ_FOREACH(call, &attempt->calls, working) {
+            if (atomic_load(&call->is_dismissed)) {
+                end_call(worker, call, &failing);
+            }
+        }
+    }
+}
+
+/* Whether its attempt waits for this call and for nothing else. */
+static bool is_all_that_waits(const struct call *call)
+{
+    const struct call *other;
+
+    TAILQ_FOREACH(other, &call->attempt->calls, working) {
+        if (other->waits && other != call) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The last call that awaits by id for a command, or NULL. */
+static struct call *newest_by_id(const struct grove_attempt *attempt)
+{
+    struct call *call, *newest = NULL;
+
+    TAILQ_FOREACH(call, &attempt->calls, working) {
+        if (call->visit && call->kind == CALL_AWAIT) {
+            newest = call;
+        }
+    }
+    return newest;
+}
+
+/* A command may give any id, while all else that it awaits is its own; and each call that comes is
+ * told. So it is the newest by id that may not wait; the others are told without it. */
+static bool dismiss_newest(struct grove_worker *worker, struct grove_attempt *attempt,
+                           const struct failing *failing)
+{
+    struct call *newest = newest_by_id(attempt);
+
+    if (newest) {
+        atomic_store(&newest->is_dismissed, true);
+        attempt->expects_resume &= !is_all_that_waits(newest);
+        end_call(worker, newest, failing);
+        waits_tell_later(worker, attempt);
+    }
+    return newest != NULL;
+}
+
 void children_refused_wait(struct grove_worker *worker, struct grove_attempt *attempt,
                            const struct failing *failing)
 {
@@ -124,7 +182,9 @@ void children_refused_wait(struct grove_worker *worker, struct grove_attempt *at
             return;
         }
     }
-    children_end_calls(worker, attempt, failing);
+    if (!dismiss_newest(worker, attempt, failing)) {
+        children_end_calls(worker, attempt, failing);
+    }
 }
 
 /* ---- frames */
@@ -142,7 +202,8 @@ static void put_waits_of_batch(struct wire_writer *writer, const struct parcel *
         for (to = from; to < parcel->count && parcel->entry[to].request->call == call; to++) {
             positions[to - from] = (uint8_t)to;
         }
-        if (call->kind == CALL_RUN && call->is_alone && call->left == to - from) {
+        if (call->kind == CALL_RUN && call->is_alone && call->left == to - from &&
+            is_all_that_waits(call)) {
             struct waits waits = {
                 .task = call->attempt->key.task,
                 .attempt = call->attempt->key.attempt,
@@ -152,6 +213,7 @@ static void put_waits_of_batch(struct wire_writer *writer, const struct parcel *
             wire_put_waits(writer, EXPAND_WAITS, &waits);
             call->attempt->expects_resume = true;
             call->attempt->is_resumed = false;
+            call->attempt->waits_for_more = false;
         }
         reports_put_progress(writer, EXPAND_PROGRESS, call->attempt);
     }
@@ -192,7 +254,7 @@ void children_answered(struct grove_worker *worker, struct parcel *parcel,
     for (unsigned i = 0; i < count; i++) {
         struct call *call = calls[i];
 
-        if (call->kind == CALL_RUN && call->left > 0 && !call->attempt->expects_resume &&
+        if (call->kind == CALL_RUN && call->left > 0 && !waits_is_told(call->attempt) &&
             waits_is_answered(call)) {
             waits_tell_later(worker, call->attempt);
         }
@@ -255,11 +317,17 @@ void children_refused(struct grove_worker *worker, struct parcel *parcel,
     for (unsigned i = 0; i < parcel->count; i++) {
         struct request *request = parcel->entry[i].request;
 
-        if (request) {
+        if (request && request->call->waits) {
             request->call->attempt->expects_resume = false;
         }
     }
     batch_refused(parcel, failing, &worker->outcomes);
+}
+
+/* What does not wait has its slot, or needs none. */
+static bool needs_slot(const struct call *call)
+{
+    return call->waits && !atomic_load(&call->is_dismissed);
 }
 
 void children_finish(struct grove_worker *worker)
@@ -271,13 +339,19 @@ void children_finish(struct grove_worker *worker)
 
         STAILQ_REMOVE_HEAD(&worker->outcomes.finished, queued);
         call->is_finishing = false;
-        if (attempt->expects_resume && !attempt->is_resumed) {
+        const bool is_to_be_resumed = needs_slot(call);
+
+        if (is_to_be_resumed && attempt->expects_resume && !attempt->is_resumed) {
             continue;
         }
         TAILQ_REMOVE(&attempt->calls, call, working);
-        attempt->expects_resume = false;
+        if (is_to_be_resumed) {
+            attempt->expects_resume = false;
+        }
         if (atomic_load(&attempt->is_stopped)) {
             handlers_release(&worker->handlers, attempt, call);
+        } else if (!is_to_be_resumed) {
+            handlers_dismiss(&worker->handlers, attempt, call);
         } else {
             handlers_resume(&worker->handlers, attempt, call);
         }

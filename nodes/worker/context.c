@@ -12,6 +12,8 @@
 static _Thread_local struct grove_attempt *current;
 static _Thread_local struct grove_attempt *own; /* whose handler was called on this thread */
 
+static _Thread_local struct visit *visiting; /* of a thread that calls for a command */
+
 /* Its value is the attempt of a thread that has adopted it, so that the end of the thread ends that
  * too. */
 static pthread_key_t adopted;
@@ -87,6 +89,24 @@ void grove_context_release(void)
     }
 }
 
+void context_begin_visit(struct grove_attempt *attempt, struct visit *visit)
+{
+    current = attempt;
+    visiting = visit;
+}
+
+void context_rest(void)
+{
+    handlers_rest(&current->worker->handlers, current);
+}
+
+void context_end_visit(void)
+{
+    context_rest();
+    visiting = NULL;
+    current = NULL;
+}
+
 const struct credential *context_credential(const struct grove_attempt *attempt)
 {
     return &attempt->worker->credential;
@@ -104,6 +124,7 @@ void context_kick(struct grove_attempt *attempt, struct joining *joining)
 
 void context_wait(struct call *call)
 {
+    call->visit = visiting;
     handlers_wait(&call->attempt->worker->handlers, call);
 }
 
@@ -117,6 +138,7 @@ void context_perform(struct call *call)
     struct grove_attempt *attempt = call->attempt;
     struct handlers *handlers = &attempt->worker->handlers;
 
+    call->visit = visiting;
     if (call->kind == CALL_RUN || call->kind == CALL_AWAIT) {
         handlers_wait(handlers, call);
     } else {

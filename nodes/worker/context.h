@@ -9,6 +9,17 @@
 /* NULL outside a handler. */
 struct grove_attempt *context_attempt(void);
 
+/* For a thread that makes the calls of an attempt's command, in the place of adopting it: between
+ * the two it is the attempt's.
+ *
+ *   visit     zeroed; outlives that */
+struct visit;
+void context_begin_visit(struct grove_attempt *attempt, struct visit *visit);
+void context_end_visit(void);
+
+/* Within: what a call gave has been handed on, or the next has to be waited for. */
+void context_rest(void);
+
 /* Runs the attempt's handler on this thread, and concludes it by what that returns. */
 void context_run(struct grove_attempt *attempt);
 

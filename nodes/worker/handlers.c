@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * One lock, one queue; a thread that ends an attempt takes the next one itself, so that nobody is
  * woken while everybody is awake. */
-#include "nodes/worker/handlers.h"
+#include "nodes/worker/inside.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -47,15 +47,18 @@ static void set_running(struct handlers *handlers, struct grove_attempt *attempt
     attempt->started_ns = clock_monotonic_ns();
 }
 
-/* Its thread goes on. */
-static void give_back(struct grove_attempt *attempt, struct call *call)
+void handlers_give_back(struct grove_attempt *attempt, struct call *call)
 {
     attempt->blocked -= call->waits;
+    if (call->visit) {
+        attempt->threads -= call->waits;
+        call->visit->call = NULL;
+    }
     atomic_store(&call->has_returned, true);
     sem_post(&call->done);
 }
 
-static void leave_waiting(struct handlers *handlers, struct grove_attempt *attempt)
+void handlers_leave_waiting(struct handlers *handlers, struct grove_attempt *attempt)
 {
     struct call *call;
 
@@ -63,7 +66,7 @@ static void leave_waiting(struct handlers *handlers, struct grove_attempt *attem
     set_running(handlers, attempt);
     while ((call = STAILQ_FIRST(&attempt->returning)) != NULL) {
         STAILQ_REMOVE_HEAD(&attempt->returning, queued);
-        give_back(attempt, call);
+        handlers_give_back(attempt, call);
     }
     pthread_cond_broadcast(&handlers->moved);
 }
@@ -76,7 +79,7 @@ static void dispatch(struct handlers *handlers)
     while (handlers->running < handlers->slots &&
            (attempt = TAILQ_FIRST(&handlers->returning)) != NULL) {
         TAILQ_REMOVE(&handlers->returning, attempt, queued);
-        leave_waiting(handlers, attempt);
+        handlers_leave_waiting(handlers, attempt);
     }
     if (handlers->running + handlers->wakes < handlers->slots &&
         handlers->wakes < handlers->queued && first_startable(handlers)) {
@@ -285,13 +288,22 @@ void handlers_close(struct handlers *handlers)
     pthread_mutex_unlock(&handlers->lock);
 }
 
+/* With the lock. Nobody is there any more to take the call, or to wait for it. */
+static bool is_refused(const struct handlers *handlers, const struct call *call)
+{
+    return handlers->is_closed || (call->visit && call->visit->is_over);
+}
+
 /* With the lock. False: nobody takes it, and it has ended. */
 static bool post(struct handlers *handlers, struct call *call)
 {
-    if (handlers->is_closed) {
+    if (is_refused(handlers, call)) {
         call->status = GROVE_CLOSED;
         atomic_store(&call->has_returned, true);
         return false;
+    }
+    if (call->visit) {
+        call->visit->call = call;
     }
     STAILQ_INSERT_TAIL(&handlers->calls, call, queued);
     bus_signal_raise(handlers->signal);
@@ -324,8 +336,7 @@ void handlers_call(struct handlers *handlers, struct call *call)
     post_and_wait(handlers, call);
 }
 
-/* Gives the slot back, once every thread of the attempt waits. */
-static bool begin_waiting(struct handlers *handlers, struct grove_attempt *attempt)
+bool handlers_begin_waiting(struct handlers *handlers, struct grove_attempt *attempt)
 {
     if (attempt->state != ATTEMPT_RUNNING || attempt->threads == 0 ||
         attempt->blocked < attempt->threads) {
@@ -344,11 +355,12 @@ void handlers_wait(struct handlers *handlers, struct call *call)
     struct grove_attempt *attempt = call->attempt;
 
     pthread_mutex_lock(&handlers->lock);
-    if (!handlers->is_closed) {
+    if (!is_refused(handlers, call)) {
         call->waits = true;
+        attempt->threads += call->visit != NULL;
         call->is_alone = attempt->threads == 1;
         attempt->blocked++;
-        begin_waiting(handlers, attempt);
+        handlers_begin_waiting(handlers, attempt);
     }
     post_and_wait(handlers, call);
 }
@@ -363,7 +375,7 @@ void handlers_resume(struct handlers *handlers, struct grove_attempt *attempt, s
         STAILQ_INSERT_TAIL(&attempt->returning, call, queued);
         dispatch(handlers);
     } else {
-        give_back(attempt, call);
+        handlers_give_back(attempt, call);
     }
     pthread_mutex_unlock(&handlers->lock);
 }
@@ -376,9 +388,9 @@ void handlers_release(struct handlers *handlers, struct grove_attempt *attempt, 
             TAILQ_REMOVE(&handlers->returning, attempt, queued);
         }
         STAILQ_INSERT_TAIL(&attempt->returning, call, queued);
-        leave_waiting(handlers, attempt);
+        handlers_leave_waiting(handlers, attempt);
     } else {
-        give_back(attempt, call);
+        handlers_give_back(attempt, call);
     }
     pthread_mutex_unlock(&handlers->lock);
 }
@@ -417,67 +429,6 @@ void handlers_unqueue(struct handlers *handlers, struct joining *joining)
     pthread_mutex_unlock(&handlers->lock);
 }
 
-/* ---- threads of an attempt */
-
-/* The last of its threads that ran is gone, and the others wait: nobody else will tell the mesh. */
-static void tell_waiting(struct handlers *handlers, struct grove_attempt *attempt)
-{
-    if (begin_waiting(handlers, attempt) && !attempt->is_untold && !handlers->is_closed) {
-        attempt->is_untold = true;
-        STAILQ_INSERT_TAIL(&handlers->waits, attempt, untold);
-        bus_signal_raise(handlers->signal);
-    }
-}
-
-enum grove_status handlers_join(struct handlers *handlers, struct grove_attempt *attempt)
-{
-    enum grove_status status = GROVE_OK;
-
-    pthread_mutex_lock(&handlers->lock);
-    attempt->joining++;
-    while (!attempt->has_returned && attempt->state == ATTEMPT_WAITING) {
-        pthread_cond_wait(&handlers->moved, &handlers->lock);
-    }
-    attempt->joining--;
-    if (attempt->has_returned) {
-        status = GROVE_CLOSED;
-        pthread_cond_broadcast(&handlers->moved);
-    } else {
-        attempt->threads++;
-    }
-    pthread_mutex_unlock(&handlers->lock);
-    return status;
-}
-
-static void leave(struct handlers *handlers, struct grove_attempt *attempt)
-{
-    attempt->threads--;
-    if (attempt->has_returned && attempt->threads == 0) {
-        pthread_cond_broadcast(&handlers->moved);
-    }
-    tell_waiting(handlers, attempt);
-}
-
-void handlers_leave(struct handlers *handlers, struct grove_attempt *attempt)
-{
-    pthread_mutex_lock(&handlers->lock);
-    leave(handlers, attempt);
-    pthread_mutex_unlock(&handlers->lock);
-}
-
-void handlers_return(struct handlers *handlers, struct grove_attempt *attempt)
-{
-    pthread_mutex_lock(&handlers->lock);
-    attempt->has_returned = true;
-    if (attempt->joining > 0) {
-        pthread_cond_broadcast(&handlers->moved);
-    }
-    while (attempt->threads > 0 || attempt->joining > 0) {
-        pthread_cond_wait(&handlers->moved, &handlers->lock);
-    }
-    pthread_mutex_unlock(&handlers->lock);
-}
-
 void handlers_collect(struct handlers *handlers, struct handed *handed)
 {
     struct grove_attempt *attempt;
@@ -491,6 +442,8 @@ void handlers_collect(struct handlers *handlers, struct handed *handed)
     STAILQ_CONCAT(&handed->calls, &handlers->calls);
     STAILQ_CONCAT(&handed->waits, &handlers->waits);
     STAILQ_CONCAT(&handed->joinings, &handlers->joinings);
+    handed->has_dismissed = handlers->has_dismissed;
+    handlers->has_dismissed = false;
     STAILQ_FOREACH(attempt, &handed->waits, untold) {
         attempt->is_untold = false;
     }

@@ -14,6 +14,14 @@
 #include "nodes/host/bus.h"
 #include "nodes/worker/attempt.h"
 
+/* A thread that makes calls for the command of an attempt. It is none of the attempt's threads but
+ * while it waits in one: so the attempt waits while any of its command's calls does. Under the
+ * lock. */
+struct visit {
+    struct call *call; /* that it is blocked in, or NULL */
+    bool is_over;      /* the command has hung up */
+};
+
 struct handlers {
     unsigned slots;
     uint32_t spin_us;
@@ -38,6 +46,7 @@ struct handlers {
     struct call_queue calls;       /* likewise */
     struct untold_queue waits;     /* ... whose last thread that ran is gone: all others wait */
     struct joining_queue joinings; /* ... with something to send */
+    bool has_dismissed;            /* ... calls to be dismissed */
 };
 
 /* What handlers leave for the I/O thread. */
@@ -46,6 +55,7 @@ struct handed {
     struct call_queue calls;
     struct untold_queue waits;
     struct joining_queue joinings; /* each queued until handlers_unqueue */
+    bool has_dismissed;            /* some call is to be */
 };
 
 /* Sets the fields above the lock first. */
@@ -99,6 +109,16 @@ void handlers_return(struct handlers *handlers, struct grove_attempt *attempt);
  * once, when it was told to stop. */
 void handlers_resume(struct handlers *handlers, struct grove_attempt *attempt, struct call *call);
 void handlers_release(struct handlers *handlers, struct grove_attempt *attempt, struct call *call);
+
+/* A visiting thread has handed on what its call gave, or has nothing to ask: if others of the
+ * attempt's command wait, the attempt does. */
+void handlers_rest(struct handlers *handlers, struct grove_attempt *attempt);
+
+/* The command has hung up: the call that the thread is in, and any that it makes, ends. */
+void handlers_hang_up(struct handlers *handlers, struct visit *visit);
+
+/* I/O thread: the call has ended, and goes on without a slot. */
+void handlers_dismiss(struct handlers *handlers, struct grove_attempt *attempt, struct call *call);
 
 /* I/O thread: whether every thread of the attempt waits, and none is about to go on. */
 bool handlers_are_waiting(struct handlers *handlers, const struct grove_attempt *attempt);

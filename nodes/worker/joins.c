@@ -139,7 +139,7 @@ static void go_on_unless_left(struct grove_worker *worker, struct joining *joini
 {
     if (!joining_is_left(joining)) {
         joins_take(worker, joining);
-        if (!joining->attempt->expects_resume && joining_is_open(joining)) {
+        if (!waits_is_told(joining->attempt) && joining_is_open(joining)) {
             waits_tell_later(worker, joining->attempt);
         }
     }

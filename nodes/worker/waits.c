@@ -84,6 +84,9 @@ static bool gather(const struct grove_attempt *attempt, struct joining *beside,
 
     reset(awaiting);
     TAILQ_FOREACH(call, &attempt->calls, working) {
+        if (!call->waits) {
+            continue;
+        }
         if (call->left == 0 || !is_known(call, beside)) {
             reset(awaiting);
             return false;
@@ -131,6 +134,12 @@ static void put_wait(struct wire_writer *writer, struct grove_attempt *attempt,
     wire_close_waits(writer, opened);
     attempt->expects_resume = true;
     attempt->is_resumed = false;
+    attempt->waits_for_more = false;
+}
+
+bool waits_is_told(const struct grove_attempt *attempt)
+{
+    return attempt->expects_resume && !attempt->waits_for_more;
 }
 
 void waits_put(struct grove_worker *worker, struct wire_writer *writer,

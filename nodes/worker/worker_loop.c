@@ -294,6 +294,9 @@ void worker_collect(struct grove_worker *worker)
         STAILQ_REMOVE_HEAD(&handed.calls, queued);
         children_take_call(worker, call);
     }
+    if (handed.has_dismissed) {
+        children_end_dismissed(worker);
+    }
     joins_collect(worker, &handed.joinings);
     while ((attempt = STAILQ_FIRST(&handed.waits)) != NULL) {
         STAILQ_REMOVE_HEAD(&handed.waits, untold);
