@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * A command as a handler. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -9,6 +10,7 @@
 #include "nodes/worker/exec.h"
 #include "nodes/worker/exec_environment.h"
 #include "nodes/worker/exec_verdict.h"
+#include "nodes/worker/grants.h"
 #include "nodes/worker/worker.h"
 
 static int open_stop(struct grove_attempt *attempt)
@@ -38,11 +40,40 @@ static void close_stop(struct grove_attempt *attempt, int fd)
     }
 }
 
+static enum grove_status cannot_run(struct grove_attempt *attempt, const char *what, int error)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "%s: %s", what, strerrordesc_np(error));
+    return attempt_cannot_run(attempt, text);
+}
+
+/* With a grant while the command runs, and heard aside. */
+static enum grove_status run_granted(struct grove_attempt *attempt, struct exec_job *job,
+                                     const char *path)
+{
+    struct grant *grant = grant_open(attempt->worker->grants, attempt, path);
+    struct exec_outcome outcome;
+    struct aside aside;
+    enum grove_status status;
+
+    if (!grant) {
+        return cannot_run(attempt, "no socket for it here", errno);
+    }
+    job->aside = &aside;
+    aside_begin(&aside, attempt, clock_monotonic_ms());
+    exec_run(job, &outcome);
+    grant_close(grant);
+    aside_end(&aside,
+              outcome.end == EXEC_EXITED && outcome.number == 0 ? ASIDE_SUCCEEDED : ASIDE_FAILED);
+    status = exec_judge(attempt, &outcome);
+    exec_outcome_clear(&outcome);
+    return status;
+}
+
 static enum grove_status run_in(struct grove_attempt *attempt, const struct exec_place *place)
 {
     struct exec_environment environment = {.count = 0};
-    struct exec_outcome outcome;
-    struct aside aside;
     int stop_fd = open_stop(attempt);
     struct exec_job job = {
         .guardian = attempt->worker->guardian,
@@ -51,20 +82,14 @@ static enum grove_status run_in(struct grove_attempt *attempt, const struct exec
         .environment = environment.list,
         .input = attempt->payload,
         .output_most = LIMIT_PAYLOAD_SIZE,
-        .aside = &aside,
         .stop_fd = stop_fd,
         .grace_ms = attempt->function->grace_ms,
     };
     enum grove_status status;
 
     exec_environment_of_attempt(&environment, attempt, place);
-    aside_begin(&aside, attempt, clock_monotonic_ms());
-    exec_run(&job, &outcome);
-    aside_end(&aside,
-              outcome.end == EXEC_EXITED && outcome.number == 0 ? ASIDE_SUCCEEDED : ASIDE_FAILED);
+    status = run_granted(attempt, &job, place->socket);
     close_stop(attempt, stop_fd);
-    status = exec_judge(attempt, &outcome);
-    exec_outcome_clear(&outcome);
     exec_environment_clear(&environment);
     return status;
 }
@@ -75,11 +100,9 @@ enum grove_status exec_attempt(struct grove_attempt *attempt)
     const int error =
         exec_place_open(&place, guardian_directory(attempt->worker->guardian), attempt);
     enum grove_status status;
-    char text[128];
 
     if (error != 0) {
-        snprintf(text, sizeof(text), "no directory for it here: %s", strerrordesc_np(error));
-        return attempt_cannot_run(attempt, text);
+        return cannot_run(attempt, "no directory for it here", error);
     }
     status = run_in(attempt, &place);
     exec_place_close(&place);

@@ -111,6 +111,7 @@ void exec_environment_of_attempt(struct exec_environment *environment,
         put_number(environment, "GROVE_DEADLINE_MS", attempt->deadline_ms);
     }
     put(environment, "GROVE_CHECKPOINT_FILE", place->checkpoint);
+    put(environment, "GROVE_SOCK", place->socket);
     list(environment);
 }
 

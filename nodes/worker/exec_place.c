@@ -61,7 +61,8 @@ int exec_place_open(struct exec_place *place, const char *base, const struct gro
     snprintf(name, sizeof(name), "%s.%u", id, (unsigned)attempt->key.attempt);
     if (!join_path(place->directory, base, name) ||
         !join_path(place->work, place->directory, "work") ||
-        !join_path(place->checkpoint, place->directory, "checkpoint")) {
+        !join_path(place->checkpoint, place->directory, "checkpoint") ||
+        !join_path(place->socket, place->directory, "socket")) {
         return ENAMETOOLONG;
     }
     if (mkdir(place->directory, 0700) != 0) {

@@ -4,6 +4,7 @@
  *
  *   $TMPDIR/grove-worker.XXXXXX/TASK.ATTEMPT/work         where the command begins
  *                                           /checkpoint   what an earlier attempt left, or nothing
+ *                                           /socket       to ask its node (grants.h)
  */
 #ifndef GROVE_NODES_WORKER_EXEC_PLACE_H
 #define GROVE_NODES_WORKER_EXEC_PLACE_H
@@ -16,6 +17,7 @@ struct exec_place {
     char directory[PATH_MAX]; /* of the attempt; nobody else may look into it */
     char work[PATH_MAX];
     char checkpoint[PATH_MAX];
+    char socket[PATH_MAX];
 };
 
 /* Makes the worker's directory.

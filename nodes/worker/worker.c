@@ -11,6 +11,7 @@
 #include "nodes/worker/context.h"
 #include "nodes/worker/exec.h"
 #include "nodes/worker/exec_place.h"
+#include "nodes/worker/grants.h"
 #include "nodes/worker/guardian.h"
 #include "nodes/worker/worker_loop.h"
 
@@ -179,6 +180,7 @@ static enum grove_status begin_commands(struct grove_worker *worker)
         return GROVE_IO;
     }
     worker->guardian = guardian_start(directory);
+    worker->grants = grants_create();
     return GROVE_OK;
 }
 
@@ -272,6 +274,7 @@ void grove_worker_close(struct grove_worker *worker)
     }
     abandon(worker);
     guardian_stop(worker->guardian);
+    grants_destroy(worker->grants);
     joins_clear(worker);
     handlers_clear(&worker->handlers);
     parcels_clear(&worker->parcels);

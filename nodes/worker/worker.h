@@ -30,6 +30,7 @@ struct grove_worker {
     void (*enlisted)(void *context); /* the owner's, or NULL */
     void *enlisted_context;
     struct guardian *guardian; /* of commands; NULL: none are offered */
+    struct grants *grants;     /* likewise */
     unsigned function_count;
     bool has_ill; /* among them: functions that this node cannot run; of the I/O thread */
     struct function function[LIMIT_FUNCTIONS];
@@ -110,6 +111,9 @@ void children_refused(struct grove_worker *worker, struct parcel *parcel,
 void children_end_calls(struct grove_worker *worker, struct grove_attempt *attempt,
                         const struct failing *failing);
 
+/* Ends the calls of commands that have hung up. */
+void children_end_dismissed(struct grove_worker *worker);
+
 /* The mesh does not take a wait: ends the calls, unless they wait for a join that is not there yet,
  * whose wait is told again when it is. */
 void children_refused_wait(struct grove_worker *worker, struct grove_attempt *attempt,
@@ -126,6 +130,9 @@ void waits_tell_never(struct grove_worker *worker, struct grove_attempt *attempt
  * is in the mesh, or is `beside` in that message. */
 void waits_put(struct grove_worker *worker, struct wire_writer *writer,
                struct grove_attempt *attempt, struct joining *beside);
+
+/* Whether the mesh knows that it waits, and for all that it waits for. */
+bool waits_is_told(const struct grove_attempt *attempt);
 
 /* Makes frames of what is to be told and asked. */
 void waits_send(struct grove_worker *worker);
