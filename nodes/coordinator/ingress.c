@@ -4,6 +4,7 @@
 
 #include "core/message.h"
 #include "nodes/coordinator/drain.h"
+#include "nodes/coordinator/fetch.h"
 #include "nodes/coordinator/owed.h"
 
 /* Routes that said Hello. */
@@ -65,6 +66,7 @@ static uint32_t roles_of(enum message_type type)
         return ROLE_CLIENT | ROLE_WORKER;
     case MESSAGE_PAGE:
     case MESSAGE_CANCEL:
+    case MESSAGE_FETCH:
         return ROLE_CLIENT | ROLE_WORKER | ROLE_OPERATOR;
     case MESSAGE_ENLIST:
     case MESSAGE_REPORT:
@@ -335,6 +337,9 @@ static void handle(struct ingress *ingress, const struct incoming *incoming)
         break;
     case MESSAGE_CHANGE:
         on_change(ingress, incoming);
+        break;
+    case MESSAGE_FETCH:
+        fetch_task(ingress->egress, incoming->session, incoming->from, &incoming->message);
         break;
     case MESSAGE_DRAIN:
         drain_workers(ingress->egress, incoming->session, incoming->from, &incoming->message);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/support/join_samples.h"
 
+#include "core/fetch_message.h"
 #include "tests/support/samples.h"
 
 static const struct id join = {{0x21}};
@@ -55,6 +56,12 @@ static void put_fields(struct wire_writer *writer, enum message_type type)
         wire_put_uint(writer, 4, 128);
     } else if (type == MESSAGE_RECALL) {
         wire_put_bytes(writer, 1, bytes_of_text("step"));
+    } else if (type == MESSAGE_FETCH) {
+        wire_put_bytes(writer, 1, bytes_of(&ids[0], sizeof(ids[0])));
+    } else if (type == MESSAGE_FETCHED) {
+        sample_put_excerpt(writer, FETCHED_BATCH, SEAL_TASK);
+        sample_put_certificate(writer, FETCHED_CERTIFICATES);
+        wire_put_fetched(writer, &(struct fetched){.has_ended = true, .code = CODE_FAILED});
     } else if (type == MESSAGE_DRAIN) {
         wire_put_bytes(writer, 1, bytes_of_text("host/1"));
     } else if (type == MESSAGE_LIMIT) {
@@ -135,6 +142,8 @@ enum grove_status sample_decode_join(enum message_type type, struct bytes body)
         struct paged paged;
         struct bytes function;
         struct limit limit;
+        struct id id;
+        struct fetched fetched;
     } out;
 
     switch ((unsigned)type) {
@@ -150,6 +159,10 @@ enum grove_status sample_decode_join(enum message_type type, struct bytes body)
         return wire_recall_decode(body, &out.function);
     case MESSAGE_LIMIT:
         return wire_limit_decode(body, &out.limit);
+    case MESSAGE_FETCH:
+        return wire_fetch_decode(body, &out.id);
+    case MESSAGE_FETCHED:
+        return wire_fetched_decode(body, &out.fetched);
     case MESSAGE_DRAIN:
         return wire_drain_decode(body, &out.function);
     default:

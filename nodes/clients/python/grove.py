@@ -62,11 +62,12 @@ SCHEMA = """
 message Message { uint32 version = 1; fixed64 correlation = 2; oneof body { Hello hello = 10;
  Welcome welcome = 11; Refused refused = 12; Heartbeat heartbeat = 13; Goodbye goodbye = 14;
  Submit submit = 20; Accepted accepted = 21; Wait wait = 22; Notify notify = 23;
- Cancel cancel = 24; Cancelled cancelled = 25; Page page = 26; Paged paged = 27;
- Enlist enlist = 30; Assign assign = 31; Expand expand = 32; Resume resume = 33;
- Report report = 34; Return returned = 35; Checkpoint checkpoint = 36; Stop stop = 37;
- Progress progress = 38; Recall recall = 39; Admit admit = 40; Snapshot snapshot = 41;
- Done done = 42; Limit limit = 43; Change change = 44; Drain drain = 45; } }
+ Cancel cancel = 24; Cancelled cancelled = 25; Page page = 26; Paged paged = 27; Fetch fetch = 28;
+ Fetched fetched = 29; Enlist enlist = 30; Assign assign = 31; Expand expand = 32;
+ Resume resume = 33; Report report = 34; Return returned = 35; Checkpoint checkpoint = 36;
+ Stop stop = 37; Progress progress = 38; Recall recall = 39; Admit admit = 40;
+ Snapshot snapshot = 41; Done done = 42; Limit limit = 43; Change change = 44; Drain drain = 45; }
+ }
 message Sealed { bytes signer = 1; uint32 kind = 2; uint32 count = 3; bytes signature = 4;
  repeated bytes items = 5; bytes indices = 6; bytes hashes = 7; }
 message TaskItem { bytes nonce = 1; string function = 2; bytes payload = 3;
@@ -141,6 +142,9 @@ message Stopped { bytes task = 1; uint32 attempt = 2; uint32 reason = 3; }
 message Progress { repeated ProgressItem progress = 1; }
 message ProgressItem { bytes task = 1; uint32 attempt = 2; uint32 percent = 3; string text = 4; }
 message Recall { string function = 1; }
+message Fetch { bytes task = 1; }
+message Fetched { bytes batch = 1; repeated bytes certificates = 2; bool has_ended = 3;
+ uint32 code = 4; }
 message Limit { string function = 1; uint32 change = 2; uint32 running = 3; uint32 rate = 4;
  bool paused = 5; }
 message Admit { repeated bytes certificates = 1; }

@@ -113,11 +113,11 @@ static void each_type_has_its_roles(void **state)
                                                    MESSAGE_CHECKPOINT, MESSAGE_PROGRESS};
     static const enum message_type of_operators[] = {MESSAGE_ADMIT, MESSAGE_SNAPSHOT, MESSAGE_LIMIT,
                                                      MESSAGE_CHANGE, MESSAGE_DRAIN};
-    static const enum message_type not_of_observers[] = {MESSAGE_SUBMIT, MESSAGE_EXPAND,
-                                                         MESSAGE_PAGE, MESSAGE_CANCEL};
+    static const enum message_type not_of_observers[] = {
+        MESSAGE_SUBMIT, MESSAGE_EXPAND, MESSAGE_PAGE, MESSAGE_CANCEL, MESSAGE_FETCH};
     static const enum message_type of_nobody[] = {
         MESSAGE_WELCOME, MESSAGE_ACCEPTED, MESSAGE_ASSIGN,    MESSAGE_NOTIFY, MESSAGE_STOP,
-        MESSAGE_DONE,    MESSAGE_PAGED,    MESSAGE_CANCELLED, MESSAGE_RECALL};
+        MESSAGE_DONE,    MESSAGE_PAGED,    MESSAGE_CANCELLED, MESSAGE_RECALL, MESSAGE_FETCHED};
     struct harness *h = *state;
     struct credential observer;
 
