@@ -151,6 +151,7 @@ static void resume_session(struct history *history, struct session *session)
 void workers_doubt(struct history *history, struct task *task)
 {
     if (task->session && task->doubted == history->commands) {
+        task->doubted = 0; /* its next attempt may be the same session's, in this command */
         lose(history, task, true);
     }
 }
