@@ -58,30 +58,48 @@ int file_write_two(int fd, struct bytes first, struct bytes second, size_t offse
     return 0;
 }
 
-int file_map(int directory, const char *name, struct bytes *image)
+static int map(int fd, struct bytes *image)
 {
     struct stat status;
-    int error = 0;
+
+    if (fstat(fd, &status) < 0) {
+        return errno;
+    }
+    if (status.st_size == 0) {
+        *image = bytes_of(NULL, 0);
+        return 0;
+    }
+    void *base = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (base == MAP_FAILED) {
+        return errno;
+    }
+    *image = bytes_of(base, (size_t)status.st_size);
+    return 0;
+}
+
+int file_map(int directory, const char *name, struct bytes *image)
+{
     int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) {
         return errno;
     }
-    if (fstat(fd, &status) < 0) {
-        error = errno;
-        goto out;
+    int error = map(fd, image);
+    close(fd);
+    return error;
+}
+
+int file_map_anew(int directory, const char *name, struct bytes *image)
+{
+    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return errno;
     }
-    if (status.st_size == 0) {
-        *image = bytes_of(NULL, 0);
-        goto out;
+    int error = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (error == 0) {
+        error = map(fd, image);
     }
-    void *base = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (base == MAP_FAILED) {
-        error = errno;
-        goto out;
-    }
-    *image = bytes_of(base, (size_t)status.st_size);
-out:
     close(fd);
     return error;
 }

@@ -16,6 +16,10 @@ int file_write_two(int fd, struct bytes first, struct bytes second, size_t offse
  *   image     the caller unmaps it with file_unmap */
 int file_map(int directory, const char *name, struct bytes *image);
 
+/* ... from the disk: what lies only in memory, as a failed sync leaves it, marked clean, is dropped
+ * first. What was written and not synced yet stays. */
+int file_map_anew(int directory, const char *name, struct bytes *image);
+
 void file_unmap(struct bytes image);
 
 /* Numbers of the files in `directory` whose whole name is `prefix` and 16 hexadecimal digits,

@@ -148,7 +148,7 @@ static enum grove_status read_segment(struct reading *reading, uint64_t number, 
     struct bytes image;
 
     segment_name(number, name);
-    int error = file_map(reading->directory, name, &image);
+    int error = file_map_anew(reading->directory, name, &image);
     if (error != 0) {
         return fault_errno(reading->fault, name, "cannot read", error);
     }

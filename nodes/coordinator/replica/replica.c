@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "nodes/coordinator/replica/replica.h"
-
-#include "nodes/coordinator/replica/storage.h"
-#include "nodes/coordinator/replica/voter.h"
+#include "nodes/coordinator/replica/replica_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,21 +14,6 @@
 #define DEFAULT_HEARTBEAT_MS 30u
 #define SNAPSHOT_RETRY_NS UINT64_C(1000000000)
 #define EXIT_IO 74 /* EX_IOERR */
-
-struct replica {
-    struct replica_machine machine;
-    struct replica_options options;
-    struct voter voter;
-    struct journal *journal;
-    struct recovery recovery; /* empty after replica_open */
-    struct storage storage;
-    enum grove_status restored; /* what machine.restore said */
-
-    bool snapshot_wanted; /* by an operator */
-    uint64_t snapshot_retry_ns;
-    uint64_t snapshots;
-    uint64_t snapshot_failures;
-};
 
 static void default_note(void *context, const char *text)
 {

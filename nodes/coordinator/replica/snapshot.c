@@ -109,9 +109,8 @@ static void put_tail(struct snapshot_writer *writer)
     }
 }
 
-/* Returns 0 or an errno. The name appears only when the contents are on disk. */
-static int write_file(int directory, const struct snapshot_head *head, snapshot_fill fill,
-                      void *context)
+int snapshot_write_file(int directory, const struct snapshot_head *head, snapshot_fill fill,
+                        void *context)
 {
     struct snapshot_writer writer = {.error = 0};
     char name[SNAPSHOT_NAME_SIZE];
@@ -172,7 +171,7 @@ enum grove_status snapshot_fork(int directory, const struct snapshot_head *head,
         _exit(EINTR);
     }
     close_all_but(directory);
-    _exit(write_file(directory, head, fill, context));
+    _exit(snapshot_write_file(directory, head, fill, context));
 }
 
 enum grove_status snapshot_read(const char *name, struct bytes image, struct snapshot *snapshot,

@@ -39,6 +39,11 @@ typedef int (*snapshot_fill)(void *context, struct snapshot_writer *writer);
 /* Appends to the file, through one buffer. A failure is kept, and fails the snapshot at its end. */
 void snapshot_put(struct snapshot_writer *writer, const void *data, size_t size);
 
+/* Writes the snapshot and syncs it; its name appears only when the contents are on disk. Returns 0
+ * or an errno. */
+int snapshot_write_file(int directory, const struct snapshot_head *head, snapshot_fill fill,
+                        void *context);
+
 /* Forks a child that writes the snapshot, syncs it, gives it its name, and exits 0; or else exits
  * with an errno. It closes every inherited file but `directory` and stderr, and dies with its
  * parent.
