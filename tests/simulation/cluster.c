@@ -33,7 +33,6 @@ static void found_ledger(struct cluster *cluster, unsigned voters)
 {
     for (unsigned i = 0; i < voters; i++) {
         struct raft_configuration configuration;
-        struct disk *disk = &cluster->nodes[i].disk;
         raft_configuration_init(&configuration);
         for (unsigned k = 0; k < voters; k++) {
             const struct node *node = &cluster->nodes[k];
@@ -41,13 +40,13 @@ static void found_ledger(struct cluster *cluster, unsigned voters)
                 abort();
             }
         }
-        disk_mount(disk);
-        disk->io.bootstrap(&disk->io, &configuration);
+        node_found(&cluster->nodes[i], &configuration);
         raft_configuration_close(&configuration);
     }
 }
 
-void cluster_init(struct cluster *cluster, uint64_t seed, unsigned voters, unsigned others)
+static void init(struct cluster *cluster, uint64_t seed, unsigned voters, unsigned others,
+                 void (*mount)(struct node *node))
 {
     *cluster = (struct cluster){.count = voters + others, .group_most = 64};
     cluster->dice.state = dice_mix(seed + 1);
@@ -57,11 +56,27 @@ void cluster_init(struct cluster *cluster, uint64_t seed, unsigned voters, unsig
     oracle_init(&cluster->oracle, &cluster->schedule, seed);
     for (unsigned i = 0; i < cluster->count; i++) {
         node_init(&cluster->nodes[i], cluster, i + 1);
+        mount(&cluster->nodes[i]);
     }
     found_ledger(cluster, voters);
     for (unsigned i = 0; i < cluster->count; i++) {
         node_start(&cluster->nodes[i]);
     }
+}
+
+static void mount_nothing(struct node *node)
+{
+    (void)node;
+}
+
+void cluster_init(struct cluster *cluster, uint64_t seed, unsigned voters, unsigned others)
+{
+    init(cluster, seed, voters, others, mount_nothing);
+}
+
+void cluster_init_volumes(struct cluster *cluster, uint64_t seed, unsigned voters, unsigned others)
+{
+    init(cluster, seed, voters, others, node_mount);
 }
 
 void cluster_clear(struct cluster *cluster)
@@ -81,7 +96,7 @@ void cluster_clear(struct cluster *cluster)
 bool cluster_step(struct cluster *cluster, uint64_t until_us)
 {
     if (setjmp(cluster->escape) != 0) {
-        node_crash(cluster->dying);
+        node_die(cluster->dying);
         if (cluster->restarts) {
             node_start(cluster->dying);
         }

@@ -20,12 +20,20 @@ struct cluster {
     struct witness *witness; /* judges what the forests make of them */
     jmp_buf escape;          /* out of a replica that must end */
     struct node *dying;
-    bool restarts; /* at once */
+    bool restarts;           /* at once */
+    raft_index acknowledged; /* the highest index of a group */
+
+    /* A disk has lost, without a sign, what it said it had, and no other has it for sure: from here
+     * on nothing is promised, and the run is over. */
+    bool forgot;
 };
 
 /* Replicas 1 to `voters` of one ledger, all of them voting, and as many more that have nothing. */
 void cluster_init(struct cluster *cluster, uint64_t seed, unsigned voters, unsigned others);
 void cluster_clear(struct cluster *cluster);
+
+/* ... over volumes. */
+void cluster_init_volumes(struct cluster *cluster, uint64_t seed, unsigned voters, unsigned others);
 
 /* Lets a swarm make the groups from the start on. For a new cluster. */
 void cluster_release_swarm(struct cluster *cluster);

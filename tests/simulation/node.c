@@ -2,6 +2,7 @@
 #include "tests/simulation/node.h"
 
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/node_volume.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -31,7 +32,7 @@ static void show(const struct node *node, struct bytes entry)
     }
 }
 
-static void apply(void *context, uint64_t index, const uint8_t *data, size_t size)
+void node_apply(void *context, uint64_t index, const uint8_t *data, size_t size)
 {
     static const uint64_t token =
         1; /* so that there are answers; a group of a swarm is one command */
@@ -68,6 +69,14 @@ void node_write_forest(const struct node *node, struct buffer *bytes)
     forest_snapshot(node->machine.forest, put, bytes);
 }
 
+static bool has_on_disk(const struct node *node, raft_index index, raft_term term)
+{
+    if (node->volume != NULL) {
+        return node_volume_has(node, index, term);
+    }
+    return index <= node->disk.snapshot.index || disk_term_of(&node->disk, index) == term;
+}
+
 /* Is the entry that is being applied here on the disks of a majority? */
 static void expect_majority(const struct node *node)
 {
@@ -80,10 +89,8 @@ static void expect_majority(const struct node *node)
     for (unsigned i = 0; i < raft->configuration.n; i++) {
         const struct raft_server *server = &raft->configuration.servers[i];
         if (server->role == RAFT_VOTER) {
-            const struct disk *disk = &cluster_node(node->cluster, server->id)->disk;
-            bool in_snapshot = index <= disk->snapshot.index;
             voters++;
-            have += in_snapshot || disk_term_of(disk, index) == term;
+            have += has_on_disk(cluster_node(node->cluster, server->id), index, term);
         }
     }
     if (have <= voters / 2) {
@@ -91,9 +98,12 @@ static void expect_majority(const struct node *node)
                     "replica %llu acknowledged index %llu, which %u of %u voters have on disk",
                     node->id, index, have, voters);
     }
+    if (index > node->cluster->acknowledged) {
+        node->cluster->acknowledged = index;
+    }
 }
 
-static void settled(void *context, bool known)
+void node_settled(void *context, bool known)
 {
     struct node *node = context;
 
@@ -160,7 +170,9 @@ static bool send_message(void *context, const struct raft_message *message)
     struct parcel *parcel = parcel_pack(node->id, node->address, message);
 
     if (message->type == RAFT_IO_INSTALL_SNAPSHOT) {
-        return network_send(&node->cluster->network, parcel, &node->disk.snapshot);
+        return node->volume != NULL
+                   ? node_volume_send(node, parcel)
+                   : network_send(&node->cluster->network, parcel, &node->disk.snapshot);
     }
     network_send(&node->cluster->network, parcel, NULL);
     return true;
@@ -201,6 +213,10 @@ static void look(struct node *node)
 
 static void set_threshold(struct node *node)
 {
+    if (node->volume != NULL) {
+        node_volume_set_threshold(node);
+        return;
+    }
     raft_set_snapshot_threshold(&node->voter->raft, node->snapshot_threshold);
 }
 
@@ -238,7 +254,11 @@ static void tick(void *context, uint64_t life)
         hold_still(&node->voter->raft);
     }
     set_threshold(node);
-    voter_tick(node->voter);
+    if (node->volume != NULL) {
+        replica_tick(node->replica);
+    } else {
+        voter_tick(node->voter);
+    }
     look(node);
 }
 
@@ -250,8 +270,8 @@ static void create_voter(struct node *node)
         .transport = &node->transport,
         .heartbeat_ms = NODE_HEARTBEAT_MS,
         .host = {.context = node,
-                 .apply = apply,
-                 .settled = settled,
+                 .apply = node_apply,
+                 .settled = node_settled,
                  .snapshot = snapshot,
                  .restore = restore,
                  .fatal = fatal},
@@ -282,6 +302,26 @@ void node_bootstrap(struct node *node)
     free_voter(node);
 }
 
+void node_found(struct node *node, const struct raft_configuration *configuration)
+{
+    if (node->volume != NULL) {
+        node_volume_found(node, configuration);
+    } else {
+        disk_mount(&node->disk);
+        node->disk.io.bootstrap(&node->disk.io, configuration);
+    }
+}
+
+static bool open_disk(struct node *node)
+{
+    create_voter(node);
+    if (voter_start(node->voter) != 0) {
+        oracle_fail(oracle_of(node), "replica %llu does not start: %s", node->id,
+                    raft_errmsg(&node->voter->raft));
+    }
+    return true;
+}
+
 void node_start(struct node *node)
 {
     struct cluster *cluster = node->cluster;
@@ -294,23 +334,41 @@ void node_start(struct node *node)
         const struct forest_options options = swarm_options(cluster->swarm, (uint8_t)node->id);
         machine_init(&node->machine, &options);
     }
-    create_voter(node);
     oracle_trace(oracle_of(node), TRACE_START, node->id);
-    if (voter_start(node->voter) != 0) {
-        oracle_fail(oracle_of(node), "replica %llu does not start: %s", node->id,
-                    raft_errmsg(&node->voter->raft));
+    if (!(node->volume != NULL ? node_volume_open(node) : open_disk(node))) {
+        machine_clear(&node->machine);
+        return;
     }
     look(node);
     schedule_after(&cluster->schedule, dice_below(&cluster->dice, NODE_HEARTBEAT_US), tick, node,
                    node->life);
 }
 
-void node_crash(struct node *node)
+static void end(struct node *node, enum node_end how)
 {
     node->life++;
     oracle_trace(oracle_of(node), TRACE_CRASH, node->id);
-    disk_crash(&node->disk);
-    free_voter(node);
+    if (node->volume != NULL) {
+        node_volume_close(node, how);
+    } else {
+        disk_crash(&node->disk);
+        free_voter(node);
+    }
+}
+
+void node_crash(struct node *node)
+{
+    end(node, NODE_LOSES_POWER);
+}
+
+void node_kill(struct node *node)
+{
+    end(node, NODE_IS_KILLED);
+}
+
+void node_die(struct node *node)
+{
+    end(node, NODE_DIES);
 }
 
 void node_pause(struct node *node, uint64_t for_us)
@@ -327,20 +385,23 @@ static void receive(void *context, struct raft_message *message)
 
 /* A file is received, or lost with its receiver, before the message that it belongs to is handed
  * over. */
-static void end_transfer(struct node *node, const struct letter *letter, bool arrived)
+static bool end_transfer(struct node *node, const struct letter *letter, bool arrived)
 {
     struct node *sender = cluster_node(node->cluster, letter->parcel->from);
 
     if (letter->parcel->message.type != RAFT_IO_INSTALL_SNAPSHOT) {
-        return;
+        return arrived;
     }
-    if (arrived) {
+    if (arrived && node->volume != NULL) {
+        arrived = node_volume_take(node, letter);
+    } else if (arrived) {
         disk_snapshot_clear(&node->disk.incoming);
         disk_snapshot_copy(&letter->snapshot, &node->disk.incoming);
     }
     if (node_is_up(sender)) {
         guard_transferred(&sender->voter->guard, node->id, arrived);
     }
+    return arrived;
 }
 
 void node_miss(struct node *node, const struct letter *letter)
@@ -352,7 +413,9 @@ void node_receive(struct node *node, struct letter *letter)
 {
     struct parcel *parcel = letter->parcel;
 
-    end_transfer(node, letter, true);
+    if (!end_transfer(node, letter, true)) {
+        return;
+    }
     oracle_trace(oracle_of(node), parcel->message.type + 16u * (unsigned)parcel->from, node->id);
     letter->parcel = NULL;
     set_threshold(node);
@@ -378,5 +441,6 @@ void node_clear(struct node *node)
     if (node_is_up(node)) {
         node_crash(node);
     }
+    node_volume_clear(node);
     disk_clear(&node->disk);
 }

@@ -15,12 +15,15 @@
 #define NODE_HEARTBEAT_US UINT64_C(30000)
 
 struct cluster;
+struct volume;
 
 struct node {
     struct cluster *cluster;
     raft_id id;
     char address[16];
     struct disk disk;
+    struct volume *volume;   /* has the real journal; NULL: `disk` is all there is */
+    struct replica *replica; /* that the voter is part of, over a volume */
     struct replica_transport transport;
     struct voter *voter; /* NULL while it is down */
     uint64_t life;       /* grows with each start */
@@ -30,6 +33,7 @@ struct node {
     struct machine machine;      /* its forest is NULL when there is no swarm, or it is down */
     unsigned snapshot_threshold; /* entries */
     uint64_t lost;               /* groups whose end it does not know */
+    bool refused;                /* it does not start from what its disk has become */
 };
 
 void node_init(struct node *node, struct cluster *cluster, raft_id id);
@@ -38,11 +42,23 @@ void node_clear(struct node *node);
 /* Makes it the one voter of a new ledger, before it is started. */
 void node_bootstrap(struct node *node);
 
+/* Gives it a volume, before it is started. */
+void node_mount(struct node *node);
+
+/* Puts on its disk the first entry of a ledger, that has this configuration. */
+void node_found(struct node *node, const struct raft_configuration *configuration);
+
 /* Starts from what the disk holds; with an empty one it waits to be added. */
 void node_start(struct node *node);
 
 /* Loses all that is not on disk. */
 void node_crash(struct node *node);
+
+/* Ends, and loses nothing that it wrote, where there is a volume. */
+void node_kill(struct node *node);
+
+/* ... out of the middle of what it does, through cluster.escape. */
+void node_die(struct node *node);
 
 /* Stands still: nothing happens to it, and then all of it at once. */
 void node_pause(struct node *node, uint64_t for_us);

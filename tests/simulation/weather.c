@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/simulation/weather.h"
 
+#include "tests/simulation/volume.h"
+
 /* A fault that a seed has with some chance, and then up to `most` permille a moment. */
 static unsigned draw(struct dice *dice, unsigned chance, unsigned most)
 {
@@ -47,6 +49,9 @@ void weather_draw(struct weather *weather, struct cluster *cluster)
         .barrier = draw(dice, 300, 30),
         .propose = (unsigned)dice_between(dice, 50, 1000),
     };
+    if (cluster->nodes[0].volume != NULL) {
+        weather_draw_disks(weather);
+    }
     draw_network(&cluster->network, dice);
     for (unsigned i = 0; i < cluster->count; i++) {
         struct node *node = &cluster->nodes[i];
@@ -71,7 +76,11 @@ static void crash(struct weather *weather, struct node *node)
     struct cluster *cluster = weather->cluster;
 
     if (node != NULL && node_is_up(node)) {
-        node_crash(node);
+        if (node->volume != NULL && dice_chance(&cluster->dice, weather->kill)) {
+            node_kill(node);
+        } else {
+            node_crash(node);
+        }
         weather->restart_us[node->id - 1] =
             cluster->schedule.now_us + dice_between(&cluster->dice, 10000, 3000000);
     }
@@ -101,7 +110,8 @@ static void restart_some(struct weather *weather)
 
     for (unsigned i = 0; i < cluster->count; i++) {
         struct node *node = &cluster->nodes[i];
-        if (!node_is_up(node) && cluster->schedule.now_us >= weather->restart_us[i]) {
+        if (!node_is_up(node) && !node->refused &&
+            cluster->schedule.now_us >= weather->restart_us[i]) {
             node_start(node);
         }
     }
@@ -234,7 +244,9 @@ static void drive(struct weather *weather, struct node *node)
     struct cluster *cluster = weather->cluster;
     struct dice *dice = &cluster->dice;
 
-    if (dice_chance(dice, weather->change)) {
+    if (weather->patient != NULL) {
+        weather_replace(weather, node);
+    } else if (dice_chance(dice, weather->change)) {
         change_members(weather, node);
     }
     if (dice_chance(dice, weather->transfer)) {
@@ -268,12 +280,15 @@ void weather_run(struct weather *weather, uint64_t for_us)
 {
     const uint64_t until_us = weather->cluster->schedule.now_us + for_us;
 
-    while (weather->cluster->schedule.now_us < until_us) {
+    while (weather->cluster->schedule.now_us < until_us && !weather->cluster->forgot) {
         cluster_run(weather->cluster, WEATHER_MOMENT_US);
         crash_some(weather);
         restart_some(weather);
         change_cuts(weather);
         trouble_disks(weather);
+        if (weather->cluster->nodes[0].volume != NULL) {
+            weather_trouble_disks(weather);
+        }
         pause_some(weather);
         drive_leaders(weather);
     }
@@ -284,6 +299,7 @@ void weather_calm(struct weather *weather)
     struct cluster *cluster = weather->cluster;
 
     cluster->restarts = true;
+    weather_calm_disks(weather);
     network_heal(&cluster->network);
     for (unsigned i = 0; i < cluster->count; i++) {
         struct node *node = &cluster->nodes[i];
@@ -292,8 +308,9 @@ void weather_calm(struct weather *weather)
         node->disk.write_least_us = 50;
         node->disk.write_most_us = 500;
         node->disk.snapshot_most_us = 1000;
-        if (!node_is_up(node)) {
+        if (!node_is_up(node) && !node->refused) {
             node_start(node);
         }
     }
+    weather_mend_disks(weather);
 }
