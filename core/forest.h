@@ -223,6 +223,14 @@ struct forest_counters {
 };
 const struct forest_counters *forest_counters(const struct forest *forest);
 
+/* What could run, but for a slot: READY tasks, and those assigned ahead. */
+struct backlog_view {
+    uint64_t tasks;
+    uint64_t oldest_ms; /* when the one was submitted that is here longest of those next in line,
+                         * which is the oldest unless priorities differ; 0: there is none */
+};
+void forest_backlog(const struct forest *forest, struct backlog_view *view);
+
 /* The certificate of an identity, or NULL; its signed form; whether it is good now (dates, not
  * revoked). */
 const struct certificate *forest_certificate(const struct forest *forest,

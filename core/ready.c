@@ -124,6 +124,40 @@ struct task *ready_first(struct queue *queue)
     return RB_MIN(task_tree, &lane->tasks);
 }
 
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms == 0 || (b_ms != 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
+/* Of the roots that have not begun, or of the tree whose turn it is. */
+static uint64_t first_ms(const struct queue *queue)
+{
+    struct lane_tree lanes = queue->lanes;
+    const struct lane *begun = RB_MIN(lane_tree, &lanes);
+    struct task_tree tasks = (begun ? begun : &queue->fresh)->tasks;
+    const struct task *task = RB_MIN(task_tree, &tasks);
+
+    return task ? task->submitted_ms : 0;
+}
+
+uint64_t ready_oldest_ms(const struct forest *forest)
+{
+    struct queue_tree runnable = forest->runnable;
+    const struct function *function = NULL;
+    struct queue *queue;
+    uint64_t oldest_ms = 0;
+
+    RB_FOREACH(queue, queue_tree, &runnable) {
+        oldest_ms = earlier(oldest_ms, first_ms(queue));
+    }
+    while ((function = function_after(forest, function ? function->name : NULL))) {
+        TAILQ_FOREACH(queue, &function->blocked, blocked) {
+            oldest_ms = earlier(oldest_ms, first_ms(queue));
+        }
+    }
+    return oldest_ms;
+}
+
 static void let_run(struct forest *forest, struct queue *queue, const struct rank *rank)
 {
     TAILQ_REMOVE(&queue->key.function->blocked, queue, blocked);

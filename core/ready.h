@@ -35,6 +35,9 @@ struct queue *ready_next(struct forest *forest);
 /* The task of a queue that is served next. */
 struct task *ready_first(struct queue *queue);
 
+/* When the task was submitted that is here longest of those first in their queues; 0: none is. */
+uint64_t ready_oldest_ms(const struct forest *forest);
+
 /* How many READY tasks of its tree, priority and queue stand before one; counts to `most`. */
 uint32_t ready_before(const struct task *task, uint32_t most);
 

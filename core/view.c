@@ -5,6 +5,7 @@
 #include "core/limit.h"
 #include "core/memory.h"
 #include "core/pool.h"
+#include "core/ready.h"
 #include "core/roster.h"
 #include "core/tree.h"
 
@@ -215,6 +216,32 @@ bool forest_function_named(const struct forest *forest, struct bytes name,
                            struct function_view *view)
 {
     return show_function(function_find(forest, name), view);
+}
+
+/* Of one session: what it has not begun. */
+static void add_ahead(const struct session *session, struct backlog_view *view)
+{
+    static const enum place ahead[] = {PLACE_CHILDREN, PLACE_ROOTS, PLACE_LARGE};
+
+    for (size_t i = 0; i < sizeof(ahead) / sizeof(ahead[0]); i++) {
+        const struct work *work = TAILQ_FIRST(&session->places[ahead[i]]);
+
+        view->tasks += session->held[ahead[i]];
+        if (work && (view->oldest_ms == 0 || work->task->submitted_ms < view->oldest_ms)) {
+            view->oldest_ms = work->task->submitted_ms;
+        }
+    }
+}
+
+void forest_backlog(const struct forest *forest, struct backlog_view *view)
+{
+    const struct session *session = NULL;
+
+    *view = (struct backlog_view){.tasks = forest->counters.state[TASK_READY],
+                                  .oldest_ms = ready_oldest_ms(forest)};
+    while ((session = roster_session_after(forest, session ? session->index : 0))) {
+        add_ahead(session, view);
+    }
 }
 
 const struct forest_counters *forest_counters(const struct forest *forest)

@@ -2,6 +2,8 @@
  * Counters: of the forest, its functions, the ledger, seals, handshakes, refusals. */
 #include "nodes/coordinator/stats.h"
 
+#include "nodes/host/clock.h"
+
 /* Functions listed in one answer; the rest is only counted. */
 #define FUNCTIONS_MOST 1000u
 
@@ -147,6 +149,18 @@ static json_t *joins(const struct forest_counters *counters)
     return object;
 }
 
+/* Ledger time keeps to this clock. */
+static json_t *backlog(const struct forest *forest)
+{
+    const uint64_t now_ms = clock_unix_ms();
+    struct backlog_view view;
+
+    forest_backlog(forest, &view);
+    return json_pack(
+        "{s:I, s:I}", "tasks", (json_int_t)view.tasks, "oldest_ms",
+        (json_int_t)(view.oldest_ms != 0 && view.oldest_ms < now_ms ? now_ms - view.oldest_ms : 0));
+}
+
 json_t *stats_counts(struct stats *stats, const char **error)
 {
     const struct forest_counters *counters = forest_counters(stats->egress->forest);
@@ -155,6 +169,7 @@ json_t *stats_counts(struct stats *stats, const char **error)
     (void)error;
     json_object_set_new(answer, "states", stats_states(counters->state));
     json_object_set_new(answer, "functions", functions(stats->egress->forest));
+    json_object_set_new(answer, "backlog", backlog(stats->egress->forest));
     put(answer, "workers", counters->sessions);
     json_object_set_new(answer, "joins", joins(counters));
     json_object_set_new(answer, "totals", totals(counters));

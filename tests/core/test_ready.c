@@ -164,6 +164,37 @@ static void what_is_blocked_costs_no_assignment_after_a_restart(void **state)
     expect_effects(f, "assign b w1\n");
 }
 
+/* Ready or assigned ahead: both wait for a slot; what runs does not. */
+static void the_backlog_is_what_waits_for_a_slot_and_since_when(void **state)
+{
+    struct fixture *f = *state;
+    struct backlog_view view;
+
+    enlist(f, "w1", .slots = 1, .window = 1);
+    submit(f, "x");
+    forest_backlog(f->forest, &view);
+    assert_int_equal(view.tasks, 0);
+    assert_int_equal(view.oldest_ms, 0);
+    expire(f, 1000);
+    submit(f, "a");
+    const uint64_t ahead_ms = f->now_ms;
+    expire(f, 1000);
+    submit(f, "b");
+    submit_with(f, "c", .function = "unknown");
+    forest_backlog(f->forest, &view);
+    assert_int_equal(view.tasks, 3);
+    assert_int_equal(view.oldest_ms, ahead_ms);
+    report(f, "w1", "x", CODE_SUCCEEDED);
+    forest_backlog(f->forest, &view);
+    assert_int_equal(view.tasks, 2);
+    assert_int_equal(view.oldest_ms, ahead_ms + 1000);
+    report(f, "w1", "a", CODE_SUCCEEDED);
+    report(f, "w1", "b", CODE_SUCCEEDED);
+    forest_backlog(f->forest, &view);
+    assert_int_equal(view.tasks, 1);
+    assert_int_equal(view.oldest_ms, ahead_ms + 1000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -177,6 +208,7 @@ int main(void)
         TEST(what_nobody_offers_waits_and_blocks_nobody),
         TEST(a_retried_root_has_begun),
         TEST(inputs_of_a_join_from_outside_are_of_a_tree_begun),
+        TEST(the_backlog_is_what_waits_for_a_slot_and_since_when),
         TEST(what_is_blocked_costs_no_assignment_after_a_restart),
     };
 
