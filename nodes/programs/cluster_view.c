@@ -103,13 +103,28 @@ static void print_text_form(json_t *answer)
     }
 }
 
+enum exit_code cluster_ask(struct observer *observer, json_t **answer)
+{
+    const enum exit_code code = observer_ask(observer, "cluster", answer);
+    json_t *member;
+    size_t i;
+
+    if (code == EXIT_DONE) {
+        json_array_foreach(json_object_get(*answer, "members"), i, member)
+        {
+            ask_member(observer, member);
+        }
+        set_lag(json_object_get(*answer, "members"));
+    }
+    return code;
+}
+
 enum exit_code cluster_status(const struct arguments *arguments)
 {
     char path[PATH_MAX];
     struct observer *observer;
-    json_t *answer, *member;
+    json_t *answer;
     enum exit_code code;
-    size_t i;
 
     if (!connect_choose(arguments, path, &code)) {
         return code;
@@ -118,13 +133,8 @@ enum exit_code cluster_status(const struct arguments *arguments)
     if (observer == NULL) {
         return code;
     }
-    code = observer_ask(observer, "cluster", &answer);
+    code = cluster_ask(observer, &answer);
     if (code == EXIT_DONE) {
-        json_array_foreach(json_object_get(answer, "members"), i, member)
-        {
-            ask_member(observer, member);
-        }
-        set_lag(json_object_get(answer, "members"));
         if (argument_json(arguments)) {
             print_json(answer);
         } else {

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0
- * grove cluster status. */
+ * grove cluster status: who keeps the ledger, and how far each of them is. */
 #ifndef GROVE_NODES_PROGRAMS_CLUSTER_VIEW_H
 #define GROVE_NODES_PROGRAMS_CLUSTER_VIEW_H
 
-#include "nodes/programs/program.h"
+#include "nodes/programs/observer.h"
 
-/* Asks any coordinator who takes part, and each of them how it stands; prints a line for each. */
 enum exit_code cluster_status(const struct arguments *arguments);
+
+/* Asks who keeps the ledger, and then each of these whether it answers, and how far it is: members
+ * of the answer have `answers`, and if so `pid`, `term`, `index` and `lag`. As observer_ask; but
+ * from then on the observer asks the last of them alone. */
+enum exit_code cluster_ask(struct observer *observer, json_t **answer);
 
 #endif
