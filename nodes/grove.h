@@ -394,8 +394,14 @@ enum grove_status grove_worker_handle(struct grove_worker *worker, const char *f
 enum grove_status grove_worker_exec(struct grove_worker *worker, const char *function,
                                     const char *command) GROVE_CHECKED;
 
+enum grove_command_mode {
+    GROVE_COMMAND_ONCE, /* run for each attempt */
+    GROVE_COMMAND_STAYS /* kept for the next one: attempts and answers are lines of JSON */
+};
+
 struct grove_command_options {
     size_t size;
+    enum grove_command_mode mode;
     uint32_t grace_ms; /* what is told to stop gets SIGTERM, and this much later SIGKILL; 0: 2 s */
 };
 /* clang-format off */

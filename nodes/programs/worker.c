@@ -48,7 +48,8 @@ static enum exit_code run(const struct arguments *arguments)
     enum exit_code code;
 
     if (arguments->word_count > 0 || !worker_options_offer(arguments)) {
-        complain("worker: what does it offer? --exec NAME=CMD, --exec-dir DIR, or [exec \"NAME\"] "
+        complain("worker: what does it offer? --exec NAME=CMD, --coproc NAME=CMD, --exec-dir DIR, "
+                 "or [exec \"NAME\"] "
                  "in the "
                  "configuration, once or more");
         return EXIT_USAGE;
@@ -81,7 +82,7 @@ static const struct option options[] = {WORKER_OPTIONS, OPTION_END};
 const struct subcommand worker_subcommand = {
     .name = "worker",
     .summary = "Run tasks by shell commands",
-    .usage = "[--slots N] [--exec NAME=CMD]... [--exec-dir DIR]...",
+    .usage = "[--slots N] [--exec NAME=CMD]... [--coproc NAME=CMD]... [--exec-dir DIR]...",
     .description = "A command gets the payload on stdin; its stdout is the result, its exit status "
                    "the verdict. Prints 'ready'\n"
                    "once the mesh has taken it. SIGTERM drains it: what has started is finished, "

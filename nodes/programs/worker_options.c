@@ -49,19 +49,20 @@ static enum exit_code offer(struct grove_worker *worker, const char *what, const
     return EXIT_USAGE;
 }
 
-static enum exit_code add(struct grove_worker *worker, const char *text, struct command *command)
+static enum exit_code add(struct grove_worker *worker, const char *what, const char *text,
+                          struct command *command)
 {
     const char *equals = strchr(text, '=');
     char name[LIMIT_FUNCTION_LENGTH + 1];
     const size_t length = equals != NULL ? (size_t)(equals - text) : 0;
 
     if (length == 0 || length >= sizeof(name) || equals[1] == '\0') {
-        complain("--exec wants NAME=CMD, not '%s'", text);
+        complain("%s wants NAME=CMD, not '%s'", what, text);
         return EXIT_USAGE;
     }
     snprintf(name, sizeof(name), "%.*s", (int)length, text);
     command->text = equals + 1;
-    return offer(worker, "--exec", name, command);
+    return offer(worker, what, name, command);
 }
 
 static enum exit_code add_directory(struct grove_worker *worker, const char *path,
@@ -82,6 +83,7 @@ static enum exit_code add_directory(struct grove_worker *worker, const char *pat
 
 const struct option exec_options[] = {
     {"command", 0, "CMD", "the shell command"},
+    {"coproc", 0, NULL, "it stays: attempts and answers are lines of JSON"},
     {"grace", 0, "DURATION", "between SIGTERM and SIGKILL of it (that of the worker)"},
     OPTION_END,
 };
@@ -92,18 +94,23 @@ static bool has_section(const struct arguments *arguments, size_t i, char *name)
            configuration_exec(arguments->configuration, i, name);
 }
 
-/* By --exec: a flag comes before what a file says. */
-static bool is_given(const struct arguments *arguments, const char *name)
+static bool is_given_by(const struct arguments *arguments, const char *option, const char *name)
 {
     const size_t length = strlen(name);
     const char *text;
 
-    for (size_t i = 0; (text = argument_value_at(arguments, "exec", i)) != NULL; i++) {
+    for (size_t i = 0; (text = argument_value_at(arguments, option, i)) != NULL; i++) {
         if (strncmp(text, name, length) == 0 && text[length] == '=') {
             return true;
         }
     }
     return false;
+}
+
+/* A flag comes before what a file says. */
+static bool is_given(const struct arguments *arguments, const char *name)
+{
+    return is_given_by(arguments, "exec", name) || is_given_by(arguments, "coproc", name);
 }
 
 /* What a section does not say is as for all commands. */
@@ -112,12 +119,17 @@ static enum exit_code add_section(const struct arguments *arguments, const char 
 {
     const struct configuration *configuration = arguments->configuration;
     const char *grace = configuration_exec_value(configuration, name, "grace");
+    const char *coproc = configuration_exec_value(configuration, name, "coproc");
     uint64_t grace_ms;
+    bool stays;
 
     command.text = configuration_exec_value(configuration, name, "command");
     if (command.text == NULL) {
         complain("[exec \"%s\"] has no command", name);
         return EXIT_REFUSED_DATA;
+    }
+    if (coproc != NULL && value_switch(coproc, &stays) && stays) {
+        command.options.mode = GROVE_COMMAND_STAYS;
     }
     if (grace != NULL && value_duration(grace, &grace_ms)) {
         command.options.grace_ms = bounded_ms(grace_ms);
@@ -129,8 +141,8 @@ bool worker_options_offer(const struct arguments *arguments)
 {
     char name[LIMIT_FUNCTION_LENGTH + 1];
 
-    return argument_given(arguments, "exec") || argument_given(arguments, "exec-dir") ||
-           has_section(arguments, 0, name);
+    return argument_given(arguments, "exec") || argument_given(arguments, "coproc") ||
+           argument_given(arguments, "exec-dir") || has_section(arguments, 0, name);
 }
 
 enum exit_code worker_options_exec(const struct arguments *arguments, struct grove_worker *worker)
@@ -147,7 +159,14 @@ enum exit_code worker_options_exec(const struct arguments *arguments, struct gro
     command.options.grace_ms = bounded_ms(grace_ms);
     for (size_t i = 0;
          code == EXIT_DONE && (text = argument_value_at(arguments, "exec", i)) != NULL; i++) {
-        code = add(worker, text, &command);
+        code = add(worker, "--exec", text, &command);
+    }
+    for (size_t i = 0;
+         code == EXIT_DONE && (text = argument_value_at(arguments, "coproc", i)) != NULL; i++) {
+        struct command staying = command;
+
+        staying.options.mode = GROVE_COMMAND_STAYS;
+        code = add(worker, "--coproc", text, &staying);
     }
     for (size_t i = 0;
          code == EXIT_DONE && (text = argument_value_at(arguments, "exec-dir", i)) != NULL; i++) {

@@ -30,13 +30,16 @@ struct attempt_key {
     uint32_t attempt;
 };
 
+struct coprocs;
+
 /* A function that this worker offers: a handler, or a shell command. */
 struct function {
     char name[LIMIT_FUNCTION_LENGTH + 1];
     grove_handler *handler;
     void *context;
     char *command;
-    uint32_t grace_ms; /* of the command, when it is told to stop */
+    uint32_t grace_ms;       /* of the command, when it is told to stop */
+    struct coprocs *coprocs; /* of a command that stays; else NULL */
 
     /* Of the I/O thread. */
     uint64_t ill_until_ms; /* monotonic: this node cannot run it until then; 0: it can */

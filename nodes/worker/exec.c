@@ -2,11 +2,10 @@
  * One command: run under a guardian, all its pipes polled at once, and no more than a chunk taken
  * from each in a turn: none of them keeps us from the others, or from the clock. What its own
  * process leaves in the pipe counts; what a grandchild might still write does not, and the group is
- * killed at the end. */
+ * killed at the end. One that stays is done with when it has answered by a line. */
 #include "nodes/worker/exec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,99 +15,23 @@
 #include "nodes/host/clock.h"
 
 #define CHUNK_SIZE 65536
-#define PIPES 4u
-
-/* The parent's ends; -1 once closed. */
-struct pipes {
-    int input, output, errors, aside;
-};
-
 /* What a turn waits for. */
 enum { PROCESS, INPUT, OUTPUT, ERRORS, ASIDE, STOP, POLLED };
 
+/* What it is to do for us. */
+enum purpose { PURPOSE_END, PURPOSE_ANSWER };
+
 struct running {
     const struct exec_job *job;
+    enum purpose purpose;
+    struct exec_child *child;
     struct exec_outcome *outcome;
-    struct pipes pipes;
-    int leash;
     struct guardian_news news; /* how it ended */
     size_t written;
+    bool has_answered;
     bool is_stopping;
     uint64_t kill_ms; /* monotonic; UINT64_MAX: nothing is to be killed */
 };
-
-static void shut(int *fd)
-{
-    if (*fd >= 0) {
-        close(*fd);
-        *fd = -1;
-    }
-}
-
-/* ---- starting */
-
-static bool open_pipes(int (*ends)[2])
-{
-    for (unsigned i = 0; i < PIPES; i++) {
-        ends[i][0] = ends[i][1] = -1;
-    }
-    for (unsigned i = 0; i < PIPES; i++) {
-        if (pipe2(ends[i], O_CLOEXEC) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void close_pipes(int (*ends)[2])
-{
-    for (unsigned i = 0; i < PIPES; i++) {
-        shut(&ends[i][0]);
-        shut(&ends[i][1]);
-    }
-}
-
-static void set_nonblocking(int fd)
-{
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
-
-/* False: the outcome says why. */
-static bool start(struct running *running)
-{
-    const struct exec_job *job = running->job;
-    int ends[PIPES][2];
-    int error = 0;
-
-    running->pipes = (struct pipes){-1, -1, -1, -1};
-    if (!open_pipes(ends)) {
-        error = errno;
-    } else {
-        const struct guardian_errand errand = {.command = job->command,
-                                               .directory = job->directory,
-                                               .environment = job->environment,
-                                               .input = ends[0][0],
-                                               .output = ends[1][1],
-                                               .errors = ends[2][1],
-                                               .aside = ends[3][1]};
-
-        error = guardian_run(job->guardian, &errand, &running->leash);
-    }
-    if (error == 0) {
-        running->pipes = (struct pipes){ends[0][1], ends[1][0], ends[2][0], ends[3][0]};
-        ends[0][1] = ends[1][0] = ends[2][0] = ends[3][0] = -1;
-        set_nonblocking(running->pipes.input);
-        set_nonblocking(running->pipes.output);
-        set_nonblocking(running->pipes.errors);
-        set_nonblocking(running->pipes.aside);
-    }
-    close_pipes(ends);
-    if (error != 0) {
-        running->outcome->end = EXEC_NOT_STARTED;
-        running->outcome->number = error;
-    }
-    return error == 0;
-}
 
 /* ---- while it runs */
 
@@ -119,26 +42,31 @@ static void stop(struct running *running, enum exec_end why)
         running->is_stopping = true;
         running->outcome->end = why;
         running->kill_ms = clock_monotonic_ms() + running->job->grace_ms;
-        guardian_signal(running->leash, SIGTERM);
+        guardian_signal(running->child->leash, SIGTERM);
     }
 }
 
-/* A command need not read all of its input. */
+/* A command need not read all of its input, but one that is to answer must. */
 static void feed(struct running *running)
 {
     struct bytes input = running->job->input;
     ssize_t size = 0;
 
     while (running->written < input.size) {
-        size = write(running->pipes.input, input.data + running->written,
+        size = write(running->child->input, input.data + running->written,
                      input.size - running->written);
         if (size < 0) {
             break;
         }
         running->written += (size_t)size;
     }
-    if (running->written == input.size || (size < 0 && errno != EAGAIN && errno != EINTR)) {
-        shut(&running->pipes.input);
+    if (size < 0 && errno != EAGAIN && errno != EINTR) {
+        exec_child_shut(&running->child->input);
+        if (running->purpose == PURPOSE_ANSWER) {
+            stop(running, EXEC_RUBBISH);
+        }
+    } else if (running->written == input.size && running->purpose == PURPOSE_END) {
+        exec_child_shut(&running->child->input);
     }
 }
 
@@ -155,7 +83,7 @@ static ssize_t read_chunk(int fd, struct buffer *buffer)
 static void shut_at_end(int *fd, ssize_t size)
 {
     if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
-        shut(fd);
+        exec_child_shut(fd);
     }
 }
 
@@ -164,13 +92,17 @@ static ssize_t take_output(struct running *running)
 {
     struct buffer *output = &running->outcome->output;
     const size_t have = output->size;
-    const ssize_t size = read_chunk(running->pipes.output, output);
+    const ssize_t size = read_chunk(running->child->output, output);
 
     if (output->size > running->job->output_most) {
         output->size = have;
         stop(running, EXEC_TOO_LARGE);
     }
-    shut_at_end(&running->pipes.output, size);
+    if (running->purpose == PURPOSE_ANSWER && size > 0 && !running->is_stopping) {
+        running->has_answered =
+            running->has_answered || memchr(output->data + have, '\n', output->size - have) != NULL;
+    }
+    shut_at_end(&running->child->output, size);
     return size;
 }
 
@@ -178,26 +110,26 @@ static ssize_t take_output(struct running *running)
 static ssize_t take_errors(struct running *running)
 {
     struct buffer *errors = &running->outcome->errors;
-    const ssize_t size = read_chunk(running->pipes.errors, errors);
+    const ssize_t size = read_chunk(running->child->errors, errors);
 
     if (errors->size > EXEC_STDERR_SIZE) {
         memmove(errors->data, errors->data + errors->size - EXEC_STDERR_SIZE, EXEC_STDERR_SIZE);
         errors->size = EXEC_STDERR_SIZE;
     }
-    shut_at_end(&running->pipes.errors, size);
+    shut_at_end(&running->child->errors, size);
     return size;
 }
 
 static ssize_t take_aside(struct running *running)
 {
     struct buffer said = {0};
-    const ssize_t size = read_chunk(running->pipes.aside, &said);
+    const ssize_t size = read_chunk(running->child->aside, &said);
 
     if (running->job->aside) {
         aside_take(running->job->aside, buffer_bytes(&said), clock_monotonic_ms());
     }
     buffer_clear(&said);
-    shut_at_end(&running->pipes.aside, size);
+    shut_at_end(&running->child->aside, size);
     return size;
 }
 
@@ -221,11 +153,16 @@ static int wait_ms(const struct running *running)
     return due_ms - now_ms < INT_MAX ? (int)(due_ms - now_ms) : INT_MAX;
 }
 
+static int input_fd(const struct running *running)
+{
+    return running->written < running->job->input.size ? running->child->input : -1;
+}
+
 static int aside_fd(const struct running *running)
 {
     const struct aside *aside = running->job->aside;
 
-    return !aside || aside_listens(aside) ? running->pipes.aside : -1;
+    return !aside || aside_listens(aside) ? running->child->aside : -1;
 }
 
 static void take(struct running *running, const struct pollfd *polled)
@@ -249,10 +186,10 @@ static bool turn(struct running *running)
 {
     const int patience_ms = wait_ms(running);
     struct pollfd polled[POLLED] = {
-        [PROCESS] = {.fd = running->leash, .events = POLLIN},
-        [INPUT] = {.fd = running->pipes.input, .events = POLLOUT},
-        [OUTPUT] = {.fd = running->pipes.output, .events = POLLIN},
-        [ERRORS] = {.fd = running->pipes.errors, .events = POLLIN},
+        [PROCESS] = {.fd = running->child->leash, .events = POLLIN},
+        [INPUT] = {.fd = input_fd(running), .events = POLLOUT},
+        [OUTPUT] = {.fd = running->child->output, .events = POLLIN},
+        [ERRORS] = {.fd = running->child->errors, .events = POLLIN},
         [ASIDE] = {.fd = aside_fd(running), .events = POLLIN},
         [STOP] = {.fd = running->is_stopping ? -1 : running->job->stop_fd, .events = POLLIN},
     };
@@ -266,10 +203,10 @@ static bool turn(struct running *running)
         stop(running, EXEC_STOPPED);
     }
     if (running->is_stopping && clock_monotonic_ms() >= running->kill_ms) {
-        guardian_signal(running->leash, SIGKILL);
+        guardian_signal(running->child->leash, SIGKILL);
         running->kill_ms = UINT64_MAX;
     }
-    return !polled[PROCESS].revents || !guardian_ended(running->leash, &running->news);
+    return !polled[PROCESS].revents || !guardian_ended(running->child->leash, &running->news);
 }
 
 /* What is in a pipe now: whoever has left the group might go on writing. */
@@ -296,36 +233,73 @@ static void conclude(struct running *running)
         [GUARDIAN_NOT_STARTED] = EXEC_NOT_STARTED,
     };
 
-    drain(running, &running->pipes.output, take_output);
-    drain(running, &running->pipes.errors, take_errors);
-    drain(running, &running->pipes.aside, take_aside);
+    drain(running, &running->child->output, take_output);
+    drain(running, &running->child->errors, take_errors);
+    drain(running, &running->child->aside, take_aside);
     if (!running->is_stopping) {
         running->outcome->end = ends[running->news.end];
         running->outcome->number = running->news.number;
     }
 }
 
+/* One line, and nothing before the question was read, or behind it. */
+static bool is_in_turn(const struct running *running)
+{
+    const struct buffer *output = &running->outcome->output;
+
+    return running->written == running->job->input.size &&
+           memchr(output->data, '\n', output->size) == output->data + output->size - 1;
+}
+
+/* Until it has ended, or has done what it is to do. Told to stop, it has nothing more to say. */
+static void converse(struct running *running)
+{
+    bool is_there = true;
+
+    while (is_there && (!running->has_answered || running->is_stopping)) {
+        is_there = turn(running);
+    }
+    if (!is_there) {
+        conclude(running);
+    }
+    if (running->has_answered && !running->is_stopping) {
+        running->outcome->end = is_in_turn(running) ? EXEC_ANSWERED : EXEC_RUBBISH;
+    }
+}
+
 void exec_run(const struct exec_job *job, struct exec_outcome *outcome)
 {
-    struct running running = {.job = job, .outcome = outcome, .leash = -1, .kill_ms = UINT64_MAX};
+    struct exec_child child;
+    struct running running = {.job = job,
+                              .purpose = PURPOSE_END,
+                              .child = &child,
+                              .outcome = outcome,
+                              .kill_ms = UINT64_MAX};
+    const struct guardian_errand errand = {
+        .command = job->command, .directory = job->directory, .environment = job->environment};
+    const int error = exec_child_start(&child, job->guardian, &errand);
 
-    bool is_running;
-
-    memset(outcome, 0, sizeof(*outcome));
-    if (start(&running)) {
-        if (job->input.size == 0) {
-            shut(&running.pipes.input);
-        }
-        do {
-            is_running = turn(&running);
-        } while (is_running);
-        conclude(&running);
+    *outcome = (struct exec_outcome){.end = EXEC_NOT_STARTED, .number = error};
+    if (error != 0) {
+        return;
     }
-    shut(&running.pipes.input);
-    shut(&running.pipes.output);
-    shut(&running.pipes.errors);
-    shut(&running.pipes.aside);
-    shut(&running.leash);
+    if (job->input.size == 0) {
+        exec_child_shut(&child.input);
+    }
+    converse(&running);
+    exec_child_close(&child);
+}
+
+void exec_ask(const struct exec_job *job, struct exec_child *child, struct exec_outcome *outcome)
+{
+    struct running running = {.job = job,
+                              .purpose = PURPOSE_ANSWER,
+                              .child = child,
+                              .outcome = outcome,
+                              .kill_ms = UINT64_MAX};
+
+    *outcome = (struct exec_outcome){.end = EXEC_NOT_STARTED};
+    converse(&running);
 }
 
 void exec_outcome_clear(struct exec_outcome *outcome)

@@ -9,7 +9,7 @@
 #include "core/limits.h"
 #include "nodes/worker/attempt.h"
 #include "nodes/worker/exec_aside.h"
-#include "nodes/worker/guardian.h"
+#include "nodes/worker/exec_child.h"
 
 #define EXEC_GRACE_MS 2000u               /* between SIGTERM and SIGKILL */
 #define EXEC_STDERR_SIZE (64 * LIMIT_KIB) /* bytes of the end of stderr that are kept */
@@ -27,11 +27,18 @@ struct exec_job {
 };
 
 enum exec_end {
-    EXEC_EXITED,     /* number: exit status */
-    EXEC_SIGNALED,   /* number: signal */
-    EXEC_STOPPED,    /* stop_fd */
-    EXEC_TOO_LARGE,  /* more than output_most */
-    EXEC_NOT_STARTED /* number: errno */
+    EXEC_EXITED,      /* number: exit status */
+    EXEC_SIGNALED,    /* number: signal */
+    EXEC_STOPPED,     /* stop_fd */
+    EXEC_TOO_LARGE,   /* more than output_most */
+    EXEC_NOT_STARTED, /* number: errno */
+
+    /* Of one that stays. */
+    EXEC_ANSWERED, /* by a line, which is the output: it waits for the next one */
+    EXEC_RUBBISH,  /* it answered before it had read the question, or by anything but a line that is
+                    * an answer */
+    EXEC_SILENT,   /* it exited with 0, and no answer */
+    EXEC_ADMITTED, /* its answer is that it failed, which the attempt has been told */
 };
 
 struct exec_outcome {
@@ -44,6 +51,10 @@ struct exec_outcome {
 /* Blocks until the command has ended and nothing of its group is left. Clear the outcome
  * afterwards. The thread must block or ignore SIGPIPE: a command need not read its input. */
 void exec_run(const struct exec_job *job, struct exec_outcome *outcome);
+
+/* Asks a command that stays: blocks until it has answered by a line, or has ended. After any end
+ * but EXEC_ANSWERED it is of no more use. The job says nothing of how it was started. */
+void exec_ask(const struct exec_job *job, struct exec_child *child, struct exec_outcome *outcome);
 void exec_outcome_clear(struct exec_outcome *outcome);
 
 /* Runs the command of the attempt's function, as a handler does. */

@@ -64,7 +64,7 @@ static void log_line(struct aside *aside, const struct exec_line *line)
               log_quote(buffer_bytes(&line->text), quoted, sizeof(quoted)));
 }
 
-static void heed(struct aside *aside, struct exec_line *line, uint64_t now_ms)
+void aside_foretell(struct grove_attempt *attempt, const struct exec_line *line)
 {
     const struct foretold foretold = {
         .is_permanent = line->is_permanent,
@@ -72,6 +72,11 @@ static void heed(struct aside *aside, struct exec_line *line, uint64_t now_ms)
         .bytes = line->bytes.size > 0 ? buffer_bytes(&line->bytes) : bytes_of("", 0),
     };
 
+    attempt_foretell(attempt, &foretold);
+}
+
+static void heed(struct aside *aside, struct exec_line *line, uint64_t now_ms)
+{
     switch (line->kind) {
     case EXEC_LINE_PROGRESS:
         context_progress(aside->attempt, line->percent, (const char *)line->text.data);
@@ -92,7 +97,7 @@ static void heed(struct aside *aside, struct exec_line *line, uint64_t now_ms)
         aside->has_checkpoint = true;
         break;
     case EXEC_LINE_ERROR:
-        attempt_foretell(aside->attempt, &foretold);
+        aside_foretell(aside->attempt, line);
         break;
     case EXEC_LINE_RESULT: /* it comes on stdout */
     case EXEC_LINE_RUBBISH:

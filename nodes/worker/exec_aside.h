@@ -36,6 +36,9 @@ void aside_begin(struct aside *aside, struct grove_attempt *attempt, uint64_t no
 /* Whether more is to be read now. */
 bool aside_listens(const struct aside *aside);
 
+/* Tells the attempt what an error line foretells. */
+void aside_foretell(struct grove_attempt *attempt, const struct exec_line *line);
+
 void aside_take(struct aside *aside, struct bytes bytes, uint64_t now_ms);
 
 /* Does what is due, and says when to come again: UINT64_MAX, when there is nothing to do. */

@@ -6,7 +6,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/id.h"
 #include "nodes/host/clock.h"
+#include "nodes/worker/coproc.h"
 #include "nodes/worker/exec.h"
 #include "nodes/worker/exec_environment.h"
 #include "nodes/worker/exec_verdict.h"
@@ -62,7 +64,11 @@ static enum grove_status run_granted(struct grove_attempt *attempt, struct exec_
     }
     job->aside = &aside;
     aside_begin(&aside, attempt, clock_monotonic_ms());
-    exec_run(job, &outcome);
+    if (attempt->function->coprocs) {
+        coprocs_run(attempt->function->coprocs, attempt, job, &outcome);
+    } else {
+        exec_run(job, &outcome);
+    }
     grant_close(grant);
     aside_end(&aside,
               outcome.end == EXEC_EXITED && outcome.number == 0 ? ASIDE_SUCCEEDED : ASIDE_FAILED);
@@ -74,6 +80,7 @@ static enum grove_status run_granted(struct grove_attempt *attempt, struct exec_
 static enum grove_status run_in(struct grove_attempt *attempt, const struct exec_place *place)
 {
     struct exec_environment environment = {.count = 0};
+    struct buffer line = {0};
     int stop_fd = open_stop(attempt);
     struct exec_job job = {
         .guardian = attempt->worker->guardian,
@@ -88,19 +95,30 @@ static enum grove_status run_in(struct grove_attempt *attempt, const struct exec
     enum grove_status status;
 
     exec_environment_of_attempt(&environment, attempt, place);
+    if (attempt->function->coprocs) {
+        coproc_put_task(&line, attempt, place);
+        job.input = buffer_bytes(&line);
+        job.output_most = EXEC_LINE_SIZE + 1;
+    }
     status = run_granted(attempt, &job, place->socket);
     close_stop(attempt, stop_fd);
     exec_environment_clear(&environment);
+    buffer_clear(&line);
     return status;
 }
 
 enum grove_status exec_attempt(struct grove_attempt *attempt)
 {
     struct exec_place place;
-    const int error =
-        exec_place_open(&place, guardian_directory(attempt->worker->guardian), attempt);
     enum grove_status status;
+    char id[ID_TEXT_SIZE];
+    char name[ID_TEXT_SIZE + 16];
+    int error;
 
+    id_format(&attempt->key.task, id);
+    snprintf(name, sizeof(name), "%s.%u", id, (unsigned)attempt->key.attempt);
+    error = exec_place_open(&place, guardian_directory(attempt->worker->guardian), name,
+                            attempt->checkpoint);
     if (error != 0) {
         return cannot_run(attempt, "no directory for it here", error);
     }

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/id.h"
 #include "nodes/host/log.h"
 
 int exec_place_begin(char base[PATH_MAX])
@@ -51,14 +50,11 @@ static int write_file(const char *path, struct bytes bytes)
     return error;
 }
 
-int exec_place_open(struct exec_place *place, const char *base, const struct grove_attempt *attempt)
+int exec_place_open(struct exec_place *place, const char *base, const char *name,
+                    struct bytes checkpoint)
 {
-    char id[ID_TEXT_SIZE];
-    char name[ID_TEXT_SIZE + 16];
     int error = 0;
 
-    id_format(&attempt->key.task, id);
-    snprintf(name, sizeof(name), "%s.%u", id, (unsigned)attempt->key.attempt);
     if (!join_path(place->directory, base, name) ||
         !join_path(place->work, place->directory, "work") ||
         !join_path(place->checkpoint, place->directory, "checkpoint") ||
@@ -71,7 +67,7 @@ int exec_place_open(struct exec_place *place, const char *base, const struct gro
     if (mkdir(place->work, 0700) != 0) {
         error = errno;
     } else {
-        error = write_file(place->checkpoint, attempt->checkpoint);
+        error = write_file(place->checkpoint, checkpoint);
     }
     if (error != 0) {
         exec_place_close(place);

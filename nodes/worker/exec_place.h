@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Where commands work: a directory of the worker's, in it one for each attempt, removed when that
- * has ended; the guardian removes what is left.
+ * Where commands work: a directory of the worker's, in it one for each attempt, and for each child
+ * that stays, removed when that has ended; the guardian removes what is left.
  *
  *   $TMPDIR/grove-worker.XXXXXX/TASK.ATTEMPT/work         where the command begins
  *                                           /checkpoint   what an earlier attempt left, or nothing
@@ -25,11 +25,12 @@ struct exec_place {
  *   returns   0, or an errno */
 int exec_place_begin(char base[PATH_MAX]);
 
-/* Makes that of an attempt, within `base`.
+/* Makes one within `base`, for an attempt or for a command that stays.
  *
+ *   name      of the directory; nobody else has it
  *   returns   0, or an errno; then there is nothing to close */
-int exec_place_open(struct exec_place *place, const char *base,
-                    const struct grove_attempt *attempt);
+int exec_place_open(struct exec_place *place, const char *base, const char *name,
+                    struct bytes checkpoint);
 
 /* Removes it with all in it. */
 void exec_place_close(const struct exec_place *place);

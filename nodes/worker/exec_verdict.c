@@ -51,6 +51,9 @@ static void take_line(struct bytes errors, char line[LINE_SIZE + 1])
     while (start > 0 && errors.data[start - 1] != '\n') {
         start--;
     }
+    while (start < end && errors.data[start] <= ' ') {
+        start++;
+    }
     if (end - start > LINE_SIZE) {
         end = start + LINE_SIZE;
     }
@@ -160,7 +163,18 @@ enum grove_status exec_judge(struct grove_attempt *attempt, const struct exec_ou
         return GROVE_CANCELLED;
     case EXEC_TOO_LARGE:
         return fail(attempt, outcome, VERDICT_PERMANENT,
-                    "wrote more than 1 MiB (1,048,576 bytes) to stdout");
+                    attempt->function->coprocs
+                        ? "answered by a line of more than 2 MiB (2,097,152 bytes)"
+                        : "wrote more than 1 MiB (1,048,576 bytes) to stdout");
+    case EXEC_ANSWERED:
+    case EXEC_RUBBISH:
+        return fail(attempt, outcome, VERDICT_FAILED,
+                    "answered by something else than one line of JSON with the task's id and a "
+                    "result or an error");
+    case EXEC_SILENT:
+        return fail(attempt, outcome, VERDICT_FAILED, "ended without an answer");
+    case EXEC_ADMITTED:
+        return fail(attempt, outcome, VERDICT_FAILED, "failed");
     case EXEC_NOT_STARTED:
         break;
     }

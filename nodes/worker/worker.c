@@ -9,7 +9,7 @@
 #include "nodes/host/clock.h"
 #include "nodes/host/log.h"
 #include "nodes/worker/context.h"
-#include "nodes/worker/exec.h"
+#include "nodes/worker/coproc.h"
 #include "nodes/worker/exec_place.h"
 #include "nodes/worker/grants.h"
 #include "nodes/worker/guardian.h"
@@ -207,6 +207,9 @@ enum grove_status grove_worker_command(struct grove_worker *worker, const char *
             abort();
         }
         added->grace_ms = copy.grace_ms ? copy.grace_ms : EXEC_GRACE_MS;
+        if (copy.mode == GROVE_COMMAND_STAYS) {
+            added->coprocs = coprocs_create(worker->guardian, added, worker->slots);
+        }
     }
     return status;
 }
@@ -273,6 +276,9 @@ void grove_worker_close(struct grove_worker *worker)
         return;
     }
     abandon(worker);
+    for (unsigned i = 0; i < worker->function_count; i++) {
+        coprocs_destroy(worker->function[i].coprocs);
+    }
     guardian_stop(worker->guardian);
     grants_destroy(worker->grants);
     joins_clear(worker);

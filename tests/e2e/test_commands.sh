@@ -11,14 +11,19 @@ printf 'not executable\n' >"$functions/README"
 cp "$functions/greet" "$functions/Not-A-Function"
 cp "$functions/greet" "$functions/.hidden"
 chmod +x "$functions"/[gbN]* "$functions/.hidden"
+sed -n '/^import json/,/^```/p' "$source/deploy/man/grove-worker.1.scd" | grep -v '^```' >"$scratch/shout.py"
 cat >"$scratch/grove.conf" <<END
+[exec "shout.too"]
+command = exec /usr/bin/python3 $scratch/shout.py
+coproc = yes
 [exec "stubborn"]
 command = trap "sleep 5; touch $scratch/late" TERM; echo \$\$ >$scratch/pid; while :; do sleep 600; done
 grace = 100ms
 END
 
 # shellcheck disable=SC2016  # for the commands' shell
-GROVE_CONFIG=$scratch/grove.conf GROVE_TEST_SECRET=leaks serve dev "$grove" dev --grace 1m --exec-dir "$functions" --exec 'copy=cat' --exec 'where=pwd; pwd >mine; ls -A' \
+GROVE_CONFIG=$scratch/grove.conf GROVE_TEST_SECRET=leaks serve dev "$grove" dev --grace 1m --exec-dir "$functions" \
+    --coproc "shout=exec /usr/bin/python3 $scratch/shout.py" --exec 'copy=cat' --exec 'where=pwd; pwd >mine; ls -A' \
     --exec 'told=env' --exec 'steps=echo "{\"progress\":50,\"text\":\"half way\"}" >&3' --exec 'messy=mkdir -p a/b; touch a/b/c ../beside; ln -s / a/root; chmod 0 a/b'
 
 # ---- any size goes in and comes out
@@ -63,6 +68,12 @@ complains "No such file"
 mkdir "$scratch/empty"
 expect 2 "$grove" worker --exec-dir "$scratch/empty"
 complains "no executable file"
+
+# ---- a command that stays
+for function in shout shout.too shout; do
+    expect 0 "$grove" run -t $function 'hey "you"'
+    says 'HEY "YOU"'
+done
 
 # ---- cancelled, it has its own time to end in
 id=$("$grove" submit -t stubborn x)
