@@ -5,7 +5,7 @@
 void stamp_begin(struct stamp *stamp, uint64_t previous_ms, uint64_t wall_ms, uint64_t monotonic_ms)
 {
     stamp->last_ms = previous_ms;
-    stamp->wall_ms = wall_ms;
+    stamp->wall_ms = wall_ms > previous_ms ? wall_ms : previous_ms;
     stamp->monotonic_ms = monotonic_ms;
 }
 

@@ -13,13 +13,14 @@ struct stamp {
     uint64_t monotonic_ms; /* ... when the monotonic clock said this */
 };
 
-/* Begins a term.
+/* Begins a term. Where the wall clock is behind the ledger, since it was set back, ledger time goes
+ * on from where it was: if it stood still until then, so would every delay, deadline and rate.
  *
  *   previous_ms  the greatest stamp applied so far */
 void stamp_begin(struct stamp *stamp, uint64_t previous_ms, uint64_t wall_ms,
                  uint64_t monotonic_ms);
 
-/* The stamp now: the greatest of the previous one and the wall clock at the beginning plus
+/* The stamp now: the greater of the previous one and the wall clock at the beginning, plus
  * monotonic time since, drawn towards `wall_ms` by at most 1/STAMP_SLEW of the time that passed. */
 uint64_t stamp_now(struct stamp *stamp, uint64_t wall_ms, uint64_t monotonic_ms);
 
