@@ -90,6 +90,10 @@ static void received(void *context, const struct message *message)
             finish(exchange, EXIT_NOT_FOUND);
             return;
         }
+        if (refused.code == REFUSED_NO_LEADER) { /* any more; who leads now is asked again */
+            session_restart(&exchange->session);
+            return;
+        }
         say_refused(&refused);
         finish(exchange, EXIT_REFUSED);
     }
