@@ -8,6 +8,8 @@
 #include "nodes/programs/outcome.h"
 #include "nodes/programs/signals.h"
 
+#define SEGMENT_MIB 64
+
 /* The certificates of the --admit files. */
 struct admitted {
     struct buffer memory[ARGUMENT_LIMIT];
@@ -134,9 +136,13 @@ static enum exit_code run(const struct arguments *arguments)
         return EXIT_USAGE;
     }
     wanted.has_peers = has_port(wanted.listen);
-    if (!argument_duration(arguments, "abandon", COORDINATOR_ABANDON_MS, &wanted.abandon_ms)) {
+    int64_t segment_mib;
+
+    if (!argument_duration(arguments, "abandon", COORDINATOR_ABANDON_MS, &wanted.abandon_ms) ||
+        !argument_number(arguments, "segment", 1, 1024, SEGMENT_MIB, &segment_mib)) {
         return EXIT_USAGE;
     }
+    wanted.segment_size = (size_t)segment_mib << 20;
     enum exit_code code = load(path, &credential);
 
     if (code != EXIT_DONE) {
@@ -162,6 +168,7 @@ static const struct option options[] = {
     {"join", 0, NULL, "when DIR is empty, wait to be added to the ledger of others"},
     {"admit", 0, "FILE...", "a credential to admit"},
     {"abandon", 0, "DURATION", "ends joins from outside whose signer is gone for so long (5m)"},
+    {"segment", 0, "MIB", "size of the files that the ledger lies in (64)"},
     OPTION_END,
 };
 
@@ -170,7 +177,7 @@ const struct subcommand coordinator_subcommand = {
     .summary = "Keep the forest of a mesh and drive it",
     .usage = "--data DIR --listen HOST:PORT --credential FILE "
              "[--bootstrap | --join] [--advertise HOST:PORT] [--admit FILE]... "
-             "[--abandon DURATION]",
+             "[--abandon DURATION] [--segment MIB]",
     .description = "Prints 'ready' with its endpoints once it serves. SIGTERM stops it; workers go "
                    "on meanwhile.\n"
                    "With --join it waits for 'grove cluster add NAME', by the name of its "

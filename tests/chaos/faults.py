@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MPL-2.0
-"""What befalls a mesh: any one, one with a single coordinator, one with three. Each fault takes its
-time, and leaves all running."""
+"""What befalls any mesh; one.py and three.py have what befalls coordinators. Each fault takes its time,
+and leaves all running."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -10,24 +11,42 @@ import threading
 import time
 
 import zmq
-
-from cluster import NAMES
-from mesh import (GROVE, HELLO, LONG, SANITIZED, WELCOME, Message, check, encode, free_ports,
-                  message, scaled, until)
 from zmq.utils import z85
+
+import cuts
+from mesh import (GROVE, HELLO, LONG, WELCOME, Message, check, encode, free_ports, message, scaled,
+                  until)
+
+BULK = "x" * 60000  # a payload, and a result
 
 
 class Faults:
-    """Of any mesh; what has coordinators is for those below."""
+    """`world` has the hosts, disks and clocks of the mesh, as far as they are its own."""
 
-    def __init__(self, mesh, record, load, chance):
+    def __init__(self, mesh, record, load, chance, world):
         self.mesh, self.record, self.load, self.chance = mesh, record, load, chance
-        self.workers = {}
-        self.counts = {}
+        self.world, self.workers, self.counts = world, {}, {}
+        self.kinds = self.possible()
 
     def coordinators(self):
         """{name: process}"""
         raise NotImplementedError
+
+    def leader(self):
+        """The name of who leads."""
+        raise NotImplementedError
+
+    def possible(self):
+        """What can be done here, as often as it shall be done."""
+        kinds = [Faults.kill_worker, Faults.kill_worker, Faults.stop_worker, Faults.pause_worker,
+                 Faults.take_snapshot, Faults.overload, Faults.reconnect, Faults.start_a_copy]
+        if self.world.can_cut:
+            kinds += [Faults.cut_worker]
+        if self.world.disks:
+            kinds += [Faults.fill_disk]
+        if self.world.has_clocks:
+            kinds += [Faults.jump_clock]
+        return kinds
 
     def start_worker(self, name):
         self.workers[name] = self.mesh.spawn(
@@ -42,7 +61,7 @@ class Faults:
 
     def one(self):
         self.expect_alive()
-        fault = self.chance.choice(self.KINDS)
+        fault = self.chance.choice(self.kinds)
         self.counts[fault.__name__] = self.counts.get(fault.__name__, 0) + 1
         self.record.add("fault", fault.__name__, "on")
         fault(self)
@@ -77,6 +96,15 @@ class Faults:
         subprocess.run([GROVE, "cluster", "snapshot"], env=environment, check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
 
+    # ---- networks
+
+    def cut_worker(self):
+        """From everybody, or only what it hears, or only what it says."""
+        host = self.mesh.hosts[self.chance.choice(sorted(self.workers))]
+        ways = self.chance.choice((cuts.BOTH, (cuts.IN,), (cuts.OUT,)))
+        with cuts.cut(host, [self.world.network], ways):
+            time.sleep(self.chance.choice((0.3, 2, 5, 9)))
+
     # ---- crowds
 
     def overload(self):
@@ -93,7 +121,7 @@ class Faults:
     def reconnect(self):
         """Many clients that come at once."""
         count = (2000 if LONG else 200) if scaled(1, 0) else 100
-        node = self.mesh.nodes["client"]
+        leader, node = self.leader(), self.mesh.nodes["client"]
         context = zmq.Context()
         context.set(zmq.MAX_SOCKETS, 2 * count + 64)
         sockets, poller = [], zmq.Poller()
@@ -101,10 +129,10 @@ class Faults:
             for _ in range(count):
                 link = context.socket(zmq.DEALER)
                 link.linger = 0
-                link.curve_serverkey = z85.encode(bytes(self.mesh.nodes["c1"].link.public_key))
+                link.curve_serverkey = z85.encode(bytes(self.mesh.nodes[leader].link.public_key))
                 link.curve_publickey = z85.encode(bytes(node.link.public_key))
                 link.curve_secretkey = z85.encode(bytes(node.link))
-                link.connect("tcp://127.0.0.1:%d" % self.mesh.port)
+                link.connect("tcp://%s:%d" % (self.mesh.address(leader), self.mesh.port))
                 link.send(message(HELLO, encode({1: self.mesh.public, 2: os.urandom(16)}), 1))
                 sockets.append(link)
                 poller.register(link, zmq.POLLIN)
@@ -122,7 +150,97 @@ class Faults:
             welcomed.add(link)
         return len(welcomed)
 
-    KINDS = (kill_worker, kill_worker, stop_worker, pause_worker, take_snapshot, overload)
+    # ---- disks
+
+    def run(self, name):
+        """Starts a coordinator again; False if it ended instead."""
+        raise NotImplementedError
+
+    def fill_disk(self):
+        """Of any coordinator, while more is submitted than fits, and a snapshot is due."""
+        name = self.chance.choice(sorted(self.coordinators()))
+        disk, process = self.world.disks[name], self.coordinators()[name]
+        bulk = threading.Thread(target=self.load.submit, args=(
+            None, "b%d" % self.counts["fill_disk"], ("echo", BULK, scaled(250, 100))))
+        disk.fill(self.chance.choice((0, 1 << 20, 9 << 20)))
+        try:
+            bulk.start()
+            self.take_snapshot()
+            end = time.monotonic() + 4
+            while process.poll() is None and time.monotonic() < end:
+                time.sleep(0.05)
+        finally:
+            disk.free()
+        if process.poll() is not None:
+            check(process.returncode == 74, name, "ends with 74, not", process.returncode)
+            self.counts["full"] = self.counts.get("full", 0) + 1
+            check(self.run(name), name, "starts again:", self.mesh.complaints()[-1500:])
+        self.leader()
+        bulk.join()
+
+    def start_a_copy(self):
+        """A data directory as it is at one instant, started elsewhere, where it reaches nobody: it is
+        what a process that was killed then would find, or, of a disk of its own, a power cut."""
+        name = self.chance.choice(sorted(self.coordinators()))
+        copy = "copy%d" % self.counts["start_a_copy"]
+        applied = self.applied(name)
+        directory, clean_up = self.copy_of(name, copy)
+        before = self.record.read(copy, directory)
+        check(last_index(before) >= applied, "the copy has what was applied:", last_index(before),
+              applied)
+        process = self.mesh.spawn(copy, [GROVE, "coordinator", "--data", directory, "--listen",
+                                         "127.0.0.1:%d" % free_ports(), "--credential",
+                                         self.mesh.nodes[name].path], name, self.world.elsewhere,
+                                  stdout=subprocess.PIPE)
+        self.mesh.processes.append(process)
+        check(process.stdout.readline().startswith(b"ready "), "a copy starts",
+              self.mesh.complaints()[-1000:])
+        process.kill()
+        process.wait()
+        self.mesh.processes.remove(process)
+        check(self.record.read(copy, directory).startswith(before), "a copy keeps what it has")
+        self.record.copies.append("".join(line + "\n" for line in before.splitlines()
+                                          if index_of(line) <= applied))
+        clean_up()
+
+    def copy_of(self, name, copy):
+        """(where it is, what removes it)"""
+        process, disk = self.coordinators()[name], self.world.disks.get(name)
+        target = os.path.join(self.mesh.directory, copy)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            if disk is not None and disk.image is not None:
+                disk.copy(target)
+            else:
+                until(lambda: is_copied(self.mesh.data_of(name), target), 10,
+                      "nothing is renamed meanwhile")
+        finally:
+            process.send_signal(signal.SIGCONT)
+        if disk is None or disk.image is None:
+            return target, lambda: shutil.rmtree(target)
+        mounted = self.world.attach(target, copy)
+
+        def clean_up():
+            self.world.detach(mounted)
+            os.unlink(target)
+
+        return os.path.join(mounted, "data"), clean_up
+
+    def applied(self, name):
+        """The last entry that a coordinator has applied, which is final."""
+        raise NotImplementedError
+
+    # ---- clocks
+
+    def jump_clock(self):
+        """Up to an hour back or forth, for a coordinator that starts then and for one that runs."""
+        name = self.chance.choice(sorted(self.coordinators()))
+        self.world.jump(name, self.chance.choice((-3600, -60, 60, 3600)))
+        if self.chance.random() < 0.5:
+            self.coordinators()[name].kill()
+            self.coordinators()[name].wait()
+            check(self.run(name), name, "starts again:", self.mesh.complaints()[-1500:])
+        self.leader()
 
 
 def is_copied(source, target):
@@ -131,174 +249,16 @@ def is_copied(source, target):
                           stderr=subprocess.DEVNULL).returncode == 0
 
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+def index_of(line):
+    """Of a line of a ledger that was read."""
+    return int(next(word for word in line.split() if word.startswith("index="))[6:])
 
 
-def fake_clock(mesh):
-    """Has the coordinator see a wall clock that set_clock sets; the sanitizers bear no preload."""
-    if os.path.exists(FAKETIME) and not SANITIZED:
-        set_clock(mesh, 0)
-        mesh.prefix = ["env", "LD_PRELOAD=" + FAKETIME, "FAKETIME_DONT_FAKE_MONOTONIC=1",
-                       "FAKETIME_CACHE_DURATION=1",
-                       "FAKETIME_TIMESTAMP_FILE=" + clock_file(mesh)]
+def last_index(lines):
+    return index_of(lines.splitlines()[-1])
 
 
-def clock_file(mesh):
-    return os.path.join(mesh.directory, "clock")
-
-
-def set_clock(mesh, seconds):
-    with open(clock_file(mesh) + ".new", "w", encoding="utf-8") as file:
-        file.write("%+d\n" % seconds)
-    os.rename(clock_file(mesh) + ".new", clock_file(mesh))
-
-
-class OneCoordinator(Faults):
-    def coordinators(self):
-        return {"c1": self.mesh.coordinator}
-
-    def leader(self):
-        return "c1"
-
-    def stop(self):
-        self.mesh.stop()
-
-    def kill_coordinator(self):
-        self.mesh.kill()
-        time.sleep(self.chance.choice((0, 0, 0.5, 3)))
-        self.mesh.restart()
-
-    def pause_coordinator(self):
-        self.pause(self.mesh.coordinator)
-
-    def kill_all(self):
-        for worker in self.workers.values():
-            worker.kill()
-            worker.wait()
-        self.kill_coordinator()
-        for name in sorted(self.workers):
-            self.start_worker(name)
-
-    def start_a_copy(self):
-        """The data directory as it is at one instant, started elsewhere: it is what a process that
-        was killed then would find."""
-        name = "copy%d" % self.counts["start_a_copy"]
-        directory = os.path.join(self.mesh.directory, name)
-        self.mesh.coordinator.send_signal(signal.SIGSTOP)
-        until(lambda: is_copied(self.mesh.data, directory), 10, "nothing is renamed meanwhile")
-        self.mesh.coordinator.send_signal(signal.SIGCONT)
-        before = self.record.read(name, directory)
-        process = self.mesh.spawn(name, [GROVE, "coordinator", "--data", directory, "--listen",
-                                         "127.0.0.1:%d" % free_ports(), "--credential",
-                                         self.mesh.nodes["c1"].path], "c1", stdout=subprocess.PIPE)
-        self.mesh.processes.append(process)
-        check(process.stdout.readline().startswith(b"ready "), "a copy starts",
-              self.mesh.complaints()[-1000:])
-        process.kill()
-        process.wait()
-        self.mesh.processes.remove(process)
-        check(self.record.read(name, directory).startswith(before), "a copy keeps what it has")
-        self.record.copies.append(before)
-        shutil.rmtree(directory)
-
-    def jump_clock(self):
-        """Up to an hour back or forth, for a coordinator that starts then and for one that runs."""
-        if not self.mesh.prefix:
-            return
-        set_clock(self.mesh, self.chance.choice((-3600, -60, 60, 3600)))
-        if self.chance.random() < 0.5:
-            self.kill_coordinator()
-
-    KINDS = Faults.KINDS + (kill_coordinator, kill_coordinator, pause_coordinator, kill_all,
-                            start_a_copy, Faults.reconnect, jump_clock)
-
-
-class ThreeCoordinators(Faults):
-    def coordinators(self):
-        return self.mesh.running
-
-    def leader(self):
-        return self.mesh.leader()
-
-    def follower(self):
-        leader = self.mesh.leader()
-        return self.chance.choice([name for name in NAMES if name != leader])
-
-    def kill(self, *names):
-        """They may be there again before the others have noticed."""
-        for name in names:
-            self.mesh.running[name].kill()
-            self.mesh.running[name].wait()
-        time.sleep(self.chance.choice((0, 0.2, 2, 5)))
-        for name in names:
-            check(self.mesh.run(name), name, "starts again:", self.mesh.complaints()[-1500:])
-        self.mesh.leader()
-
-    def kill_leader(self):
-        self.kill(self.mesh.leader())
-
-    def kill_follower(self):
-        self.kill(self.follower())
-
-    def kill_every_coordinator(self):
-        self.kill(*NAMES)
-
-    def pause_leader(self):
-        self.pause(self.mesh.running[self.mesh.leader()])
-        self.mesh.leader()
-
-    def pause_follower(self):
-        self.pause(self.mesh.running[self.follower()])
-
-    def pause_two(self):
-        """The third can do nothing alone."""
-        names = self.chance.sample(NAMES, 2)
-        for name in names:
-            self.mesh.running[name].send_signal(signal.SIGSTOP)
-        time.sleep(self.chance.choice((0.5, 3, 7)))
-        for name in names:
-            self.mesh.running[name].send_signal(signal.SIGCONT)
-        self.mesh.leader()
-
-    def deafen(self, names):
-        """Nothing that other coordinators say arrives there; what these say arrives. Each speaks
-        over a connection of its own to the peers' port of the other: this cuts one way."""
-        table = "grove_chaos_%d" % os.getpid()
-        ports = ",".join(str(self.mesh.ports[name] + 2) for name in names)
-        rules = "table inet %s { chain input { type filter hook input priority 0; " \
-                "tcp dport { %s } drop; }; }" % (table, ports)
-        if subprocess.run(["nft", rules], check=False, stderr=subprocess.DEVNULL).returncode != 0:
-            return  # not allowed here
-        try:
-            time.sleep(self.chance.choice((0.3, 2, 5, 10)))
-        finally:
-            subprocess.run(["nft", "delete table inet " + table], check=True)
-        self.mesh.leader()
-
-    def deafen_leader(self):
-        self.deafen([self.mesh.leader()])
-
-    def deafen_follower(self):
-        self.deafen([self.follower()])
-
-    def deafen_all(self):
-        self.deafen(NAMES)
-
-    def transfer(self):
-        """Refused when somebody else was just elected."""
-        self.mesh.grove("cluster", "transfer", self.follower())
-        self.mesh.leader()
-
-    def stop(self):
-        """All at one instant, when none lacks anything: what one has more it promised to nobody."""
-        until(lambda: all(member["lag"] == 0 for member in self.mesh.members().values()), 30,
-              "all have all")
-        for process in self.mesh.running.values():
-            process.send_signal(signal.SIGSTOP)
-        for process in self.mesh.running.values():
-            process.kill()
-            process.wait()
-
-    KINDS = Faults.KINDS + (kill_leader, kill_leader, kill_leader, kill_follower, pause_leader,
-                            pause_follower, pause_two, kill_every_coordinator, transfer,
-                            deafen_leader, deafen_follower, deafen_all)
+def allow_many_files():
+    """For a crowd of sockets, here and in whatever is started from here."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000) if hard > 0 else 20000, hard))

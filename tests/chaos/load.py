@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Calls of all kinds, all the time: submits, parents of all patterns, joins from outside, cancels,
-reads."""
+"""Calls of all kinds, all the time: submits, parents of all patterns, joins from outside, cancels, waits,
+what may run once at most, limits, reads."""
 
 import json
 import random
@@ -17,7 +17,8 @@ from record import short
 # function, payload ("-": its number), how many at a time
 SUBMITS = (("echo", "-", 400), ("nap", "20", 40), ("work", "5 1", 40), ("flow", "2", 4),
            ("gatherer", "6", 5), ("gatherer", "4 20", 4), ("mapper", "8 2 10", 4),
-           ("racer", "nap=50,echo=1,work=5 x", 4))
+           ("racer", "nap=50,echo=1,work=5 x", 4), ("tick", "15", 30))
+LIMITED, MOST = "tick", 4  # never do more of these run at a time
 JOINS = (("map", 2, 0, "work", 12), ("map", 3, 2, "work", 10), ("gather", 0, "echo", 20),
          ("gather", 1, "work", 8), ("race", 1, "nap", 5), ("race", 2, "work", 6))
 WORKER_CODES = ("succeeded", "failed", "permanent", "timeout")
@@ -31,13 +32,17 @@ class Load:
         self.lock = threading.Lock()
         self.acknowledged, self.trees, self.asked = {}, [], []
         self.unknown, self.joined, self.cancelled, self.reads = 0, 0, 0, 0
+        self.onces, self.waits, self.limits = 0, 0, 0
         self.errors, self.doing = [], {}
         self.is_over = threading.Event()
-        calls = (self.submit, self.submit, self.join, self.join, self.cancel, self.read)
+        calls = (self.submit, self.submit, self.join, self.join, self.cancel, self.read,
+                 self.once, self.wait, self.limit)
         self.threads = [threading.Thread(target=self.guard, args=(call, i), daemon=True)
                         for i, call in enumerate(calls)]
 
     def start(self):
+        code, _, error = self.mesh.grove("limit", LIMITED, "--running", str(MOST))
+        check(code == 0, "limited from the beginning:", error)
         for thread in self.threads:
             thread.start()
 
@@ -54,6 +59,8 @@ class Load:
     def explain(self, doing):
         """What the mesh knows of a call that does not end."""
         call, name = doing.split()
+        if call not in ("join", "cancel"):
+            return doing
         identity = self.identity("j" + name if call == "join" else "st" + name + ".0")
         tasks = tree(self.mesh, identity).values()
         text = "%s %s: %d tasks\n" % (doing, identity, len(tasks))
@@ -150,6 +157,64 @@ class Load:
         with self.lock:
             self.cancelled += answer.startswith("cancelled ok")
         return answer.startswith(("cancelled ok", "cancelled not-found"))
+
+    # ---- commands
+
+    def once(self, chance, name):
+        """One that may run once at most; by the same key until somebody answers."""
+        process = "o%s" % name
+        key, payload = process + ".0", str(chance.choice((1, 20, 300)))
+        identity = self.identity(key)
+        self.record.add("inv", key, "submit", "id=" + identity, "digest=" + short(payload.encode()))
+        code, out, error = self.mesh.grove("submit", "-t", "nap", "--key", key, "--at-most-once",
+                                           payload, name="client")
+        is_expired = code == 4 and "(expired)" in error  # by a clock that has jumped
+        check(code in (0, 5) or is_expired, "submitted or not known:", code, error)
+        if code != 0:
+            self.record.add("fail" if is_expired else "info", key, "submit", "id=" + identity)
+            with self.lock:
+                self.unknown += not is_expired
+            return
+        check(out.strip() == identity, "its id follows from its key", out)
+        self.record.add("ok", key, "submit", "id=" + identity)
+        with self.lock:
+            self.acknowledged[identity] = True
+            self.asked.append(identity)
+            self.onces += 1
+        self.is_over.wait(0.1)
+
+    def wait(self, chance, name):
+        """For any that was submitted, however it ends."""
+        with self.lock:
+            identity = chance.choice(self.asked[-500:]) if self.asked else None
+        if identity is None:
+            self.is_over.wait(0.1)
+            return
+        process = "wt" + name
+        self.record.add("inv", process, "read", "id=" + identity)
+        code, out, error = self.mesh.grove("wait", identity, "--timeout", "10s", name="client")
+        if code in (5, 6):
+            self.record.add("info", process, "read", "id=" + identity)
+            return
+        check(out.startswith(identity), "a wait says how it ended:", code, out, error)
+        self.record.add("ok", process, "read", "id=" + identity, "state=ended")
+        self.waits += 1
+
+    def limit(self, chance, name):
+        """Some tighter, some looser, and no more run than the loosest."""
+        del name
+        code, _, error = self.mesh.grove("limit", LIMITED, "--running",
+                                         str(chance.randrange(1, MOST + 1)))
+        check(code in (0, 5), "limited:", code, error)
+        try:
+            functions = self.mesh.ask("functions", seconds=2)["functions"]
+        except (AssertionError, zmq.ZMQError, KeyError):
+            return
+        running = sum(function["running"] for function in functions
+                      if function["function"] == LIMITED)
+        check(running <= MOST, running, "run, and the limit was never over", MOST)
+        self.limits += 1
+        self.is_over.wait(0.3)
 
     # ---- reads
 

@@ -47,7 +47,7 @@ class Record:
             self.link()
 
     def archive(self, name):
-        return os.path.join(self.mesh.directory, "archive-" + name)
+        return os.path.join(os.path.dirname(self.data[name]), "archive-" + name)
 
     def link(self):
         for node, directory in self.data.items():

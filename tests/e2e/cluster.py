@@ -36,26 +36,21 @@ class Cluster(Mesh):
             self.add(name)
         return self
 
+    def data_of(self, name):
+        return self.places.get(name, os.path.join(self.directory, "data-" + name))
+
     def run(self, name, *arguments):
         """Starts a coordinator and awaits that it is ready; False if it ended instead."""
         process = self.spawn(
-            name, [GROVE, "coordinator", "--data", os.path.join(self.directory, "data-" + name),
-                   "--listen", "127.0.0.1:%d" % self.ports[name], "--credential",
-                   self.nodes[name].path, *arguments], name, stdout=subprocess.PIPE)
+            name, [GROVE, "coordinator", "--data", self.data_of(name), "--listen",
+                   "%s:%d" % (self.address(name), self.ports[name]), "--credential",
+                   self.nodes[name].path, *self.more, *arguments], name, stdout=subprocess.PIPE)
         self.processes.append(process)
         if process.stdout.readline().startswith(b"ready "):
             self.running[name] = process
             return True
         process.wait(30)
         return False
-
-    def grove(self, *arguments, name="operator", seconds=30):
-        """A command of the operator, or another; returns its exit code and what it printed."""
-        environment = dict(os.environ, GROVE_CREDENTIAL=self.nodes[name].path,
-                           XDG_RUNTIME_DIR=self.directory)
-        done = subprocess.run([GROVE, *arguments], env=environment, capture_output=True,
-                              timeout=seconds, check=False)
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def status(self):
         code, out, error = self.grove("cluster", "status", "-o", "json")

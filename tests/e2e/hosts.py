@@ -43,26 +43,29 @@ def ip(*words, prefix=()):
 class Host:
     """One host, for as long as its first process lives."""
 
-    def __init__(self, name, number, command=("sleep", "infinity"), more=()):
+    def __init__(self, name, number=None, command=("sleep", "infinity"), more=()):
+        """With a number it is on the bridge, else on no network."""
         self.name, self.address, self.holder = name, "127.0.0.1", None
         if not has_namespaces():
             return
-        self.address = NET + str(number)
         self.holder = subprocess.Popen(
             ["unshare", "--net", "--uts", *more, "sh", "-c",
-             'hostname "$0" && until ip link show eth0 >/dev/null 2>&1; do sleep 0.01; done && '
+             'hostname "$0" && until ip address show up | grep -q 127.0.0.1; do sleep 0.01; done && '
              'exec "$@"', name, *command],
             stdin=subprocess.DEVNULL)
         while os.readlink("/proc/%d/ns/net" % self.holder.pid) == os.readlink("/proc/self/ns/net"):
             time.sleep(0.01)
-        link = "grove%d" % number
-        ip("link", "add", link, "type", "veth", "peer", "name", "eth1", "netns",
+        if number is not None:
+            self.join_bridge(number)
+        ip("link", "set", "lo", "up", prefix=self.prefix())
+
+    def join_bridge(self, number):
+        link, inside, self.address = "grove%d" % number, self.prefix(), NET + str(number)
+        ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns",
            str(self.holder.pid))
         ip("link", "set", link, "master", "grove", "up")
-        inside = self.prefix()
-        ip("address", "add", self.address + "/24", "dev", "eth1", prefix=inside)
-        ip("link", "set", "lo", "up", prefix=inside)
-        ip("link", "set", "eth1", "name", "eth0", "up", prefix=inside)
+        ip("address", "add", self.address + "/24", "dev", "eth0", prefix=inside)
+        ip("link", "set", "eth0", "up", prefix=inside)
 
     def prefix(self):
         """What a command begins with that runs there; its process id is the command's."""

@@ -214,8 +214,8 @@ class Node:
             bytes(mesh.key.verify_key).hex(), bytes(self.sign).hex(), bytes(self.link).hex(),
             wrapped(self.certificate))
         for name, port in mesh.coordinators():
-            text += "[coordinator]\nendpoint = tcp://127.0.0.1:%d\ncertificate = %s\n" % (
-                port, wrapped(mesh.nodes[name].certificate))
+            text += "[coordinator]\nendpoint = tcp://%s:%d\ncertificate = %s\n" % (
+                mesh.address(name), port, wrapped(mesh.nodes[name].certificate))
         with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w",
                   encoding="utf-8") as file:
             file.write(text)
@@ -235,7 +235,10 @@ class Mesh:
         self.key = nacl.signing.SigningKey.generate()
         self.public = bytes(self.key.verify_key)
         self.coordinator, self.processes, self.peers = None, [], []
-        self.prefix = []  # before the coordinator's command
+        self.hosts = {}  # of nodes that are not on this one
+        self.prefixes = {}  # what the commands of some nodes begin with
+        self.places = {}    # data directories of coordinators
+        self.more = []      # options of every coordinator
         self.nodes = {}
         for name, roles in (("c1", COORDINATOR), ("client", CLIENT | OBSERVER),
                             ("operator", CLIENT | OBSERVER | OPERATOR),
@@ -246,6 +249,13 @@ class Mesh:
     def coordinators(self):
         """The name and the port of each."""
         return [("c1", self.port)]
+
+    def address(self, name):
+        return self.hosts[name].address if name in self.hosts else "127.0.0.1"
+
+    def data_of(self, name):
+        """The data directory of a coordinator."""
+        return self.places.get(name, self.data)
 
     def certify(self, body):
         body = encode(body)
@@ -290,8 +300,12 @@ class Mesh:
         with open(os.path.join(self.directory, "coordinator.log"), encoding="utf-8") as file:
             return file.read()
 
-    def spawn(self, name, command, credential, **options):
-        """Starts a process whose stderr goes to NAME.log."""
+    def spawn(self, name, command, credential, host=None, **options):
+        """Starts a process, on the host of its credential or another; its stderr goes to NAME.log."""
+        host = host or self.hosts.get(credential)
+        command = self.prefixes.get(credential, []) + command
+        if host is not None:
+            command = host.prefix() + command
         environment = dict(os.environ, GROVE_CREDENTIAL=self.nodes[credential].path,
                            GROVE_TEST_LOG=self.log, XDG_RUNTIME_DIR=self.directory)
         with open(os.path.join(self.directory, name + ".log"), "ab") as log:
@@ -301,9 +315,9 @@ class Mesh:
     def start(self, *arguments):
         """Starts the coordinator and awaits that it is ready; False if it ended instead."""
         self.coordinator = self.spawn(
-            "coordinator", self.prefix + [GROVE, "coordinator", "--data", self.data, "--listen",
-                                          "127.0.0.1:%d" % self.port, "--credential",
-                                          self.nodes["c1"].path, *arguments],
+            "coordinator", [GROVE, "coordinator", "--data", self.data_of("c1"), "--listen",
+                            "%s:%d" % (self.address("c1"), self.port), "--credential",
+                            self.nodes["c1"].path, *self.more, *arguments],
             "c1", stdout=subprocess.PIPE)
         if self.coordinator.stdout.readline().startswith(b"ready "):
             return True
@@ -375,6 +389,14 @@ class Mesh:
             answer = operator.ask(ADMIT, {1: encode({3: body, 4: signature})})
             check(answer.kind == DONE, "revoked", answer.refusal())
 
+    def grove(self, *arguments, name="operator", seconds=30):
+        """A command of the operator, or another; returns its exit code and what it printed."""
+        environment = dict(os.environ, GROVE_CREDENTIAL=self.nodes[name].path,
+                           XDG_RUNTIME_DIR=self.directory)
+        done = subprocess.run([GROVE, *arguments], env=environment, capture_output=True,
+                              timeout=seconds, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
     def refused(self, name):
         return self.stats()["refusals"].get(name, 0)
 
@@ -443,7 +465,7 @@ class Link:
             self.socket.curve_secretkey = z85.encode(bytes(node.link))
         else:
             setup(self.socket)
-        self.socket.connect("tcp://127.0.0.1:%d" % port)
+        self.socket.connect("tcp://%s:%d" % (mesh.address(mesh.server), port))
 
     def receive(self, seconds):
         """The frames of a message, or None."""
