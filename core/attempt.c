@@ -63,6 +63,7 @@ static void retry(struct forest *forest, struct task *task)
     forest->counters.retries++;
     join_abandon(forest, task);
     tree_move(forest, task, TASK_DELAYED);
+    emit_note(forest, NOTICE_RETRIED, task, 0);
 }
 
 /* Whether a result is of this very task, word for word. */
@@ -210,6 +211,7 @@ void attempt_return(struct forest *forest, struct session *session, const struct
     if (!task_state_is_open(task->state)) {
         return;
     }
+    emit_note(forest, NOTICE_RETURNED, task, session->index);
     if (returned->reason == RETURN_REFUSED) {
         return_refused(forest, task, session->index, returned->text);
     } else if (returned->reason == RETURN_STOPPED && (task->flags & TASK_AT_MOST_ONCE)) {
@@ -237,6 +239,7 @@ void attempt_lose(struct forest *forest, struct work *work, enum charge charge)
     const bool is_cancelled = sweep_heed(forest, task);
     const struct id boot = work->session->boot;
     const bool has_started = !roster_is_ahead(work);
+    const uint64_t session = work->session->index;
     char text[80];
 
     roster_release(forest, work);
@@ -246,6 +249,7 @@ void attempt_lose(struct forest *forest, struct work *work, enum charge charge)
     if (has_started && charge == CHARGE_LOSS) {
         charge_loss(forest, work, &boot);
     }
+    emit_note(forest, has_started ? NOTICE_LOST : NOTICE_RETURNED, task, session);
     if (task->flags & TASK_AT_MOST_ONCE) {
         tree_settle_verdict(forest, task, CODE_LOST,
                             bytes_of_text("its worker is gone; it may run at most once"));

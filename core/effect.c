@@ -31,7 +31,7 @@ void effects_reset(struct effects *effects)
 void effects_clear(struct effects *effects)
 {
     free(effects->list);
-    *effects = (struct effects){0};
+    *effects = (struct effects){.notices = effects->notices};
 }
 
 static const char *kind_name(enum effect_kind kind)

@@ -48,11 +48,14 @@ struct effect {
     bool settled;
 };
 
+struct notices;
+
 /* Zeroed is empty and valid. */
 struct effects {
     struct effect *list;
     size_t count;
     size_t capacity;
+    struct notices *notices; /* borrowed: where what happens is noted, too; NULL: nowhere */
 };
 
 /* Appends one; aborts when out of memory. */

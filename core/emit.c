@@ -101,10 +101,75 @@ void emit_settled(struct forest *forest, const struct task *task)
 
 void emit_trusted(struct forest *forest)
 {
+    if (forest->effects->notices) {
+        notices_add(forest->effects->notices, NOTICE_TRUST, forest->now_ms);
+    }
     effects_add(forest->effects, &(struct effect){.kind = EFFECT_TRUSTED});
 }
 
 void emit_recall(struct forest *forest)
 {
     effects_add(forest->effects, &(struct effect){.kind = EFFECT_RECALL});
+}
+
+/* ---- notices */
+
+void emit_note(struct forest *forest, enum notice_kind kind, const struct task *task,
+               uint64_t session)
+{
+    struct notices *notices = forest->effects->notices;
+
+    if (notices) {
+        struct notice *notice = notices_add(notices, kind, forest->now_ms);
+
+        notice->id = task->id;
+        notice->session = session;
+        notice->attempt = task->attempts;
+    }
+}
+
+void emit_note_end(struct forest *forest, const struct task *task)
+{
+    struct notices *notices = forest->effects->notices;
+
+    if (notices) {
+        struct notice *notice = notices_add(notices, NOTICE_ENDED, forest->now_ms);
+
+        notice->id = task->id;
+        notice->attempt = task->attempts;
+        notice->code = (uint8_t)task->work->code;
+    }
+}
+
+void emit_note_join(struct forest *forest, const struct join *join)
+{
+    struct notices *notices = forest->effects->notices;
+
+    if (notices) {
+        struct notice *notice = notices_add(notices, NOTICE_JOINED, forest->now_ms);
+
+        notice->id = join->id;
+        notice->code = join->state;
+    }
+}
+
+void emit_note_session(struct forest *forest, enum notice_kind kind, const struct session *session)
+{
+    struct notices *notices = forest->effects->notices;
+
+    if (notices) {
+        struct notice *notice = notices_add(notices, kind, forest->now_ms);
+
+        notice->session = session->index;
+        notices_set_name(notices, notice, bytes_of_text(session->instance));
+    }
+}
+
+void emit_note_limit(struct forest *forest, struct bytes function)
+{
+    struct notices *notices = forest->effects->notices;
+
+    if (notices) {
+        notices_set_name(notices, notices_add(notices, NOTICE_LIMIT, forest->now_ms), function);
+    }
 }

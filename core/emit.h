@@ -5,6 +5,7 @@
 #define GROVE_CORE_EMIT_H
 
 #include "core/forest_state.h"
+#include "core/notice.h"
 
 /* EFFECT_DONE. It and the answers are for whoever proposed the command here; without a token nobody
  * is told. */
@@ -38,5 +39,18 @@ void emit_swept(struct forest *forest, const struct id *task);
 void emit_settled(struct forest *forest, const struct task *task);
 void emit_trusted(struct forest *forest);
 void emit_recall(struct forest *forest);
+
+/* ---- for those who watch: no effect, but a notice, where somebody keeps them */
+
+/* Of a task and the attempt in force, or the last.
+ *
+ *   session   that holds or held it; 0: none */
+void emit_note(struct forest *forest, enum notice_kind kind, const struct task *task,
+               uint64_t session);
+
+void emit_note_end(struct forest *forest, const struct task *task);
+void emit_note_join(struct forest *forest, const struct join *join);
+void emit_note_session(struct forest *forest, enum notice_kind kind, const struct session *session);
+void emit_note_limit(struct forest *forest, struct bytes function);
 
 #endif

@@ -115,6 +115,7 @@ static void open_session(struct forest *forest, const struct key *identity, cons
     roster_add(forest, session);
     offer(forest, session, request->functions);
     emit_session(forest, EFFECT_ENLISTED, session->index);
+    emit_note_session(forest, NOTICE_ENLISTED, session);
     see_held(forest, session, request->held);
 }
 
@@ -183,6 +184,7 @@ void enlist(struct forest *forest, const struct key *identity, const struct id *
 void enlist_retire(struct forest *forest, struct session *session, enum retire_reason reason)
 {
     emit_session(forest, EFFECT_RETIRED, session->index);
+    emit_note_session(forest, NOTICE_RETIRED, session);
     roster_leave(forest, session, reason);
 }
 

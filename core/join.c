@@ -226,6 +226,7 @@ void join_finish(struct forest *forest, struct join *join, enum join_state state
 {
     join->state = (uint8_t)state;
     detach_open(forest, join);
+    emit_note_join(forest, join);
     if (join->count > join->succeeded + join->failed) {
         sweep_join(forest, join);
     }

@@ -287,6 +287,7 @@ enum refusal limit_set(struct forest *forest, const struct limit *limit)
         return REFUSED_QUOTA;
     }
     change(forest, function, limit);
+    emit_note_limit(forest, limit->function);
     if (!was_set && limit_is_set(function)) {
         keep(forest, function);
     } else if (was_set && !limit_is_set(function)) {

@@ -315,6 +315,7 @@ static void fill_slots(struct forest *forest, struct session *session)
         if (line[i] == PLACE_RESUMABLE) {
             work->resumed = true;
             tree_move(forest, work->task, TASK_RUNNING);
+            emit_note(forest, NOTICE_RESUMED, work->task, session->index);
         } else {
             limit_begin(forest, work->task->request.function);
             limit_loosen(forest, work->task->request.function);
@@ -367,6 +368,7 @@ static void take(struct forest *forest, struct session *session, struct task *ta
     }
     forest->counters.attempts++;
     emit_attempt(forest, EFFECT_ASSIGN, work);
+    emit_note(forest, NOTICE_ASSIGNED, task, session->index);
 }
 
 /* Sessions that got room fill their slots, and what was blocked for want of it may go on. */

@@ -186,6 +186,7 @@ struct task *tree_plant(struct forest *forest, const struct planting *planting)
     if (task->state == TASK_READY) {
         ready_add(forest, task);
     }
+    emit_note(forest, NOTICE_SUBMITTED, task, 0);
     return task;
 }
 
@@ -285,6 +286,7 @@ static void settle(struct forest *forest, struct task *task, enum task_state sta
         forest->counters.open_roots--;
     }
     emit_settled(forest, task);
+    emit_note_end(forest, task);
     wake_parent(forest, task);
     tree_rest(forest, tree); /* before a join ends the root: a tree comes to rest once */
     join_settle(forest, task);

@@ -155,6 +155,7 @@ static void wait_for(struct forest *forest, struct session *session, const struc
     } else {
         if (work->task->state != TASK_WAITING) {
             tree_move(forest, work->task, TASK_WAITING);
+            emit_note(forest, NOTICE_WAITS, work->task, session->index);
         }
         /* Also out of the line for a slot, which was for an earlier wait. */
         roster_wait(forest, work);
