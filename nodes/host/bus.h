@@ -43,7 +43,7 @@ void bus_frame_release(struct bus_frame *frame); /* NULL is fine */
 struct bus_message {
     struct route route;       /* of a ROUTER */
     struct envelope envelope; /* of a ROUTER */
-    bool has_user;            /* false: a DEALER's own peer, pinned by its key */
+    bool has_user;            /* false: a DEALER's own peer, pinned by its key; one that left */
     struct key user;          /* the identity that ZAP gave to this connection */
     enum grove_status status; /* GROVE_OK; GROVE_MALFORMED: not one body frame (frame is NULL) */
     struct bus_frame *frame;  /* retain it to keep it */
@@ -69,6 +69,7 @@ struct bus_bind_options {
     struct zap *zap;        /* who guards it; outlives the socket */
     const struct link_pair *link;
     enum bus_traffic traffic;
+    int drain; /* messages taken in one turn; 0: BUS_DRAIN */
 };
 
 /* A ROUTER that ZAP guards. There is no other way to bind one: every option that matters is read
@@ -79,6 +80,18 @@ struct bus_bind_options {
 enum grove_status bus_bind(struct bus *bus, const struct bus_bind_options *options,
                            bus_receive *receive, void *context, struct bus_socket **socket)
     GROVE_CHECKED;
+
+/* An XPUB that ZAP guards like a ROUTER; a new connection is not sent anything. What its peers
+ * subscribe to comes to `receive`: a byte, 1 or 0, and a topic; of one that left, without a user.
+ *
+ *   errors    those of bus_bind */
+enum grove_status bus_bind_publisher(struct bus *bus, const struct bus_bind_options *options,
+                                     bus_receive *receive, void *context,
+                                     struct bus_socket **socket) GROVE_CHECKED;
+
+/* In `receive` of a publisher: whoever asked gets all that is sent from now on. To one that does
+ * not take it as fast, what is over is not sent. */
+void bus_admit(struct bus_socket *publisher);
 
 /* The port a socket is bound to. */
 uint16_t bus_port(const struct bus_socket *socket);
@@ -117,7 +130,7 @@ void bus_close(struct bus *bus, struct bus_socket *socket);
 
 /* Sends one frame, copying it; never waits.
  *
- *   route     of a ROUTER; NULL for a DEALER
+ *   route     of a ROUTER; NULL for a DEALER, and for a publisher
  *   envelope  of the message that is answered; NULL: none
  *   errors    GROVE_BUSY: the pipe is full; GROVE_NOT_FOUND: the peer is gone */
 enum grove_status bus_send(struct bus_socket *socket, const struct route *route,

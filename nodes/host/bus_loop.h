@@ -22,7 +22,9 @@ struct bus_socket {
     void *zmq;
     int fd; /* readable: libzmq has news for the socket */
     bool is_router;
+    bool is_publisher;
     bool is_pending;       /* news may have been taken in without the fd: read it before sleeping */
+    int drain;             /* messages taken in one turn */
     bool draining, closed; /* closed while draining: freed after it */
     uint16_t port;
     struct handshake handshake; /* of a DEALER */

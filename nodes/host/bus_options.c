@@ -11,6 +11,9 @@
 /* What CURVE adds to a frame on the wire, where ZMQ_MAXMSGSIZE counts: name, nonce, MAC, flags. */
 #define CURVE_OVERHEAD (8 + 8 + 16 + 1)
 
+/* Of what comes to a publisher: subscriptions. */
+#define PUBLISHER_FRAME_SIZE 256
+
 struct option {
     int name;
     int value;
@@ -27,7 +30,7 @@ static const struct option common[] = {
     {ZMQ_MECHANISM, ZMQ_CURVE},    /* follows from the keys; only read */
 };
 
-static const struct option of_router[] = {
+static const struct option of_server[] = {
     {ZMQ_BACKLOG, 1024},       /* connection floods */
     {ZMQ_HANDSHAKE_IVL, 4000}, /* 30 s by default helps half-open attackers; before clients, who */
                                /* wait 5 s, give up: so they learn that they are shut out */
@@ -132,22 +135,50 @@ bool bus_options_guarded(void *router, const char *zap_domain)
            strcmp(domain, zap_domain) == 0;
 }
 
+static enum grove_status set_server(void *server, const struct link_pair *link,
+                                    const char *zap_domain)
+{
+    enum grove_status status = set_common(server, link);
+
+    if (status == GROVE_OK) {
+        status = set_all(server, of_server, sizeof(of_server) / sizeof(of_server[0]));
+    }
+    if (status == GROVE_OK) {
+        zmq_setsockopt(server, ZMQ_ZAP_DOMAIN, zap_domain, strlen(zap_domain));
+        status = bus_options_guarded(server, zap_domain) ? GROVE_OK : did_not_hold(ZMQ_ZAP_DOMAIN);
+    }
+    return status;
+}
+
 enum grove_status bus_options_router(void *router, const struct link_pair *link,
                                      const char *zap_domain)
 {
-    enum grove_status status = set_common(router, link);
+    const enum grove_status status = set_server(router, link, zap_domain);
+
+    return status == GROVE_OK ? set_mandatory(router) : status;
+}
+
+/* Nobody gets anything just by asking. It cannot be read back: a socket without it would take no
+ * subscription for others, which is tried. */
+static enum grove_status set_manual(void *publisher)
+{
+    const int on = 1;
+
+    return zmq_setsockopt(publisher, ZMQ_XPUB_MANUAL, &on, sizeof(on)) == 0 &&
+                   zmq_setsockopt(publisher, ZMQ_UNSUBSCRIBE, "", 0) == 0
+               ? GROVE_OK
+               : did_not_hold(ZMQ_XPUB_MANUAL);
+}
+
+enum grove_status bus_options_publisher(void *publisher, const struct link_pair *link,
+                                        const char *zap_domain)
+{
+    enum grove_status status = set_server(publisher, link, zap_domain);
 
     if (status == GROVE_OK) {
-        status = set_all(router, of_router, sizeof(of_router) / sizeof(of_router[0]));
+        status = set_largest(publisher, PUBLISHER_FRAME_SIZE);
     }
-    if (status == GROVE_OK) {
-        status = set_mandatory(router);
-    }
-    if (status == GROVE_OK) {
-        zmq_setsockopt(router, ZMQ_ZAP_DOMAIN, zap_domain, strlen(zap_domain));
-        status = bus_options_guarded(router, zap_domain) ? GROVE_OK : did_not_hold(ZMQ_ZAP_DOMAIN);
-    }
-    return status;
+    return status == GROVE_OK ? set_manual(publisher) : status;
 }
 
 enum grove_status bus_options_dealer(void *dealer, const struct link_pair *link,

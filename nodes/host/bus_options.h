@@ -13,6 +13,8 @@
  *   errors    GROVE_IO: an option did not hold; it was logged */
 enum grove_status bus_options_router(void *router, const struct link_pair *link,
                                      const char *zap_domain) GROVE_CHECKED;
+enum grove_status bus_options_publisher(void *publisher, const struct link_pair *link,
+                                        const char *zap_domain) GROVE_CHECKED;
 enum grove_status bus_options_dealer(void *dealer, const struct link_pair *link,
                                      const struct key *server) GROVE_CHECKED;
 

@@ -139,7 +139,7 @@ static bool receive_one(struct bus_socket *socket)
         return false;
     }
     message.status = find_body(socket, &part, &message.envelope);
-    if (socket->is_router) {
+    if (socket->is_router || socket->is_publisher) {
         message.has_user = read_user(&part, &message.user);
     } else if (message.envelope.has_delimiter) {
         message.status = GROVE_MALFORMED;
@@ -150,7 +150,7 @@ static bool receive_one(struct bus_socket *socket)
     zmq_msg_close(&part);
     bus_begin_turn(socket->bus);
     /* A ROUTER's connection without a user cannot be, and would be nobody's. */
-    if (message.has_user == socket->is_router) {
+    if (socket->is_publisher || message.has_user == socket->is_router) {
         socket->receive(socket->context, &message);
     }
     bus_frame_release(message.frame);
@@ -171,7 +171,7 @@ void bus_drain(struct bus_socket *socket)
     bool has_more = true;
 
     socket->draining = true;
-    for (int i = 0; i < BUS_DRAIN && has_more && !socket->closed; i++) {
+    for (int i = 0; i < socket->drain && has_more && !socket->closed; i++) {
         has_more = receive_one(socket);
     }
     socket->is_pending = has_more;
@@ -236,7 +236,13 @@ static struct bus_socket *socket_create(struct bus *bus, int type, bus_receive *
     struct bus_socket *socket = allocate(sizeof(*socket));
 
     *socket = (struct bus_socket){
-        .bus = bus, .is_router = type == ZMQ_ROUTER, .receive = receive, .context = context};
+        .bus = bus,
+        .is_router = type == ZMQ_ROUTER,
+        .is_publisher = type == ZMQ_XPUB,
+        .drain = BUS_DRAIN,
+        .receive = receive,
+        .context = context,
+    };
     socket->zmq = zmq_socket(bus_context(bus), type);
     if (socket->zmq == NULL) {
         abort();
@@ -320,6 +326,27 @@ static enum grove_status bind_to(struct bus_socket *socket, const char *endpoint
     return GROVE_OK;
 }
 
+/* Tests the guard, then binds; takes the socket, and frees it when that fails.
+ *
+ *   status    of what was done before */
+static enum grove_status bind_guarded(struct bus_socket *made, enum grove_status status,
+                                      const struct bus_bind_options *options, const char *endpoint)
+{
+    if (status == GROVE_OK) {
+        status =
+            zap_self_test(options->zap, made->zmq, &options->link->public_key, options->zap_domain);
+    }
+    if (status == GROVE_OK) {
+        status = bind_to(made, endpoint);
+    }
+    if (status != GROVE_OK) {
+        socket_destroy(made);
+        return status;
+    }
+    serve(made);
+    return GROVE_OK;
+}
+
 enum grove_status bus_bind(struct bus *bus, const struct bus_bind_options *options,
                            bus_receive *receive, void *context, struct bus_socket **socket)
 {
@@ -334,20 +361,39 @@ enum grove_status bus_bind(struct bus *bus, const struct bus_bind_options *optio
     if (status == GROVE_OK && options->traffic == BUS_PEERS) {
         status = bus_options_peers(made->zmq);
     }
-    if (status == GROVE_OK) {
-        status =
-            zap_self_test(options->zap, made->zmq, &options->link->public_key, options->zap_domain);
+    if (options->drain > 0) {
+        made->drain = options->drain;
     }
+    status = bind_guarded(made, status, options, endpoint);
     if (status == GROVE_OK) {
-        status = bind_to(made, endpoint);
+        *socket = made;
     }
+    return status;
+}
+
+enum grove_status bus_bind_publisher(struct bus *bus, const struct bus_bind_options *options,
+                                     bus_receive *receive, void *context,
+                                     struct bus_socket **socket)
+{
+    char endpoint[ENDPOINT_SIZE];
+    enum grove_status status = resolve(options->address, endpoint);
+
     if (status != GROVE_OK) {
-        socket_destroy(made);
         return status;
     }
-    serve(made);
-    *socket = made;
-    return GROVE_OK;
+    struct bus_socket *made = socket_create(bus, ZMQ_XPUB, receive, context);
+    status = bus_options_publisher(made->zmq, options->link, options->zap_domain);
+    status = bind_guarded(made, status, options, endpoint);
+    if (status == GROVE_OK) {
+        *socket = made;
+    }
+    return status;
+}
+
+void bus_admit(struct bus_socket *publisher)
+{
+    assert(publisher->is_publisher);
+    zmq_setsockopt(publisher->zmq, ZMQ_SUBSCRIBE, "", 0);
 }
 
 uint16_t bus_port(const struct bus_socket *socket)

@@ -18,7 +18,16 @@
 
 #define PATIENCE_MS 2000 /* far more than four handshakes take; only a failure waits so long */
 
-enum visitor { KNOWN, STRANGER, WITH_NULL, WITH_PLAIN, VISITOR_COUNT };
+/* The first is 1, which to a publisher is a subscription. */
+enum visitor { KNOWN = 1, STRANGER, WITH_NULL, WITH_PLAIN, VISITORS_END };
+#define VISITOR_COUNT (VISITORS_END - KNOWN)
+
+/* Who is visited, and by what kind of socket. */
+struct target {
+    const struct key *server;
+    char endpoint[64];
+    int visitor_type;
+};
 
 /* What the ROUTER and its monitor have told so far. */
 struct sightings {
@@ -55,12 +64,13 @@ static void set_curve(void *dealer, const struct link_pair *link, const struct k
 
 /* A client that tries once and, if it is let in, says who it is. */
 static void *send_visitor(void *context, enum visitor visitor, const struct zap_probe *probe,
-                          const struct key *server, const char *endpoint)
+                          const struct target *target)
 {
+    const struct key *server = target->server;
     const int never = -1, none = 0;
     const uint8_t name = (uint8_t)visitor;
     struct link_pair stranger;
-    void *dealer = zmq_socket(context, ZMQ_DEALER);
+    void *dealer = zmq_socket(context, target->visitor_type);
 
     if (dealer == NULL) {
         abort();
@@ -80,10 +90,10 @@ static void *send_visitor(void *context, enum visitor visitor, const struct zap_
         zmq_setsockopt(dealer, ZMQ_PLAIN_PASSWORD, "grove", strlen("grove"));
         break;
     case WITH_NULL:
-    case VISITOR_COUNT:
+    case VISITORS_END:
         break;
     }
-    if (zmq_connect(dealer, endpoint) != 0) {
+    if (zmq_connect(dealer, target->endpoint) != 0) {
         abort();
     }
     /* One that was refused by now has no pipe left to send to. */
@@ -187,14 +197,14 @@ static struct sightings look(void *router, void *monitor, const struct zap_probe
 }
 
 static struct sightings receive_visitors(const struct zap_probe *probe, void *router,
-                                         const struct key *server, const char *endpoint)
+                                         const struct target *target)
 {
     void *const context = bus_context_retain();
     void *const monitor = watch(context, router);
     void *dealers[VISITOR_COUNT];
 
     for (int i = 0; i < VISITOR_COUNT; i++) {
-        dealers[i] = send_visitor(context, (enum visitor)i, probe, server, endpoint);
+        dealers[i] = send_visitor(context, (enum visitor)(KNOWN + i), probe, target);
     }
     const struct sightings seen = look(router, monitor, probe);
     zmq_socket_monitor(router, NULL, 0);
@@ -206,24 +216,34 @@ static struct sightings receive_visitors(const struct zap_probe *probe, void *ro
     return seen;
 }
 
+/* To a ROUTER comes a DEALER, to an XPUB an XSUB. */
+static int visitor_type(void *router)
+{
+    int type = 0;
+    size_t size = sizeof(type);
+
+    zmq_getsockopt(router, ZMQ_TYPE, &type, &size);
+    return type == ZMQ_XPUB ? ZMQ_XSUB : ZMQ_DEALER;
+}
+
 enum grove_status zap_probe_run(const struct zap_probe *probe, void *router,
                                 const struct key *server, const char *domain)
 {
-    char endpoint[64];
-    size_t size = sizeof(endpoint);
+    struct target target = {.server = server, .visitor_type = visitor_type(router)};
+    size_t size = sizeof(target.endpoint);
 
     if (!bus_options_guarded(router, domain)) {
         log_event(LOG_ERROR, "self-test failed", "domain=%s error=\"socket not guarded\"", domain);
         return GROVE_DENIED;
     }
     if (zmq_bind(router, "tcp://127.0.0.1:*") != 0 ||
-        zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, endpoint, &size) != 0) {
+        zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, target.endpoint, &size) != 0) {
         log_event(LOG_ERROR, "self-test failed", "domain=%s error=\"%s\"", domain,
                   zmq_strerror(zmq_errno()));
         return GROVE_DENIED;
     }
-    const struct sightings seen = receive_visitors(probe, router, server, endpoint);
-    const int rc = zmq_unbind(router, endpoint);
+    const struct sightings seen = receive_visitors(probe, router, &target);
+    const int rc = zmq_unbind(router, target.endpoint);
     assert(rc == 0);
     if (memcmp(&seen, &expected, sizeof(expected)) != 0) {
         log_event(LOG_ERROR, "self-test failed",
