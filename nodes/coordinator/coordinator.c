@@ -34,6 +34,7 @@ static void publish(struct coordinator *coordinator)
         if (effects->list[i].kind == EFFECT_TRUSTED) {
             roster_publish(coordinator->machine.forest, coordinator->options.credential,
                            coordinator->zap);
+            events_send_away(&coordinator->events);
             return;
         }
     }
@@ -188,6 +189,7 @@ static void on_tick(void *context)
         coordinator_tick_members(coordinator);
     }
     ingress_tick(&coordinator->ingress);
+    events_tick(&coordinator->events);
     if (coordinator->leads) {
         chores_tick(&coordinator->chores);
     }
@@ -203,6 +205,7 @@ static void on_turn_end(void *context)
         coordinator_propose(coordinator);
     }
     egress_flush(&coordinator->egress);
+    events_flush(&coordinator->events);
 }
 
 enum grove_status coordinator_wire(struct coordinator *coordinator)

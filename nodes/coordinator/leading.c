@@ -93,6 +93,7 @@ void coordinator_begin_term(struct coordinator *coordinator)
     admit_all(coordinator);
     coordinator->leads = true;
     coordinator->ingress.is_leader = true;
+    events_note_leader(&coordinator->events, coordinator->options.credential->certificate.name);
     if (coordinator->peers != NULL) {
         coordinator_look_at_members(coordinator);
         log_event(LOG_INFO, "leads", "term=%" PRIu64 " index=%" PRIu64, status.term, status.index);
@@ -189,6 +190,17 @@ static void knock(struct coordinator *coordinator)
     }
 }
 
+static void note_leader(struct coordinator *coordinator)
+{
+    const struct members *members = &coordinator->members;
+    const struct member *leader = members_find(members, members->leader);
+
+    events_note_leader(&coordinator->events,
+                       leader != NULL && leader->has_address
+                           ? members_name(coordinator->machine.forest, &leader->address.identity)
+                           : NULL);
+}
+
 void coordinator_tick_members(struct coordinator *coordinator)
 {
     const struct id none = {{0}};
@@ -201,6 +213,7 @@ void coordinator_tick_members(struct coordinator *coordinator)
     }
     if (leader != coordinator->members.leader && !coordinator->leads) {
         log_event(LOG_INFO, "follows", "leader=%016" PRIx64, coordinator->members.leader);
+        note_leader(coordinator);
     }
     peers_tick(coordinator->peers);
     knock(coordinator);

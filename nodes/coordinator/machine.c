@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "core/ledger.h"
+#include "core/notice.h"
 #include "nodes/coordinator/replica/snapshot.h"
 
 void machine_init(struct machine *machine, const struct forest_options *options)
@@ -53,6 +54,9 @@ static void apply(void *context, uint64_t index, const uint8_t *data, size_t siz
     struct machine *machine = context;
 
     machine->index = index;
+    if (machine->effects.notices != NULL) {
+        notices_begin(machine->effects.notices, index);
+    }
     apply_group(machine, bytes_of(data, size));
     machine->tokens = NULL;
     machine->token_count = 0;
@@ -88,6 +92,9 @@ static enum grove_status restore(void *context, const uint8_t *data, size_t size
     if (status == GROVE_OK) {
         forest_destroy(machine->forest);
         machine->forest = forest;
+        if (machine->effects.notices != NULL) {
+            notices_cut(machine->effects.notices);
+        }
     }
     return status;
 }

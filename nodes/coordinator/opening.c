@@ -97,6 +97,8 @@ static void make_parts(struct coordinator *coordinator)
     watchers_init(&coordinator->watchers, hash_key);
     progress_init(&coordinator->progress, hash_key);
     proposals_init(&coordinator->proposals);
+    events_init(&coordinator->events);
+    coordinator->machine.effects.notices = &coordinator->events.notices;
     egress_init(&coordinator->egress, hash_key);
     ingress_init(&coordinator->ingress, hash_key);
     coordinator->verifier.mesh = options.mesh;
@@ -161,6 +163,8 @@ static void join_parts(struct coordinator *coordinator)
         .replica = coordinator->replica,
         .zap = coordinator->zap,
     };
+    coordinator->events.bus = coordinator->bus;
+    coordinator->events.stats = &coordinator->stats;
     if (coordinator->peers != NULL) {
         coordinator->stats.members = &coordinator->members;
         coordinator->stats.leader_heard_ms = &coordinator->leader_heard_ms;
@@ -319,6 +323,7 @@ void coordinator_close(struct coordinator *coordinator)
     seats_clear(&coordinator->seats);
     sessions_clear(&coordinator->sessions);
     buffer_clear(&coordinator->stats_frame);
+    events_clear(&coordinator->events);
     if (coordinator->bus != NULL) {
         bus_close(coordinator->bus, coordinator->task_socket);
         bus_close(coordinator->bus, coordinator->stats_socket);

@@ -6,6 +6,7 @@
 #include "nodes/coordinator/changes.h"
 #include "nodes/coordinator/chores.h"
 #include "nodes/coordinator/coordinator.h"
+#include "nodes/coordinator/events.h"
 #include "nodes/coordinator/ingress.h"
 #include "nodes/coordinator/machine.h"
 #include "nodes/coordinator/members.h"
@@ -44,6 +45,7 @@ struct coordinator {
     struct ingress ingress;
     struct stats stats;
     struct buffer stats_frame;
+    struct events events;
     struct stamp stamp;
     struct chores chores;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Ports: tasks at P, stats at P + 1, other coordinators at P + 2. */
+ * Ports: tasks at P, stats at P + 1, other coordinators at P + 2, events at P + 3. */
 #include "nodes/coordinator/parts.h"
 
 #include <stdio.h>
@@ -8,9 +8,10 @@
 #include "nodes/coordinator/member_id.h"
 #include "nodes/host/clock.h"
 
-#define BIND_TRIES 16 /* for two neighbouring ports, when any will do */
+#define BIND_TRIES 16 /* for neighbouring ports, when any will do */
 #define ADDRESS_SIZE 256
 #define PEERS_PORT 2u /* after P */
+#define EVENTS_PORT 3u
 
 /* HOST:PORT taken apart; false when it is neither that nor [IPV6]:PORT. */
 static bool split(const char *listen, char host[ADDRESS_SIZE], unsigned *port)
@@ -24,7 +25,7 @@ static bool split(const char *listen, char host[ADDRESS_SIZE], unsigned *port)
         return false;
     }
     number = strtoul(colon + 1, &end, 10);
-    if (*end != '\0' || number > UINT16_MAX - 1) {
+    if (*end != '\0' || number > UINT16_MAX - EVENTS_PORT) {
         return false;
     }
     memcpy(host, listen, (size_t)(colon - listen));
@@ -33,40 +34,73 @@ static bool split(const char *listen, char host[ADDRESS_SIZE], unsigned *port)
     return true;
 }
 
-static enum grove_status bind_one(struct coordinator *coordinator, const char *address,
-                                  const char *domain, bus_receive *receive,
-                                  struct bus_socket **socket)
+static struct bus_bind_options options_of(const struct coordinator *coordinator,
+                                          const char *address, const char *domain)
 {
-    const struct bus_bind_options options = {
+    return (struct bus_bind_options){
         .address = address,
         .zap_domain = domain,
         .zap = coordinator->zap,
         .link = coordinator->options.credential->link,
     };
-
-    return bus_bind(coordinator->bus, &options, receive, coordinator, socket);
 }
 
-/* Tasks at the port, stats at the next one; of `port` 0, at whatever pair is free. */
-static enum grove_status bind_pair(struct coordinator *coordinator, const char *host, unsigned port,
-                                   char *error)
+static enum grove_status bind_tasks(struct coordinator *coordinator, const char *address)
+{
+    const struct bus_bind_options options = options_of(coordinator, address, ZAP_DOMAIN_TASK);
+
+    return bus_bind(coordinator->bus, &options, coordinator_on_task, coordinator,
+                    &coordinator->task_socket);
+}
+
+/* One request a turn: however many are asked at once, tasks go on in between. */
+static enum grove_status bind_stats(struct coordinator *coordinator, const char *address)
+{
+    struct bus_bind_options options = options_of(coordinator, address, ZAP_DOMAIN_STATS);
+
+    options.drain = 1;
+    return bus_bind(coordinator->bus, &options, coordinator_on_stats, coordinator,
+                    &coordinator->stats_socket);
+}
+
+static enum grove_status bind_events(struct coordinator *coordinator, const char *host,
+                                     unsigned port)
+{
+    struct events *events = &coordinator->events;
+
+    snprintf(events->address, sizeof(events->address), "%s:%u", host, port);
+    events->options = options_of(coordinator, events->address, ZAP_DOMAIN_STATS);
+    return events_bind(events);
+}
+
+static void unbind(struct coordinator *coordinator)
+{
+    bus_close(coordinator->bus, coordinator->task_socket);
+    bus_close(coordinator->bus, coordinator->stats_socket);
+    coordinator->task_socket = NULL;
+    coordinator->stats_socket = NULL;
+}
+
+/* Tasks at the port, stats and events near it; of `port` 0, at whatever ones are free. */
+static enum grove_status bind_all(struct coordinator *coordinator, const char *host, unsigned port,
+                                  char *error)
 {
     char address[ADDRESS_SIZE + 8];
     enum grove_status status;
 
     snprintf(address, sizeof(address), "%s:%u", host, port);
-    status = bind_one(coordinator, address, ZAP_DOMAIN_TASK, coordinator_on_task,
-                      &coordinator->task_socket);
+    status = bind_tasks(coordinator, address);
     if (status == GROVE_OK) {
-        snprintf(address, sizeof(address), "%s:%u", host, bus_port(coordinator->task_socket) + 1u);
-        status = bind_one(coordinator, address, ZAP_DOMAIN_STATS, coordinator_on_stats,
-                          &coordinator->stats_socket);
-        if (status != GROVE_OK) {
-            bus_close(coordinator->bus, coordinator->task_socket);
-            coordinator->task_socket = NULL;
-        }
+        port = bus_port(coordinator->task_socket);
+        snprintf(address, sizeof(address), "%s:%u", host, port + 1u);
+        status = bind_stats(coordinator, address);
+    }
+    if (status == GROVE_OK) {
+        snprintf(address, sizeof(address), "%s:%u", host, port + EVENTS_PORT);
+        status = bind_events(coordinator, host, port + EVENTS_PORT);
     }
     if (status != GROVE_OK) {
+        unbind(coordinator);
         snprintf(error, COORDINATOR_ERROR_SIZE, "%s: %s", address, grove_status_text(status));
     }
     return status;
@@ -173,7 +207,7 @@ enum grove_status coordinator_bind(struct coordinator *coordinator, char *error)
         return GROVE_INVALID;
     }
     for (int i = 0; i < BIND_TRIES && status == GROVE_IN_USE; i++) {
-        status = bind_pair(coordinator, host, port, error);
+        status = bind_all(coordinator, host, port, error);
         if (port != 0) {
             break;
         }

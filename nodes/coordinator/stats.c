@@ -3,12 +3,14 @@
 #include "nodes/coordinator/stats.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/id.h"
 #include "nodes/coordinator/members.h"
+#include "nodes/coordinator/phrase.h"
 
 json_t *stats_text(struct bytes bytes)
 {
@@ -127,24 +129,34 @@ static json_t *functions(struct stats *stats, const struct request *request, con
     return stats_functions(stats, request->word[1], error);
 }
 
+static bool events(struct stats *stats, const struct request *request, struct buffer *out,
+                   const char **error)
+{
+    return stats_events(stats, request->word[1], out, error);
+}
+
+/* Has an answer, or writes it itself. */
 static const struct verb {
     const char *name;
     const char *arguments;
     const char *schema;
     json_t *(*answer)(struct stats *stats, const struct request *request, const char **error);
+    bool (*write)(struct stats *stats, const struct request *request, struct buffer *out,
+                  const char **error);
 } verbs[] = {
-    {"cluster", "", "grove.cluster/1", cluster},
-    {"explain", "ID", "grove.explain/1", explain},
-    {"failures", "[CURSOR]", "grove.failures/1", failures},
-    {"functions", "[CURSOR]", "grove.functions/1", functions},
-    {"health", "", "grove.health/1", health},
-    {"help", "", "grove.help/1", help},
-    {"root", "ID", "grove.root/1", root},
-    {"roots", "[CURSOR]", "grove.roots/1", roots},
-    {"stats", "", "grove.stats/1", counts},
-    {"task", "ID", "grove.task/1", task},
-    {"tree", "ID [CURSOR]", "grove.tree/1", tree},
-    {"workers", "[CURSOR]", "grove.workers/1", workers},
+    {"cluster", "", "grove.cluster/1", .answer = cluster},
+    {"events", "[SINCE]", "grove.events/1", .write = events},
+    {"explain", "ID", "grove.explain/1", .answer = explain},
+    {"failures", "[CURSOR]", "grove.failures/1", .answer = failures},
+    {"functions", "[CURSOR]", "grove.functions/1", .answer = functions},
+    {"health", "", "grove.health/1", .answer = health},
+    {"help", "", "grove.help/1", .answer = help},
+    {"root", "ID", "grove.root/1", .answer = root},
+    {"roots", "[CURSOR]", "grove.roots/1", .answer = roots},
+    {"stats", "", "grove.stats/1", .answer = counts},
+    {"task", "ID", "grove.task/1", .answer = task},
+    {"tree", "ID [CURSOR]", "grove.tree/1", .answer = tree},
+    {"workers", "[CURSOR]", "grove.workers/1", .answer = workers},
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -211,6 +223,24 @@ static json_t *frame(struct stats *stats, json_t *answer, const char *schema)
     return framed;
 }
 
+void stats_put_head(const struct stats *stats, const char *schema, struct buffer *out)
+{
+    json_t *leader = leader_name(stats);
+    json_t *stale_ms = staleness(stats);
+
+    phrase(out, "{\"schema\": \"%s\", \"leader\": ", schema);
+    phrase_json(out, json_is_string(leader) ? bytes_of_text(json_string_value(leader))
+                                            : bytes_of(NULL, 0));
+    phrase(out, ", \"applied\": %" PRIu64, stats->machine->index);
+    if (json_is_integer(stale_ms)) {
+        phrase(out, ", \"stale_ms\": %" JSON_INTEGER_FORMAT, json_integer_value(stale_ms));
+    } else {
+        phrase(out, ", \"stale_ms\": null");
+    }
+    json_decref(leader);
+    json_decref(stale_ms);
+}
+
 static void append_json(struct buffer *out, json_t *answer)
 {
     const size_t size = json_dumpb(answer, NULL, 0, JSON_COMPACT);
@@ -253,7 +283,11 @@ void stats_answer(struct stats *stats, struct bytes request, struct buffer *out)
         const struct verb *verb = find_verb(parsed.word[0]);
 
         error = "unknown verb: try help";
-        if (verb != NULL) {
+        if (verb != NULL && verb->write != NULL) {
+            if (verb->write(stats, &parsed, out, &error)) {
+                return;
+            }
+        } else if (verb != NULL) {
             answer = verb->answer(stats, &parsed, &error);
             schema = answer != NULL ? verb->schema : schema;
         }

@@ -22,6 +22,8 @@ struct stats {
     const struct members *members;   /* NULL: one coordinator, which has no peers */
     const uint64_t *leader_heard_ms; /* monotonic; NULL with `members` */
     uint64_t requests;
+    uint32_t subscribers; /* to events, now */
+    uint64_t published;   /* messages with events */
 };
 
 #define STATS_REQUEST_SIZE 256u /* bytes */
@@ -52,6 +54,18 @@ json_t *stats_functions(struct stats *stats, const char *cursor, const char **er
 json_t *stats_roots(struct stats *stats, const char *cursor, const char **error);
 json_t *stats_root(struct stats *stats, const char *id, const char **error);
 json_t *stats_failures(struct stats *stats, const char *cursor, const char **error);
+
+/* Writes its answer itself, or returns false with `error` set. */
+bool stats_events(struct stats *stats, const char *since, struct buffer *out, const char **error);
+
+/* Appends a whole answer with the events after a number, `most` at most; returns the number of the
+ * last one, or else `since`. */
+uint64_t stats_put_events(const struct stats *stats, uint64_t since, unsigned most,
+                          struct buffer *out);
+
+/* Appends the beginning of an answer: its schema, and who leads, how far we are, and how old that
+ * may be. */
+void stats_put_head(const struct stats *stats, const char *schema, struct buffer *out);
 
 /* The task that a request names; false with `error` set when there is none. */
 bool stats_find(const struct stats *stats, const char *text, struct task_view *view,

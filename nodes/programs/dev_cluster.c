@@ -25,7 +25,7 @@
 #define READY_PATIENCE_MS 10000
 #define WAIT_PATIENCE_MS 10000
 #define LOOK_US 20000
-#define PORTS 3u     /* tasks, stats, peers */
+#define PORTS 4u     /* tasks, stats, peers, events */
 #define PORT_STEP 4u /* between two coordinators */
 #define PORT_TRIES 100
 #define SHORT_MS 1000 /* one that ends within this is not started again */

@@ -3,6 +3,7 @@
 PROTOCOL.md alone (protobuf by hand, PyNaCl, PyZMQ), as a stranger or an enemy would."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -431,14 +432,13 @@ class Mesh:
 
 
 def free_ports():
-    """P so that P, P + 1 and P + 2 are free, below the range the kernel gives away."""
+    """P so that P to P + 3 are free, below the range the kernel gives away."""
     while True:
         port = random.randrange(10000, 32000, 4)
-        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+        with contextlib.ExitStack() as bound:
             try:
-                first.bind(("127.0.0.1", port))
-                second.bind(("127.0.0.1", port + 1))
-                third.bind(("127.0.0.1", port + 2))
+                for i in range(4):
+                    bound.enter_context(socket.socket()).bind(("127.0.0.1", port + i))
                 return port
             except OSError:
                 pass

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "core/id.h"
+#include "core/notice.h"
 #include "nodes/coordinator/chores.h"
 #include "nodes/coordinator/coordinator.h"
 #include "nodes/coordinator/ingress.h"
@@ -37,6 +38,7 @@ struct sent {
 struct harness {
     struct party party;
     struct machine machine;
+    struct notices notices;
     struct jobs jobs;
     struct sessions sessions;
     struct seats seats;
@@ -470,6 +472,8 @@ static int setup(void **state)
     party_make(&h->party);
     options.mesh = h->party.mesh.public_key;
     machine_init(&h->machine, &options);
+    notices_init(&h->notices, 256);
+    h->machine.effects.notices = &h->notices;
     jobs_init(&h->jobs);
     sessions_init(&h->sessions, hash_key);
     seats_init(&h->seats, hash_key);
@@ -509,6 +513,7 @@ static int teardown(void **state)
     seats_clear(&h->seats);
     sessions_clear(&h->sessions);
     machine_clear(&h->machine);
+    notices_clear(&h->notices);
     buffer_clear(&h->frame);
     party_clear(&h->party);
     forget_sent();

@@ -42,7 +42,7 @@ static void help_lists_every_verb(void **state)
 {
     json_t *answer = ask(*state, "help");
 
-    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 12);
+    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 13);
     json_decref(answer);
 }
 
