@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "nodes/programs/connect.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/outcome.h"
 
 static void print_counts(const char *id, const struct grove_cancelled *counts, bool json)
@@ -23,19 +23,18 @@ static enum exit_code run(const struct arguments *arguments)
 {
     struct grove_cancelled counts;
     struct grove_failure failure;
-    struct grove_client *client;
+    struct caller caller;
     struct grove_id id;
-    char path[PATH_MAX];
     enum exit_code code;
 
     if (arguments->word_count != 1 || !grove_id_parse(arguments->word[0], &id)) {
         complain("cancel: which task? An id is 32 hexadecimal digits");
         return EXIT_USAGE;
     }
-    if (!connect_client(arguments, &client, path, &code)) {
+    if (!caller_open(arguments, &caller, &code)) {
         return code;
     }
-    const enum grove_status status = grove_cancel(client, &id, &counts, &failure);
+    const enum grove_status status = caller_cancel(&caller, &id, &counts, &failure);
 
     if (status == GROVE_OK) {
         print_counts(arguments->word[0], &counts, argument_json(arguments));
@@ -45,7 +44,7 @@ static enum exit_code run(const struct arguments *arguments)
         code = exit_of_status(status);
     }
     grove_failure_clear(&failure);
-    grove_client_close(client);
+    caller_close(&caller);
     return code;
 }
 

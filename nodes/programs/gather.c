@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "nodes/programs/connect.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/items.h"
 #include "nodes/programs/join_options.h"
 
@@ -38,7 +38,7 @@ static enum grove_status take(void *context, uint64_t position, struct grove_res
     return ferror(stdout) ? GROVE_IO : GROVE_OK;
 }
 
-static enum exit_code perform(struct gathering *gathering, struct grove_client *client,
+static enum exit_code perform(struct gathering *gathering, struct caller *caller,
                               const struct grove_join_options *options)
 {
     struct grove_stream stream = GROVE_STREAM_INIT;
@@ -49,7 +49,7 @@ static enum exit_code perform(struct gathering *gathering, struct grove_client *
     stream.next = next;
     stream.take = take;
     stream.context = gathering;
-    status = grove_gather_stream(client, &stream, options, &joined);
+    status = caller_gather(caller, &stream, options, &joined);
     progress_hide(&gathering->progress);
     code = items_end(&gathering->items, status, &joined);
     grove_joined_clear(&joined);
@@ -60,8 +60,7 @@ static enum exit_code run(const struct arguments *arguments)
 {
     struct gathering gathering = {.arguments = arguments};
     struct grove_join_options options;
-    struct grove_client *client;
-    char path[PATH_MAX];
+    struct caller caller;
     enum exit_code code;
 
     if (!join_options_parse(arguments, &options, &gathering.model)) {
@@ -76,12 +75,12 @@ static enum exit_code run(const struct arguments *arguments)
     gathering.items = (struct items){.schema = "grove.gather/1",
                                      .json = argument_json(arguments),
                                      .progress = &gathering.progress};
-    if (connect_client(arguments, &client, path, &code)) {
-        gathering.progress.path = path;
+    if (caller_open(arguments, &caller, &code)) {
+        gathering.progress.path = caller_path(&caller);
         options.progress = progress_show;
         options.context = &gathering.progress;
-        code = perform(&gathering, client, &options);
-        grove_client_close(client);
+        code = perform(&gathering, &caller, &options);
+        caller_close(&caller);
     }
     progress_end(&gathering.progress);
     return code;

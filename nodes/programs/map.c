@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/limits.h"
-#include "nodes/programs/connect.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/items.h"
 #include "nodes/programs/join_options.h"
 #include "nodes/programs/payloads.h"
@@ -57,7 +57,7 @@ static enum grove_status take(void *context, uint64_t position, struct grove_res
     return ferror(stdout) ? GROVE_IO : GROVE_OK;
 }
 
-static enum exit_code perform(struct mapping *mapping, struct grove_client *client,
+static enum exit_code perform(struct mapping *mapping, struct caller *caller,
                               const struct grove_join_options *options)
 {
     struct grove_stream stream = GROVE_STREAM_INIT;
@@ -68,7 +68,7 @@ static enum exit_code perform(struct mapping *mapping, struct grove_client *clie
     stream.next = next;
     stream.take = take;
     stream.context = mapping;
-    status = grove_map_stream(client, &stream, options, &joined);
+    status = caller_map(caller, &stream, options, &joined);
     progress_hide(&mapping->progress);
     if (mapping->payloads.complaint[0] != '\0') {
         complain("map: %s", mapping->payloads.complaint);
@@ -83,8 +83,7 @@ static enum exit_code perform(struct mapping *mapping, struct grove_client *clie
 static enum exit_code map(struct mapping *mapping, const struct arguments *arguments,
                           struct grove_join_options *options)
 {
-    struct grove_client *client;
-    char path[PATH_MAX];
+    struct caller caller;
     enum exit_code code;
 
     mapping->name = calloc(NAMES, sizeof(*mapping->name));
@@ -95,12 +94,12 @@ static enum exit_code map(struct mapping *mapping, const struct arguments *argum
     mapping->progress.total = payloads_count(&mapping->payloads);
     mapping->items = (struct items){
         .schema = "grove.map/1", .json = argument_json(arguments), .progress = &mapping->progress};
-    if (connect_client(arguments, &client, path, &code)) {
-        mapping->progress.path = path;
+    if (caller_open(arguments, &caller, &code)) {
+        mapping->progress.path = caller_path(&caller);
         options->progress = progress_show;
         options->context = &mapping->progress;
-        code = perform(mapping, client, options);
-        grove_client_close(client);
+        code = perform(mapping, &caller, options);
+        caller_close(&caller);
     }
     progress_end(&mapping->progress);
     free(mapping->name);

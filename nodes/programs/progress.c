@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "nodes/host/clock.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/observer.h"
 
 #define DRAW_MS 200u  /* between two bars */
@@ -37,7 +38,7 @@ void progress_begin(struct progress *progress, const struct arguments *arguments
     progress->due_ms = progress->started_ms + LINE_MS;
     progress->idle_ms = progress->started_ms;
     atomic_init(&progress->is_interrupted, false);
-    progress->is_watching = key == NULL;
+    progress->is_watching = key == NULL && !caller_is_inside(arguments);
     if (progress->is_watching) {
         signals_block(&stops);
         signals_watch(&progress->signals, interrupt, progress);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/limits.h"
-#include "nodes/programs/connect.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/items.h"
 #include "nodes/programs/join_options.h"
 
@@ -58,14 +58,14 @@ static void print_losers(const struct racing *racing, const struct grove_joined 
     }
 }
 
-static enum exit_code perform(struct racing *racing, struct grove_client *client,
+static enum exit_code perform(struct racing *racing, struct caller *caller,
                               const struct grove_join_options *options)
 {
     struct grove_joined joined = GROVE_JOINED_INIT;
     struct outcome whole = {.status = GROVE_OK};
 
     whole.status =
-        grove_race(client, racing->task, racing->arguments->word_count, options, &joined);
+        caller_race(caller, racing->task, racing->arguments->word_count, options, &joined);
     whole.failure = joined.failure;
     progress_hide(&racing->progress);
     for (size_t i = 0; i < joined.winner_count; i++) {
@@ -87,18 +87,17 @@ static enum exit_code perform(struct racing *racing, struct grove_client *client
 
 static enum exit_code race(struct racing *racing, struct grove_join_options *options)
 {
-    struct grove_client *client;
-    char path[PATH_MAX];
+    struct caller caller;
     enum exit_code code;
 
     progress_begin(&racing->progress, racing->arguments, options->key);
     racing->progress.total = racing->arguments->word_count;
-    if (connect_client(racing->arguments, &client, path, &code)) {
-        racing->progress.path = path;
+    if (caller_open(racing->arguments, &caller, &code)) {
+        racing->progress.path = caller_path(&caller);
         options->progress = progress_show;
         options->context = &racing->progress;
-        code = perform(racing, client, options);
-        grove_client_close(client);
+        code = perform(racing, &caller, options);
+        caller_close(&caller);
     }
     progress_end(&racing->progress);
     return code;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0
  * grove result ID: the result of a task that was submitted before. */
-#include "nodes/programs/connect.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/outcome.h"
 
 static enum exit_code run(const struct arguments *arguments)
 {
     struct outcome outcome = {.status = GROVE_OK};
-    struct grove_client *client;
-    char path[PATH_MAX];
+    struct caller caller;
     uint64_t timeout_ms;
     enum exit_code code;
 
@@ -18,14 +17,14 @@ static enum exit_code run(const struct arguments *arguments)
     if (!argument_duration(arguments, "timeout", GROVE_FOREVER, &timeout_ms)) {
         return EXIT_USAGE;
     }
-    if (!connect_client(arguments, &client, path, &code)) {
+    if (!caller_open(arguments, &caller, &code)) {
         return code;
     }
     outcome.status =
-        grove_result(client, &outcome.id, timeout_ms, &outcome.result, &outcome.failure);
+        caller_result(&caller, &outcome.id, timeout_ms, &outcome.result, &outcome.failure);
     code = outcome_print(&outcome, "grove.result/1", argument_json(arguments));
     outcome_clear(&outcome);
-    grove_client_close(client);
+    caller_close(&caller);
     return code;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * grove run: submit one task, await its end, print its result. */
-#include "nodes/programs/connect.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/observer.h"
 #include "nodes/programs/outcome.h"
 #include "nodes/programs/task_options.h"
@@ -45,16 +45,19 @@ static void warn_if_unoffered(const char *path, const char *id)
 }
 
 /* Awaits the end; meanwhile says what there is to say. */
-static void await(struct grove_client *client, const char *path, struct follower *follower,
-                  struct outcome *outcome)
+static void await(struct caller *caller, struct follower *follower, struct outcome *outcome)
 {
+    const char *path = caller_path(caller);
     char id[GROVE_ID_TEXT_SIZE];
     uint64_t waited_ms = 0, pause_ms = follower->observer != NULL ? FOLLOW_MS : WARN_MS;
 
+    if (path == NULL) {
+        pause_ms = GROVE_FOREVER; /* there is nobody to ask meanwhile */
+    }
     grove_id_format(&outcome->id, id);
     for (;;) {
         outcome->status =
-            grove_result(client, &outcome->id, pause_ms, &outcome->result, &outcome->failure);
+            caller_result(caller, &outcome->id, pause_ms, &outcome->result, &outcome->failure);
         if (outcome->status != GROVE_TIMEOUT || outcome->failure.code != GROVE_CODE_NONE) {
             break;
         }
@@ -74,31 +77,32 @@ static void await(struct grove_client *client, const char *path, struct follower
 static enum exit_code submit_and_await(const struct arguments *arguments,
                                        const struct grove_task *task)
 {
-    struct grove_client *client;
+    struct caller caller;
     struct outcome outcome = {.status = GROVE_OK};
     struct follower follower = {.observer = NULL};
-    char path[PATH_MAX];
     enum exit_code code;
 
-    if (!connect_client(arguments, &client, path, &code)) {
+    if (!caller_open(arguments, &caller, &code)) {
         return code;
     }
-    outcome.status = grove_submit(client, task, &outcome.id, &outcome.failure);
+    outcome.status = caller_submit(&caller, task, 1, &outcome.id, &outcome.failure);
     if (outcome.status != GROVE_OK) {
         code = task_options_refused("", &outcome.failure);
         goto done;
     }
-    if (argument_given(arguments, "follow")) {
-        follower.observer = observer_open(path, &code);
+    if (argument_given(arguments, "follow") && caller_path(&caller) == NULL) {
+        complain("run: nothing is shown of it: a command has no credential to look with");
+    } else if (argument_given(arguments, "follow")) {
+        follower.observer = observer_open(caller_path(&caller), &code);
         follower.seen = json_object();
     }
-    await(client, path, &follower, &outcome);
+    await(&caller, &follower, &outcome);
     code = outcome_print(&outcome, "grove.run/1", argument_json(arguments));
     observer_close(follower.observer);
     json_decref(follower.seen);
 done:
     outcome_clear(&outcome);
-    grove_client_close(client);
+    caller_close(&caller);
     return code;
 }
 

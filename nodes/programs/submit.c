@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "core/limits.h"
-#include "nodes/programs/connect.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/observer.h"
 #include "nodes/programs/outcome.h"
 #include "nodes/programs/task_options.h"
@@ -18,7 +18,7 @@
 /* Says so when no worker offers the function, now and a second later. */
 static void warn_if_unoffered(const char *path, const char *id)
 {
-    char *waiting = observer_unoffered(path, id);
+    char *waiting = path != NULL ? observer_unoffered(path, id) : NULL;
 
     if (waiting != NULL) {
         free(waiting);
@@ -46,7 +46,7 @@ static void print_id(const struct grove_id *id, bool json)
 }
 
 static enum exit_code submit_one(const struct arguments *arguments, struct grove_task *task,
-                                 struct grove_client *client, const char *path)
+                                 struct caller *caller)
 {
     struct buffer memory = {0};
     struct grove_failure failure;
@@ -55,13 +55,13 @@ static enum exit_code submit_one(const struct arguments *arguments, struct grove
     enum exit_code code;
 
     if (task_options_payload(arguments, &memory, &task->payload, &code)) {
-        const enum grove_status status = grove_submit(client, task, &id, &failure);
+        const enum grove_status status = caller_submit(caller, task, 1, &id, &failure);
 
         if (status == GROVE_OK) {
             print_id(&id, argument_json(arguments));
             fflush(stdout);
             grove_id_format(&id, text);
-            warn_if_unoffered(path, text);
+            warn_if_unoffered(caller_path(caller), text);
             code = EXIT_DONE;
         } else {
             code = task_options_refused("", &failure);
@@ -77,7 +77,7 @@ static enum exit_code submit_one(const struct arguments *arguments, struct grove
 /* The lines of one batch; grows as it must. */
 struct lines {
     const struct grove_task *model;
-    struct grove_client *client;
+    struct caller *caller;
     bool json;
     struct grove_task *task;
     size_t count, capacity;
@@ -156,7 +156,7 @@ static void submit_lines(struct lines *lines)
         abort();
     }
     if (lines->count > 0) {
-        (void)!grove_submit_many(lines->client, lines->task, lines->count, ids, failures);
+        (void)!caller_submit(lines->caller, lines->task, lines->count, ids, failures);
     }
     for (size_t i = 0; i < lines->count; i++) {
         print_answer(lines, i, &ids[i], &failures[i]);
@@ -216,9 +216,9 @@ static enum exit_code submit_many(struct lines *lines)
 }
 
 static enum exit_code run_many(const struct arguments *arguments, const struct grove_task *task,
-                               struct grove_client *client, const char *path)
+                               struct caller *caller)
 {
-    struct lines lines = {.model = task, .client = client, .json = argument_json(arguments)};
+    struct lines lines = {.model = task, .caller = caller, .json = argument_json(arguments)};
     char text[GROVE_ID_TEXT_SIZE];
 
     if (arguments->word_count > 0) {
@@ -229,27 +229,26 @@ static enum exit_code run_many(const struct arguments *arguments, const struct g
 
     if (lines.has_last) {
         grove_id_format(&lines.last, text);
-        warn_if_unoffered(path, text);
+        warn_if_unoffered(caller_path(caller), text);
     }
     return code;
 }
 
 static enum exit_code run(const struct arguments *arguments)
 {
-    struct grove_client *client;
     struct grove_task task;
-    char path[PATH_MAX];
+    struct caller caller;
     enum exit_code code;
 
     if (!task_options_parse(arguments, &task)) {
         return EXIT_USAGE;
     }
-    if (!connect_client(arguments, &client, path, &code)) {
+    if (!caller_open(arguments, &caller, &code)) {
         return code;
     }
-    code = argument_given(arguments, "many") ? run_many(arguments, &task, client, path)
-                                             : submit_one(arguments, &task, client, path);
-    grove_client_close(client);
+    code = argument_given(arguments, "many") ? run_many(arguments, &task, &caller)
+                                             : submit_one(arguments, &task, &caller);
+    caller_close(&caller);
     return code;
 }
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "nodes/programs/connect.h"
+#include "nodes/programs/caller.h"
 #include "nodes/programs/look.h"
 #include "nodes/programs/outcome.h"
 
@@ -28,7 +28,7 @@ static void print_line(const struct arguments *arguments, const struct outcome *
 }
 
 /* One by one: each line comes as soon as it and those before it have ended. */
-static enum exit_code wait_all(const struct arguments *arguments, struct grove_client *client,
+static enum exit_code wait_all(const struct arguments *arguments, struct caller *caller,
                                const struct grove_id *ids, uint64_t timeout_ms)
 {
     enum exit_code worst = EXIT_DONE;
@@ -37,7 +37,7 @@ static enum exit_code wait_all(const struct arguments *arguments, struct grove_c
         struct outcome outcome = {.id = ids[i]};
 
         outcome.status =
-            grove_result(client, &ids[i], timeout_ms, &outcome.result, &outcome.failure);
+            caller_result(caller, &ids[i], timeout_ms, &outcome.result, &outcome.failure);
         print_line(arguments, &outcome);
         worst = outcome_exit(&outcome) > worst ? outcome_exit(&outcome) : worst;
         outcome_clear(&outcome);
@@ -64,8 +64,7 @@ static enum exit_code run(const struct arguments *arguments)
 {
     struct grove_id *ids = calloc(arguments->word_count + 1, sizeof(*ids));
     enum exit_code code = EXIT_USAGE;
-    struct grove_client *client;
-    char path[PATH_MAX];
+    struct caller caller;
     uint64_t timeout_ms;
 
     if (ids == NULL) {
@@ -73,9 +72,9 @@ static enum exit_code run(const struct arguments *arguments)
     }
     if (parse_ids(arguments, ids) &&
         argument_duration(arguments, "timeout", GROVE_FOREVER, &timeout_ms) &&
-        connect_client(arguments, &client, path, &code)) {
-        code = wait_all(arguments, client, ids, timeout_ms);
-        grove_client_close(client);
+        caller_open(arguments, &caller, &code)) {
+        code = wait_all(arguments, &caller, ids, timeout_ms);
+        caller_close(&caller);
     }
     free(ids);
     return code;
