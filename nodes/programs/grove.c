@@ -11,16 +11,18 @@
 
 /* clang-format off: one a line */
 const struct subcommand *const subcommands[] = {
-    &dev_subcommand,     &coordinator_subcommand, &worker_subcommand,
-    &run_subcommand,     &submit_subcommand,      &wait_subcommand,
-    &result_subcommand,  &map_subcommand,         &gather_subcommand,
-    &race_subcommand,    &cancel_subcommand,      &tree_subcommand,
-    &task_subcommand,    &roots_subcommand,       &failures_subcommand,
-    &retry_subcommand,   &explain_subcommand,     &functions_subcommand,
-    &workers_subcommand, &stats_subcommand,       &limit_subcommand,
-    &keys_subcommand,    &cluster_subcommand,     &check_subcommand,
-    &doctor_subcommand,  &config_subcommand,      &completions_subcommand,
-    &version_subcommand, &help_subcommand,        NULL,
+    &dev_subcommand, &coordinator_subcommand, &worker_subcommand,
+    &run_subcommand, &submit_subcommand, &wait_subcommand,
+    &result_subcommand, &map_subcommand, &gather_subcommand,
+    &race_subcommand, &cancel_subcommand, &progress_subcommand,
+    &checkpoint_subcommand, &log_subcommand, &fail_subcommand,
+    &tree_subcommand, &task_subcommand, &roots_subcommand,
+    &failures_subcommand, &retry_subcommand, &explain_subcommand,
+    &functions_subcommand, &workers_subcommand, &stats_subcommand,
+    &limit_subcommand, &keys_subcommand, &cluster_subcommand,
+    &check_subcommand, &doctor_subcommand, &config_subcommand,
+    &completions_subcommand, &version_subcommand, &help_subcommand,
+    NULL,
 };
 /* clang-format on */
 

@@ -270,8 +270,7 @@ static void say(const struct talk *talk)
     char text[LOG_SIZE], id[ID_TEXT_SIZE];
 
     id_format(&attempt->key.task, id);
-    log_event(LOG_INFO, "said", "task=%s attempt=%u function=%s text=%s", id,
-              (unsigned)attempt->key.attempt, attempt->function->name,
+    log_event(LOG_INFO, "said", "function=%s task=%s text=%s", attempt->function->name, id,
               log_quote(talk->errand.text, text, sizeof(text)));
 }
 
