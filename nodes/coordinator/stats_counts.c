@@ -2,11 +2,8 @@
  * Counters: of the forest, its functions, the ledger, seals, handshakes, refusals. */
 #include "nodes/coordinator/stats.h"
 
-<<<<<<< HEAD
-#include "nodes/host/clock.h"
-=======
 #include "core/notice.h"
->>>>>>> 0f733c7 (coordinator: a stream of numbered events, and their replay)
+#include "nodes/host/clock.h"
 
 /* Functions listed in one answer; the rest is only counted. */
 #define FUNCTIONS_MOST 1000u
@@ -153,7 +150,6 @@ static json_t *joins(const struct forest_counters *counters)
     return object;
 }
 
-<<<<<<< HEAD
 /* Ledger time keeps to this clock. */
 static json_t *backlog(const struct forest *forest)
 {
@@ -164,7 +160,8 @@ static json_t *backlog(const struct forest *forest)
     return json_pack(
         "{s:I, s:I}", "tasks", (json_int_t)view.tasks, "oldest_ms",
         (json_int_t)(view.oldest_ms != 0 && view.oldest_ms < now_ms ? now_ms - view.oldest_ms : 0));
-=======
+}
+
 static json_t *watching(const struct stats *stats)
 {
     json_t *object = json_object();
@@ -174,7 +171,6 @@ static json_t *watching(const struct stats *stats)
     put(object, "published", stats->published);
     put(object, "newest_event", notices_last(stats->machine->effects.notices));
     return object;
->>>>>>> 0f733c7 (coordinator: a stream of numbered events, and their replay)
 }
 
 json_t *stats_counts(struct stats *stats, const char **error)
