@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+#include "nodes/host/clock.h"
+#include "nodes/programs/outcome.h"
+
 #define REQUEST_SIZE 256
 
 /* Moves what is wanted of a page into the list; false when that has as many as are wanted. */
@@ -79,4 +82,31 @@ enum exit_code list_ask(const struct arguments *arguments, const char *request, 
     code = observer_list(observer, request, name, selection, answer);
     observer_close(observer);
     return code;
+}
+
+enum exit_code list_show(const struct arguments *arguments, const struct rows *rows,
+                         const struct selection *selection)
+{
+    const struct look look = look_of(arguments, stdout);
+    struct listing listing;
+    json_t *answer, *element;
+    size_t i;
+    const enum exit_code code = list_ask(arguments, rows->request, rows->name, selection, &answer);
+
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    if (argument_json(arguments)) {
+        print_json(answer);
+        return EXIT_DONE;
+    }
+    listing_init(&listing, &look, rows->columns, rows->column_count);
+    json_array_foreach(json_object_get(answer, rows->name), i, element)
+    {
+        rows->add(&listing, element, clock_unix_ms());
+    }
+    listing_print(&listing, stdout);
+    listing_clear(&listing);
+    json_decref(answer);
+    return EXIT_DONE;
 }

@@ -4,6 +4,7 @@
 #define GROVE_NODES_PROGRAMS_OBSERVER_LIST_H
 
 #include "nodes/programs/observer.h"
+#include "nodes/programs/rows.h"
 
 /* What of a list is wanted. */
 struct selection {
@@ -23,5 +24,9 @@ enum exit_code observer_list(struct observer *observer, const char *request, con
 /* Connects as the command line says, and asks for a list, which the caller owns then. */
 enum exit_code list_ask(const struct arguments *arguments, const char *request, const char *name,
                         const struct selection *selection, json_t **answer);
+
+/* ... and prints it, for people or as JSON. */
+enum exit_code list_show(const struct arguments *arguments, const struct rows *rows,
+                         const struct selection *selection);
 
 #endif

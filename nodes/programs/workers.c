@@ -1,104 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0
  * grove workers: who works, and how much. grove workers drain NAME: one is to leave. */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "nodes/host/clock.h"
-#include "nodes/programs/figures.h"
 #include "nodes/programs/json_text.h"
-#include "nodes/programs/listing.h"
 #include "nodes/programs/observer_list.h"
 #include "nodes/programs/operator.h"
 #include "nodes/programs/outcome.h"
 
 #define LOOK_AGAIN_US 100000
 #define TELL_AGAIN_MS 2000u /* it may not have been connected */
-#define SILENT_MS 3000      /* more than a heartbeat */
-
-static const struct column columns[] = {
-    {"INSTANCE", false}, {"NAME", false},   {"SLOTS", true},
-    {"RUNNING", true},   {"WAITING", true}, {"AHEAD", true},
-    {"STOPPING", true},  {"STATE", false},  {"FUNCTIONS", false},
-};
-
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
-
-static void add_functions(struct listing *listing, const json_t *functions)
-{
-    char text[256] = "";
-    size_t used = 0, i;
-    json_t *function;
-
-    json_array_foreach(functions, i, function)
-    {
-        const char *name = json_string_value(function);
-
-        if (name == NULL || used + strlen(name) + 6 >= sizeof(text)) {
-            snprintf(text + used, sizeof(text) - used, " ...");
-            break;
-        }
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? " " : "", name);
-    }
-    listing_add(listing, TONE_PLAIN, text);
-}
-
-/* One that offers nothing finishes what it has, and leaves. */
-static const char *state_of(const json_t *worker)
-{
-    if (!json_is_true(json_object_get(worker, "connected"))) {
-        return "away";
-    }
-    if (json_number(worker, "silent_ms") > SILENT_MS) {
-        return "silent";
-    }
-    return json_array_size(json_object_get(worker, "functions")) == 0 ? "leaving" : "up";
-}
-
-static void add_worker(struct listing *listing, const json_t *worker)
-{
-    const int64_t slots = json_number(worker, "slots"), waiting = json_number(worker, "waiting");
-    const int64_t stopping = json_number(worker, "stopping");
-    const int64_t active = json_number(worker, "assigned") - waiting - stopping;
-    const int64_t running = active < slots ? active : slots;
-    const char *state = state_of(worker);
-
-    listing_add(listing, TONE_PLAIN, json_text(worker, "instance"));
-    listing_add(listing, TONE_PLAIN, json_text(worker, "name"));
-    listing_add_number(listing, slots);
-    listing_add_number(listing, running > 0 ? running : 0);
-    listing_add_number(listing, waiting);
-    listing_add_number(listing, active > running ? active - running : 0);
-    listing_add_number(listing, stopping);
-    listing_add(listing, strcmp(state, "up") == 0 ? TONE_GOOD : TONE_WARN, state);
-    add_functions(listing, json_object_get(worker, "functions"));
-}
 
 static enum exit_code list(const struct arguments *arguments)
 {
     const struct selection all = {.most = SIZE_MAX};
-    const struct look look = look_of(arguments, stdout);
-    struct listing listing;
-    json_t *answer, *worker;
-    size_t i;
-    const enum exit_code code = list_ask(arguments, "workers", "workers", &all, &answer);
 
-    if (code != EXIT_DONE) {
-        return code;
-    }
-    if (argument_json(arguments)) {
-        print_json(answer);
-        return EXIT_DONE;
-    }
-    listing_init(&listing, &look, columns, COLUMNS);
-    json_array_foreach(json_object_get(answer, "workers"), i, worker)
-    {
-        add_worker(&listing, worker);
-    }
-    listing_print(&listing, stdout);
-    listing_clear(&listing);
-    json_decref(answer);
-    return EXIT_DONE;
+    return list_show(arguments, &worker_rows, &all);
 }
 
 /* ---- drain */
