@@ -22,6 +22,7 @@ struct observer {
     struct key server;
     unsigned coordinator; /* of the credential's list */
     bool is_fixed;        /* asks that one alone */
+    bool is_quiet;
     struct credential credential;
     struct bus *bus;
     struct bus_socket *socket;
@@ -169,6 +170,11 @@ void observer_close(struct observer *observer)
     free(observer);
 }
 
+void observer_set_quiet(struct observer *observer, bool is_quiet)
+{
+    observer->is_quiet = is_quiet;
+}
+
 static enum exit_code judge(const json_t *answer, const char *error)
 {
     if (json_object_get(answer, "reason") != NULL) {
@@ -186,7 +192,9 @@ static enum exit_code nobody_answered(struct observer *observer)
     const enum grove_status status =
         session_why(bus_handshake(observer->socket), observer->endpoint, observer->path, error);
 
-    complain("%s", error);
+    if (!observer->is_quiet) {
+        complain("%s", error);
+    }
     reconnect(observer);
     return status == GROVE_NO_LEADER ? EXIT_NO_LEADER : EXIT_REFUSED;
 }
@@ -227,7 +235,7 @@ json_t *observer_try(struct observer *observer, const char *request)
 
 enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer)
 {
-    ask(observer, request, CONNECT_PATIENCE_MS);
+    ask(observer, request, observer->is_quiet ? AT_PATIENCE_MS : CONNECT_PATIENCE_MS);
     if (observer->answer == NULL) {
         return nobody_answered(observer);
     }
@@ -236,7 +244,9 @@ enum exit_code observer_ask(struct observer *observer, const char *request, json
     if (error != NULL && json_object_get(observer->answer, "id") == NULL) {
         const enum exit_code code = judge(observer->answer, error);
 
-        complain_of(request, error);
+        if (!observer->is_quiet) {
+            complain_of(request, error);
+        }
         json_decref(observer->answer);
         return code;
     }

@@ -16,6 +16,10 @@ struct observer;
 struct observer *observer_open(const char *path, enum exit_code *code);
 void observer_close(struct observer *observer); /* NULL is fine */
 
+/* From then on it says nothing on stderr, and gives up on a coordinator that does not answer within
+ * a second. */
+void observer_set_quiet(struct observer *observer, bool is_quiet);
+
 /* Asks, and asks again until somebody answers.
  *
  *   answer    out, of EXIT_DONE: the caller's

@@ -100,8 +100,8 @@ extern const struct subcommand cancel_subcommand, check_subcommand, checkpoint_s
     functions_subcommand, gather_subcommand, help_subcommand, keys_subcommand, limit_subcommand,
     log_subcommand, map_subcommand, progress_subcommand, race_subcommand, result_subcommand,
     retry_subcommand, roots_subcommand, run_subcommand, stats_subcommand, submit_subcommand,
-    task_subcommand, tree_subcommand, version_subcommand, wait_subcommand, worker_subcommand,
-    workers_subcommand;
+    task_subcommand, top_subcommand, tree_subcommand, version_subcommand, wait_subcommand,
+    worker_subcommand, workers_subcommand;
 
 const struct subcommand *subcommand_find(const char *name);
 void complain_unknown_command(const char *word); /* with the nearest name */
