@@ -8,13 +8,25 @@
 #include "core/notice.h"
 #include "nodes/coordinator/replica/snapshot.h"
 
+#define LARGE_FOREST UINT64_C(1000000) /* bytes */
+
 void machine_init(struct machine *machine, const struct forest_options *options)
 {
     *machine = (struct machine){.options = *options, .forest = forest_create(options)};
 }
 
+static void await_remover(struct machine *machine)
+{
+    if (machine->is_removing) {
+        pthread_join(machine->remover, NULL);
+        machine->is_removing = false;
+    }
+}
+
 void machine_clear(struct machine *machine)
 {
+    await_remover(machine);
+    forest_destroy(machine->read);
     forest_destroy(machine->forest);
     effects_clear(&machine->effects);
     *machine = (struct machine){.forest = NULL};
@@ -82,21 +94,50 @@ static int write_snapshot(void *context, struct snapshot_writer *writer)
     return forest_snapshot(machine->forest, put, &sink) ? 0 : EIO;
 }
 
-static enum grove_status restore(void *context, const uint8_t *data, size_t size)
+static enum grove_status read_state(void *context, const uint8_t *data, size_t size)
 {
     struct machine *machine = context;
-    struct forest *forest;
-    const enum grove_status status =
-        forest_restore(&machine->options, bytes_of(data, size), &forest);
 
-    if (status == GROVE_OK) {
-        forest_destroy(machine->forest);
-        machine->forest = forest;
-        if (machine->effects.notices != NULL) {
-            notices_cut(machine->effects.notices);
-        }
+    forest_destroy(machine->read);
+    machine->read = NULL;
+    return forest_restore(&machine->options, bytes_of(data, size), &machine->read);
+}
+
+static void *remove_forest(void *context)
+{
+    forest_destroy(context);
+    return NULL;
+}
+
+static bool is_large(const struct forest *forest)
+{
+    const struct forest_counters *counters = forest_counters(forest);
+
+    return counters->body_size + counters->settled_size + counters->remembered_size > LARGE_FOREST;
+}
+
+/* A large one takes as long to remove as it took to read: that is not for the loop either. */
+static void discard(struct machine *machine, struct forest *forest)
+{
+    await_remover(machine);
+    machine->is_removing =
+        is_large(forest) && pthread_create(&machine->remover, NULL, remove_forest, forest) == 0;
+    if (!machine->is_removing) {
+        forest_destroy(forest);
     }
-    return status;
+}
+
+static void adopt(void *context)
+{
+    struct machine *machine = context;
+    struct forest *old = machine->forest;
+
+    machine->forest = machine->read;
+    machine->read = NULL;
+    if (machine->effects.notices != NULL) {
+        notices_cut(machine->effects.notices);
+    }
+    discard(machine, old);
 }
 
 /* Whatever is applied next, the tokens are not its. */
@@ -115,7 +156,8 @@ struct replica_machine machine_face(struct machine *machine)
         .context = machine,
         .apply = apply,
         .snapshot_write = write_snapshot,
-        .restore = restore,
+        .read = read_state,
+        .adopt = adopt,
         .lost = lost,
     };
 }

@@ -4,12 +4,17 @@
 #ifndef GROVE_COORDINATOR_MACHINE_H
 #define GROVE_COORDINATOR_MACHINE_H
 
+#include <pthread.h>
+
 #include "core/forest.h"
 #include "nodes/coordinator/replica/replica.h"
 
 struct machine {
     struct forest_options options;
-    struct forest *forest;  /* another one after a restore */
+    struct forest *forest;  /* another one after adopt */
+    struct forest *read;    /* aside, for adopt; or NULL */
+    pthread_t remover;      /* of the large one that was replaced last ... */
+    bool is_removing;       /* ... if there was one */
     struct effects effects; /* of the groups applied since they were last taken */
     uint64_t index;         /* of the last one */
     uint64_t malformed; /* commands passed over; none, unless the ledger is of another version */

@@ -145,11 +145,17 @@ static enum grove_status restore(void *context, uint64_t index)
         oracle_fail(oracle_of(node), "replica %llu has no snapshot %" PRIu64, node->id, index);
     }
     memcpy(&node->history, state.data, sizeof(node->history));
-    return node->machine.forest == NULL
-               ? GROVE_OK
-               : machine_face(&node->machine)
-                     .restore(&node->machine, state.data + sizeof(node->history),
-                              state.size - sizeof(node->history));
+    if (node->machine.forest == NULL) {
+        return GROVE_OK;
+    }
+    const struct replica_machine face = machine_face(&node->machine);
+    const enum grove_status status = face.read(face.context, state.data + sizeof(node->history),
+                                               state.size - sizeof(node->history));
+
+    if (status == GROVE_OK) {
+        face.adopt(face.context);
+    }
+    return status;
 }
 
 /* A full disk ends a replica; nothing else may. */

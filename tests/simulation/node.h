@@ -28,12 +28,12 @@ struct node {
     struct voter *voter; /* NULL while it is down */
     uint64_t life;       /* grows with each start */
     uint64_t paused_until_us;
-    bool holds_still; /* it stands for no election */
-    struct history history;
-    struct machine machine;      /* its forest is NULL when there is no swarm, or it is down */
-    unsigned snapshot_threshold; /* entries */
-    uint64_t lost;               /* groups whose end it does not know */
-    bool refused;                /* it does not start from what its disk has become */
+    bool holds_still;             /* it stands for no election */
+    struct history history, read; /* its state, and one aside that it is to have */
+    struct machine machine;       /* its forest is NULL when there is no swarm, or it is down */
+    unsigned snapshot_threshold;  /* entries */
+    uint64_t lost;                /* groups whose end it does not know */
+    bool refused;                 /* it does not start from what its disk has become */
 };
 
 void node_init(struct node *node, struct cluster *cluster, raft_id id);

@@ -98,19 +98,29 @@ static int write_state(void *context, struct snapshot_writer *writer)
     return 0;
 }
 
-static enum grove_status restore(void *context, const uint8_t *data, size_t size)
+static enum grove_status read_state(void *context, const uint8_t *data, size_t size)
 {
     struct node *node = context;
 
-    if (size < sizeof(node->history)) {
+    if (size < sizeof(node->read)) {
         return GROVE_CORRUPT;
     }
-    memcpy(&node->history, data, sizeof(node->history));
+    memcpy(&node->read, data, sizeof(node->read));
     if (node->machine.forest == NULL) {
         return GROVE_OK;
     }
     return machine_face(&node->machine)
-        .restore(&node->machine, data + sizeof(node->history), size - sizeof(node->history));
+        .read(&node->machine, data + sizeof(node->read), size - sizeof(node->read));
+}
+
+static void adopt(void *context)
+{
+    struct node *node = context;
+
+    node->history = node->read;
+    if (node->machine.forest != NULL) {
+        machine_face(&node->machine).adopt(&node->machine);
+    }
 }
 
 static void ring(void *context)
@@ -265,8 +275,11 @@ static struct replica_options options_of(struct node *node)
 /* Tells how, also when the disk ends the replica in the middle of its start. */
 static enum grove_status open_replica(struct node *node, struct fault *fault)
 {
-    const struct replica_machine machine = {
-        .context = node, .apply = node_apply, .snapshot_write = write_state, .restore = restore};
+    const struct replica_machine machine = {.context = node,
+                                            .apply = node_apply,
+                                            .snapshot_write = write_state,
+                                            .read = read_state,
+                                            .adopt = adopt};
     const struct replica_options options = options_of(node);
 
     if (setjmp(node->cluster->escape) != 0) {

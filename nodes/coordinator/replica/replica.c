@@ -75,31 +75,28 @@ static enum grove_status begin_snapshot(void *context, const struct raft_snapsho
     return GROVE_OK;
 }
 
-static enum grove_status restore_state(struct replica *replica, const struct snapshot *snapshot)
+static enum grove_status read_state(void *context, struct bytes state)
 {
-    return replica->machine.restore(replica->machine.context, snapshot->state.data,
-                                    snapshot->state.size);
+    struct replica *replica = context;
+
+    return replica->machine.read(replica->machine.context, state.data, state.size);
 }
 
-/* While opening, from what the recovery has mapped; later, from what the leader sent. */
+/* While opening, from what the recovery has mapped; later, what the leader sent was read when it
+ * was installed. */
 static enum grove_status restore(void *context, uint64_t index)
 {
     struct replica *replica = context;
-    struct snapshot snapshot;
-    struct fault fault;
 
+    (void)index;
     if (replica->recovery.has_snapshot) {
-        replica->restored = restore_state(replica, &replica->recovery.snapshot);
-        return replica->restored;
+        replica->restored = read_state(replica, replica->recovery.snapshot.state);
+        if (replica->restored != GROVE_OK) {
+            return replica->restored;
+        }
     }
-    if (snapshot_open(journal_directory(replica->journal), index, &snapshot, &fault) != GROVE_OK) {
-        die(replica, fault.text);
-    }
-    if (restore_state(replica, &snapshot) != GROVE_OK) {
-        die(replica, "the leader's snapshot cannot be restored");
-    }
-    voter_expect_install(&replica->voter, snapshot.image.size);
-    snapshot_close(&snapshot);
+    replica->machine.adopt(replica->machine.context);
+    voter_expect_install(&replica->voter, replica->storage.newest.size);
     return GROVE_OK;
 }
 
@@ -147,6 +144,8 @@ static void init_voter(struct replica *replica)
     };
 
     storage_init(&replica->storage, replica->journal, &replica->recovery, replica->options.now_ns);
+    replica->storage.read = read_state;
+    replica->storage.context = replica;
     voter_init(&replica->voter, &replica->storage.io, &options);
 }
 
@@ -330,6 +329,11 @@ enum grove_status replica_incoming_file(struct replica *replica, uint64_t index,
 {
     char name[SNAPSHOT_NAME_SIZE];
 
+    /* The leader may announce again what has just arrived: libraft takes the rejection of a
+     * heartbeat for that of the snapshot, when the log ends there. */
+    if (replica->voter.guard.installing) {
+        return GROVE_BUSY;
+    }
     snapshot_incoming_name(index, name);
     return open_file(replica, name, O_RDWR | O_CREAT | O_TRUNC, fd);
 }

@@ -6,8 +6,8 @@
  *                  └──▶ transport ──▶ followers ──▶ replica_receive ──┘
  *
  * One group is in flight at a time; what queues meanwhile is the caller's next group. All
- * functions, and all calls of the machine but snapshot_write, are on the loop thread, and none
- * blocks on the disk except replica_open and replica_close, and a change of term or vote. */
+ * functions, and all calls of the machine but snapshot_write and read, are on the loop thread, and
+ * none blocks on the disk except replica_open and replica_close, and a change of term or vote. */
 #ifndef GROVE_COORDINATOR_REPLICA_REPLICA_H
 #define GROVE_COORDINATOR_REPLICA_REPLICA_H
 
@@ -36,12 +36,16 @@ struct replica_machine {
      * snapshot. */
     int (*snapshot_write)(void *context, struct snapshot_writer *writer);
 
-    /* Replaces the state by one that snapshot_write wrote; its digest was checked. Called in
-     * replica_open before any apply, and later when the leader sent its state to a replica that had
-     * fallen far behind.
+    /* Reads a state that snapshot_write wrote, and keeps it aside for adopt; its digest was
+     * checked. Called in replica_open before any apply; and later, when the leader has sent its
+     * state to a replica that had fallen far behind, on the journal's thread, while all goes on
+     * with the old.
      *
      *   errors    any: replica_open fails with it; later it is fatal */
-    enum grove_status (*restore)(void *context, const uint8_t *data, size_t size);
+    enum grove_status (*read)(void *context, const uint8_t *data, size_t size);
+
+    /* Replaces the state by the one read last. */
+    void (*adopt)(void *context);
 
     /* The group or barrier in flight went with the leadership: whether it is in the ledger is not
      * known, and a group may still come through apply, as any other's. NULL when nobody asks. */
@@ -163,7 +167,8 @@ enum grove_status replica_snapshot_file(struct replica *replica, uint64_t index,
 /* Opens an empty file for a snapshot that is being received. When it is whole, the transport hands
  * over the InstallSnapshot that it belongs to, with voter_token(index) as its data.
  *
- *   errors    GROVE_IO, GROVE_FULL: leave it; the leader tries again */
+ *   errors    GROVE_BUSY: one is being installed, and may not be touched; GROVE_IO, GROVE_FULL.
+ *             Leave it; the leader tries again */
 enum grove_status replica_incoming_file(struct replica *replica, uint64_t index, int *fd)
     GROVE_CHECKED;
 

@@ -13,7 +13,7 @@ struct replica {
     struct journal *journal;
     struct recovery recovery; /* empty after replica_open */
     struct storage storage;
-    enum grove_status restored; /* what machine.restore said */
+    enum grove_status restored; /* what machine.read said */
 
     bool snapshot_wanted; /* by an operator */
     uint64_t snapshot_retry_ns;

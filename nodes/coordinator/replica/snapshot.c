@@ -273,20 +273,13 @@ void snapshot_incoming_name(uint64_t index, char name[SNAPSHOT_NAME_SIZE])
     snprintf(name, SNAPSHOT_NAME_SIZE, "incoming-%016" PRIx64 ".new", index);
 }
 
-enum grove_status snapshot_verify_incoming(int directory, uint64_t index,
-                                           struct snapshot_head *head, struct fault *fault)
+enum grove_status snapshot_open_incoming(int directory, uint64_t index, struct snapshot *snapshot,
+                                         struct fault *fault)
 {
     char name[SNAPSHOT_NAME_SIZE];
-    struct snapshot snapshot = {.image = {.size = 0}};
 
     snapshot_incoming_name(index, name);
-    enum grove_status status = open_file(directory, name, index, &snapshot, fault);
-    if (status == GROVE_OK) {
-        *head = snapshot.head;
-        head->configuration = bytes_of(NULL, 0);
-        snapshot_close(&snapshot);
-    }
-    return status;
+    return open_file(directory, name, index, snapshot, fault);
 }
 
 enum grove_status snapshot_name_incoming(int directory, uint64_t index, struct fault *fault)

@@ -71,13 +71,9 @@ void snapshot_name(uint64_t index, char name[SNAPSHOT_NAME_SIZE]);
 /* The name of one that is being received; a restart removes it. */
 void snapshot_incoming_name(uint64_t index, char name[SNAPSHOT_NAME_SIZE]);
 
-/* Verifies a snapshot that was received whole.
- *
- *   head      what it holds; its configuration is left empty
- *   errors    as snapshot_open */
-enum grove_status snapshot_verify_incoming(int directory, uint64_t index,
-                                           struct snapshot_head *head, struct fault *fault)
-    GROVE_CHECKED;
+/* As snapshot_open, one that was received whole and has no name yet. */
+enum grove_status snapshot_open_incoming(int directory, uint64_t index, struct snapshot *snapshot,
+                                         struct fault *fault) GROVE_CHECKED;
 
 /* Syncs it and gives it its name.
  *

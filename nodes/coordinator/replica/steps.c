@@ -23,27 +23,49 @@ static enum grove_status begin(struct store *store, const struct id *ledger, str
     return store_begin_at(store, ledger, &start, fault);
 }
 
+static enum grove_status read_state(const struct journal_write *step,
+                                    const struct snapshot *snapshot, struct fault *fault)
+{
+    const enum grove_status status = step->read(step->context, snapshot->state);
+
+    if (status != GROVE_OK) {
+        fault_set(fault, "the leader's snapshot cannot be restored: %s", grove_status_text(status));
+    }
+    return status;
+}
+
 /* The snapshot gets its name before the log begins anew after it, and after the log has begun at
  * all: a crash between leaves a snapshot that has outrun its log (recovery.h). */
 static enum grove_status install(struct store *store, struct journal_write *step,
                                  struct fault *fault)
 {
-    struct snapshot_head head;
+    struct snapshot snapshot;
     enum grove_status status =
-        snapshot_verify_incoming(store->directory, step->index, &head, fault);
+        snapshot_open_incoming(store->directory, step->index, &snapshot, fault);
 
-    if (status == GROVE_OK && store->newest == NULL) {
-        status = begin(store, &head.ledger, fault);
+    if (status != GROVE_OK) {
+        return status;
     }
-    if (status == GROVE_OK && !id_equal(&head.ledger, &store->ledger)) {
+    const struct snapshot_head *head = &snapshot.head;
+    if (store->newest == NULL) {
+        status = begin(store, &head->ledger, fault);
+    }
+    if (status == GROVE_OK && !id_equal(&head->ledger, &store->ledger)) {
         fault_set(fault, "the leader's snapshot belongs to another ledger");
         status = GROVE_CORRUPT;
     }
     if (status == GROVE_OK) {
+        status = read_state(step, &snapshot, fault);
+    }
+    if (status == GROVE_OK) {
         status = snapshot_name_incoming(store->directory, step->index, fault);
     }
-    step->ledger = head.ledger;
-    return status == GROVE_OK ? store_begin_at(store, &head.ledger, &head.end, fault) : status;
+    if (status == GROVE_OK) {
+        step->ledger = head->ledger;
+        status = store_begin_at(store, &head->ledger, &head->end, fault);
+    }
+    snapshot_close(&snapshot);
+    return status;
 }
 
 static enum grove_status take(struct store *store, struct journal_write *step, struct fault *fault)

@@ -18,6 +18,11 @@ struct journal_write {
     struct record *records; /* term, type and payload set by the caller; the rest by the journal */
     size_t count;           /* of them; 0 unless they are appended */
     uint64_t index;
+
+    /* Of an installation: reads the state, which lasts no longer than the call. */
+    enum grove_status (*read)(void *context, struct bytes state);
+    void *context;
+
     struct id ledger;                          /* also set by the journal, to the snapshot's */
     struct chain chain;                        /* set by the journal: the end of the log then */
     void (*done)(struct journal_write *write); /* called by journal_turn, once it is on disk */

@@ -26,6 +26,11 @@ struct storage {
     struct id ledger;          /* zero while there is none */
     uint64_t term;
     uint64_t (*now_ns)(void);
+
+    /* Reads the state of a snapshot that is installed; as replica_machine.read. */
+    enum grove_status (*read)(void *context, struct bytes state);
+    void *context;
+
     uint64_t
         appended; /* bytes of all records appended since the newest snapshot before the start */
 

@@ -113,8 +113,11 @@ static void install(struct storage *storage, uint64_t index)
     if (install == NULL) {
         abort();
     }
-    install->write =
-        (struct journal_write){.step = JOURNAL_INSTALL, .index = index, .done = finish_install};
+    install->write = (struct journal_write){.step = JOURNAL_INSTALL,
+                                            .index = index,
+                                            .read = storage->read,
+                                            .context = storage->context,
+                                            .done = finish_install};
     install->storage = storage;
     journal_append(storage->journal, &install->write);
 }

@@ -43,13 +43,18 @@ static int snapshot_write(void *context, struct snapshot_writer *writer)
     return 0;
 }
 
-static enum grove_status restore(void *context, const uint8_t *data, size_t size)
+static enum grove_status read_state(void *context, const uint8_t *data, size_t size)
 {
     struct fixture *f = context;
 
     assert_int_equal(size, sizeof(f->groups));
     memcpy(&f->groups, data, size);
     return GROVE_OK;
+}
+
+static void adopt(void *context)
+{
+    (void)context; /* nothing was applied before */
 }
 
 static enum grove_status open_replica(struct fixture *f, const struct scratch *scratch,
@@ -61,8 +66,11 @@ static enum grove_status open_replica(struct fixture *f, const struct scratch *s
         .segment_size = SEGMENT_SIZE,
         .now_ns = clock_monotonic_ns,
     };
-    const struct replica_machine machine = {
-        .context = f, .apply = apply, .snapshot_write = snapshot_write, .restore = restore};
+    const struct replica_machine machine = {.context = f,
+                                            .apply = apply,
+                                            .snapshot_write = snapshot_write,
+                                            .read = read_state,
+                                            .adopt = adopt};
 
     f->groups = 0;
     return replica_open(&options, &machine, replica, fault);

@@ -276,11 +276,16 @@ static int snapshot_write(void *context, struct snapshot_writer *writer)
     return 0;
 }
 
-static enum grove_status restore(void *context, const uint8_t *data, size_t size)
+static enum grove_status read_state(void *context, const uint8_t *data, size_t size)
 {
     assert_int_equal(size, sizeof(struct state));
     memcpy(context, data, size);
     return GROVE_OK;
+}
+
+static void adopt(void *context)
+{
+    (void)context; /* nothing was applied before */
 }
 
 static void take_note(void *context, const char *text)
@@ -299,8 +304,11 @@ static struct replica *open_at_scratch(const struct scratch *scratch, struct sta
         .now_ns = clock_monotonic_ns,
         .note = take_note,
     };
-    const struct replica_machine machine = {
-        .context = state, .apply = apply, .snapshot_write = snapshot_write, .restore = restore};
+    const struct replica_machine machine = {.context = state,
+                                            .apply = apply,
+                                            .snapshot_write = snapshot_write,
+                                            .read = read_state,
+                                            .adopt = adopt};
     struct replica *replica = NULL;
     struct fault fault = {.text = ""};
 

@@ -90,7 +90,7 @@ static int snapshot_write(void *context, struct snapshot_writer *writer)
     return atomic_exchange(&f->child->error, 0);
 }
 
-static enum grove_status restore(void *context, const uint8_t *data, size_t size)
+static enum grove_status read_state(void *context, const uint8_t *data, size_t size)
 {
     struct fixture *f = context;
 
@@ -99,6 +99,11 @@ static enum grove_status restore(void *context, const uint8_t *data, size_t size
     }
     memcpy(&f->state, data, sizeof(f->state));
     return GROVE_OK;
+}
+
+static void adopt(void *context)
+{
+    (void)context; /* nothing was applied before */
 }
 
 static void take_note(void *context, const char *text)
@@ -120,8 +125,11 @@ static enum grove_status open_replica(struct fixture *f, enum replica_start how)
         .context = f,
         .note = take_note,
     };
-    const struct replica_machine machine = {
-        .context = f, .apply = apply, .snapshot_write = snapshot_write, .restore = restore};
+    const struct replica_machine machine = {.context = f,
+                                            .apply = apply,
+                                            .snapshot_write = snapshot_write,
+                                            .read = read_state,
+                                            .adopt = adopt};
 
     f->state = (struct state){.groups = 0};
     f->last_index = 0;
@@ -489,7 +497,7 @@ static void a_damaged_snapshot_is_replaced_by_the_one_before(void **state)
     assert_non_null(strstr(f->fault.text, "offset"));
 }
 
-static enum grove_status refuse_to_restore(void *context, const uint8_t *data, size_t size)
+static enum grove_status refuse_to_read(void *context, const uint8_t *data, size_t size)
 {
     (void)context;
     (void)data;
@@ -502,8 +510,7 @@ static void a_state_that_cannot_be_restored_is_refused(void **state)
     struct fixture *f = *state;
     const struct replica_options options = {
         .directory = f->scratch.path, .segment_size = SEGMENT_SIZE, .now_ns = clock_monotonic_ns};
-    const struct replica_machine machine = {
-        .context = f, .apply = apply, .restore = refuse_to_restore};
+    const struct replica_machine machine = {.context = f, .apply = apply, .read = refuse_to_read};
 
     start(f);
     propose_many(f, 3);

@@ -8,6 +8,7 @@
 #include "tests/support/scratch.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ struct fixture {
     struct journal *journal;
     struct recovery recovery;
     struct fault fault;
+    pthread_t thread;
+    bool has_read; /* the state, on another one */
 };
 
 static void fail_hard(void *context, enum grove_status status, const char *text)
@@ -240,6 +243,25 @@ static void receive_snapshot(struct fixture *f, uint64_t index)
     assert_int_equal(renameat(directory, name, directory, incoming), 0);
 }
 
+/* On the journal's thread, as it may take long. */
+static enum grove_status read_state(void *context, struct bytes state)
+{
+    struct fixture *f = context;
+
+    f->has_read =
+        !pthread_equal(pthread_self(), f->thread) && bytes_equal(state, bytes_of("a state", 8));
+    return GROVE_OK;
+}
+
+static void install(struct fixture *f, uint64_t index)
+{
+    f->thread = pthread_self();
+    f->has_read = false;
+    take(f, (struct journal_write){
+                .step = JOURNAL_INSTALL, .index = index, .read = read_state, .context = f});
+    assert_true(f->has_read);
+}
+
 static void expect_installed(struct fixture *f)
 {
     assert_true(f->recovery.has_snapshot);
@@ -261,7 +283,7 @@ static void a_snapshot_takes_the_place_of_the_log(void **state)
     append(f, 60, 1);
     journal_vote(f->journal, 8, 2);
     receive_snapshot(f, 500);
-    take(f, (struct journal_write){.step = JOURNAL_INSTALL, .index = 500});
+    install(f, 500);
     assert_int_equal(journal_end(f->journal).index, 500);
     restart(f);
     assert_int_equal(f->recovery.segment_count, 1);
@@ -274,7 +296,7 @@ static void one_that_joins_may_begin_with_a_snapshot(void **state)
     struct fixture *f = *state;
 
     receive_snapshot(f, 500);
-    take(f, (struct journal_write){.step = JOURNAL_INSTALL, .index = 500});
+    install(f, 500);
     restart(f);
     assert_true(id_equal(&f->recovery.ledger, &ledger));
     expect_installed(f);
@@ -306,7 +328,7 @@ static void a_crash_after_installing_leaves_old_segments(void **state)
     scratch_make(&before);
     scratch_copy(&f->scratch, &before);
     receive_snapshot(f, 500);
-    take(f, (struct journal_write){.step = JOURNAL_INSTALL, .index = 500});
+    install(f, 500);
     stop(f);
     int old = open(before.path, O_RDONLY | O_DIRECTORY);
     int new = open(f->scratch.path, O_RDONLY | O_DIRECTORY);
