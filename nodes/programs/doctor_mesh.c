@@ -68,7 +68,8 @@ static const char *advice(enum bus_handshake state)
     return NULL;
 }
 
-static void judge(const struct reaching *reaching, unsigned i, const char *path,
+/* Whether this one is reached. */
+static bool judge(const struct reaching *reaching, unsigned i, const char *path,
                   struct findings *findings)
 {
     const struct coordinator_address *address = &reaching->credential->coordinator[i];
@@ -77,7 +78,7 @@ static void judge(const struct reaching *reaching, unsigned i, const char *path,
     if (reaching->socket[i] == NULL) {
         find(findings, "coordinator", VERDICT_BAD, "issue the credential again",
              "%s at %s: no address to connect to", address->certificate.name, address->endpoint);
-        return;
+        return false;
     }
     const enum bus_handshake state = bus_handshake(reaching->socket[i]);
 
@@ -90,9 +91,11 @@ static void judge(const struct reaching *reaching, unsigned i, const char *path,
         find(findings, "coordinator", VERDICT_BAD, advice(state), "%s: %s",
              address->certificate.name, why);
     }
+    return state == BUS_CONNECTED;
 }
 
-static void reach_all(const struct credential *credential, const char *path,
+/* Whether any of them is reached. */
+static bool reach_all(const struct credential *credential, const char *path,
                       struct findings *findings)
 {
     struct reaching reaching = {.credential = credential,
@@ -111,10 +114,13 @@ static void reach_all(const struct credential *credential, const char *path,
         abort();
     }
     bus_run(reaching.bus);
+    bool is_any = false;
+
     for (unsigned i = 0; i < credential->coordinator_count; i++) {
-        judge(&reaching, i, path, findings);
+        is_any = judge(&reaching, i, path, findings) || is_any;
     }
     bus_destroy(reaching.bus);
+    return is_any;
 }
 
 /* ---- a session */
@@ -209,8 +215,10 @@ void doctor_mesh(const struct credential *credential, const char *path, struct f
              "%s names no coordinator", path);
         return;
     }
-    reach_all(credential, path, findings);
-    if ((credential->certificate.roles & greeters) != 0) {
+    if (!reach_all(credential, path, findings)) {
+        find(findings, "leader", VERDICT_BAD, "first the connections above",
+             "no coordinator can be asked who leads");
+    } else if ((credential->certificate.roles & greeters) != 0) {
         greet(credential, path, findings);
     }
 }
