@@ -237,6 +237,13 @@ enum grove_status coordinator_run(struct coordinator *coordinator, char *error)
     }
     bus_run(bus);
     bus_unwatch(bus, fd);
+    if (coordinator->is_claimed) {
+        snprintf(error, COORDINATOR_ERROR_SIZE,
+                 "%s: the mesh has another ledger, of which this coordinator is a member; put this "
+                 "directory aside and join that",
+                 coordinator->options.directory);
+        return GROVE_CORRUPT;
+    }
     return GROVE_OK;
 }
 

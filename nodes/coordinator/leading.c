@@ -260,6 +260,19 @@ void coordinator_on_knock(void *context, uint64_t id, const char *address)
     members_hear(&coordinator->members, id, address, clock_monotonic_ms());
 }
 
+/* One alone that is claimed by another ledger was begun beside it, by --bootstrap on a disk that
+ * had lost what it was a member of. What it acknowledged the mesh does not know; it must not
+ * acknowledge more. */
+void coordinator_on_claim(void *context)
+{
+    struct coordinator *coordinator = context;
+
+    if (coordinator_is_alone(coordinator)) {
+        coordinator->is_claimed = true;
+        coordinator_stop(coordinator);
+    }
+}
+
 /* By the ledger; by our credential what that does not know yet. */
 bool coordinator_link_of(void *context, const struct key *identity, struct key *link)
 {

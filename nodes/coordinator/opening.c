@@ -16,6 +16,14 @@
 
 /* ---- the ledger */
 
+bool coordinator_is_alone(const struct coordinator *coordinator)
+{
+    struct replica_member member;
+
+    return replica_members(coordinator->replica, &member, 1) == 1 &&
+           member.id == replica_status(coordinator->replica).id && member.role == REPLICA_VOTER;
+}
+
 /* A ledger begins with its coordinator's certificate, so one that taught the forest none was made
  * under another mesh key: all that it holds would be refused, and nobody would be told. */
 static bool is_of_this_mesh(const struct forest *forest)
@@ -50,6 +58,12 @@ static enum grove_status open_ledger(struct coordinator *coordinator, char *erro
         snprintf(fault.text, sizeof(fault.text), "%s: the ledger of another mesh",
                  options->directory);
         status = GROVE_WRONG_MESH;
+    }
+    if (status == GROVE_OK && options->has_peers && coordinator->id == 0 &&
+        !coordinator_is_alone(coordinator)) {
+        snprintf(fault.text, sizeof(fault.text), "%s/member-id: missing: whose votes are these?",
+                 options->directory);
+        status = GROVE_CORRUPT;
     }
     if (status != GROVE_OK) {
         snprintf(error, COORDINATOR_ERROR_SIZE, "%s",
@@ -184,15 +198,6 @@ static enum grove_status lead(struct coordinator *coordinator, char *error)
     return status;
 }
 
-/* Whether this replica is all that votes. */
-static bool is_alone(struct coordinator *coordinator)
-{
-    struct replica_member member;
-
-    return replica_members(coordinator->replica, &member, 1) == 1 &&
-           member.id == replica_status(coordinator->replica).id && member.role == REPLICA_VOTER;
-}
-
 /* Everybody the ledger knows is published before a socket is bound for them. */
 static enum grove_status take_up(struct coordinator *coordinator, char *error)
 {
@@ -202,7 +207,7 @@ static enum grove_status take_up(struct coordinator *coordinator, char *error)
     stamp_begin(&coordinator->stamp, forest_now_ms(coordinator->machine.forest), clock_unix_ms(),
                 clock_monotonic_ms());
     coordinator_refresh(coordinator);
-    if (is_alone(coordinator)) {
+    if (coordinator_is_alone(coordinator)) {
         status = lead(coordinator, error);
     }
     if (status == GROVE_OK) {

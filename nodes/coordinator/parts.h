@@ -26,6 +26,7 @@ struct coordinator {
     struct members members;
     struct changes changes;
     bool leads;
+    bool is_claimed;          /* by another ledger: this one ends */
     uint64_t leader_heard_ms; /* monotonic; of a follower */
     uint64_t knocked_ms;
     struct bus *bus;
@@ -60,6 +61,9 @@ enum grove_status coordinator_bind(struct coordinator *coordinator, char *error)
 enum grove_status coordinator_make_peers(struct coordinator *coordinator, char *error)
     GROVE_CHECKED;
 
+/* opening.c: whether this replica is all that votes. */
+bool coordinator_is_alone(const struct coordinator *coordinator);
+
 /* leading.c: begins a term as the leader: whoever is not here was here until now, and everybody has
  * a whole session time to come back. Ends it: nobody is told anything any more but that. */
 void coordinator_begin_term(struct coordinator *coordinator);
@@ -80,6 +84,7 @@ void coordinator_on_transferred(void *context, uint64_t peer, bool arrived);
 enum grove_status coordinator_snapshot_file(void *context, uint64_t index, int *fd);
 enum grove_status coordinator_incoming_file(void *context, uint64_t index, int *fd);
 void coordinator_on_knock(void *context, uint64_t id, const char *address);
+void coordinator_on_claim(void *context);
 bool coordinator_link_of(void *context, const struct key *identity, struct key *link);
 
 /* Takes a message of each socket; the contexts are the coordinator. */

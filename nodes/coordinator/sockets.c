@@ -2,11 +2,11 @@
  * Ports: tasks at P, stats at P + 1, other coordinators at P + 2, events at P + 3. */
 #include "nodes/coordinator/parts.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "nodes/coordinator/member_id.h"
-#include "nodes/host/clock.h"
 
 #define BIND_TRIES 16 /* for neighbouring ports, when any will do */
 #define ADDRESS_SIZE 256
@@ -125,14 +125,24 @@ static bool make_address(struct coordinator *coordinator)
     return true;
 }
 
-/* Everybody's is of another second, or of another key. */
+/* Of our key, and drawn anew: a clock that says the same after each boot, or was set back, must not
+ * bring back the id of a disk that is lost, whose votes and promises are forgotten. */
+static uint64_t draw_id(const struct credential *credential)
+{
+    uint32_t birth = 0;
+
+    while (birth == 0) { /* that is of one whose id is not known */
+        birth = randombytes_random();
+    }
+    return peer_id(&credential->signer->public_key, birth);
+}
+
 static enum grove_status take_id(struct coordinator *coordinator, char *error)
 {
     const struct coordinator_options *options = &coordinator->options;
-    const uint64_t fresh =
-        peer_id(&options->credential->signer->public_key, (uint32_t)(clock_unix_ms() / 1000));
+    const bool begins = options->bootstrap || options->join;
     const enum grove_status status = member_id_take(
-        options->directory, options->bootstrap || options->join ? fresh : 0, &coordinator->id);
+        options->directory, begins ? draw_id(options->credential) : 0, &coordinator->id);
 
     if (status != GROVE_OK) {
         snprintf(error, COORDINATOR_ERROR_SIZE, "%s/member-id: %s%s", options->directory,
@@ -175,6 +185,7 @@ enum grove_status coordinator_make_peers(struct coordinator *coordinator, char *
         .snapshot_file = coordinator_snapshot_file,
         .incoming_file = coordinator_incoming_file,
         .knocked = coordinator_on_knock,
+        .claimed = coordinator_on_claim,
     };
     coordinator->peers = peers_create(&options);
     return GROVE_OK;

@@ -327,6 +327,13 @@ static bool is_foreign(const struct peers *peers, const struct peer_message *mes
            !id_equal(&message->ledger, &peers->ledger);
 }
 
+/* Said to us, or to whom we were on another disk; one that knocks only looks for a ledger. */
+static bool is_claim(const struct peers *peers, const struct peer_message *message)
+{
+    return is_foreign(peers, message) && message->type != PEER_KNOCK &&
+           ((message->to ^ peers->options.id) & NO_BIRTH) == 0;
+}
+
 /* The key of the connection says who it is; address and id must be that key's. */
 static bool is_forged(const struct peer_message *message, const char *address,
                       const struct key *user)
@@ -354,6 +361,9 @@ static void on_frame(void *context, const struct bus_message *from)
         peer_message_clear(&message);
     } else if (!is_for_us(peers, &message) || is_foreign(peers, &message)) {
         peers->counters.misdirected++;
+        if (is_claim(peers, &message)) {
+            peers->options.claimed(peers->options.context);
+        }
         peer_message_clear(&message);
     } else {
         peers->counters.received++;

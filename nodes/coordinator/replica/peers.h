@@ -34,6 +34,9 @@ struct peers_options {
 
     /* Somebody waits to be added to the ledger. */
     void (*knocked)(void *context, uint64_t id, const char *address);
+
+    /* Another ledger than ours counts our key among its members. */
+    void (*claimed)(void *context);
 };
 
 struct peers_counters {

@@ -43,6 +43,7 @@ struct node {
     uint64_t last_snapshot;
     unsigned received, beats, transferred, failed;
     uint64_t knocked; /* by this id, ... */
+    unsigned claims;  /* of other ledgers */
     char knocked_from[REPLICA_ADDRESS_SIZE];
 };
 
@@ -125,6 +126,13 @@ static void knocked(void *context, uint64_t id, const char *address)
     snprintf(node->knocked_from, sizeof(node->knocked_from), "%s", address);
 }
 
+static void claimed(void *context)
+{
+    struct node *node = context;
+
+    node->claims++;
+}
+
 static void look(void *context)
 {
     struct fixture *f = context;
@@ -181,7 +189,8 @@ static void open_node(struct fixture *f, struct node *node)
                                               .transferred = transferred,
                                               .snapshot_file = snapshot_file,
                                               .incoming_file = incoming_file,
-                                              .knocked = knocked};
+                                              .knocked = knocked,
+                                              .claimed = claimed};
         node->peers = peers_create(&options);
         status = peers_bind(node->peers);
         if (status != GROVE_OK) {
@@ -453,6 +462,38 @@ static void what_is_of_another_ledger_is_dropped_and_counted(void **state)
     knock_with(f, &message);
     assert_int_equal(f->node[1].received, 0);
     assert_int_equal(counters(&f->node[1]).misdirected, 1);
+    assert_int_equal(f->node[1].claims, 1);
+}
+
+/* It speaks to whom we were before our disk was lost. */
+static void another_ledger_claims_its_member_by_an_old_id(void **state)
+{
+    struct fixture *f = *state;
+    const struct id ours = {"our ledger"};
+
+    give_address(&f->node[2]);
+    peers_set_ledger(f->node[1].peers, &ours);
+    struct peer_message message = claim(f, 2);
+    message.ledger = (struct id){"their ledger"};
+    message.to = peer_id(&f->node[1].identity, 77);
+    knock_with(f, &message);
+    assert_int_equal(counters(&f->node[1]).misdirected, 1);
+    assert_int_equal(f->node[1].claims, 1);
+}
+
+static void what_another_ledger_says_to_others_claims_nobody(void **state)
+{
+    struct fixture *f = *state;
+    const struct id ours = {"our ledger"};
+
+    give_address(&f->node[2]);
+    peers_set_ledger(f->node[1].peers, &ours);
+    struct peer_message message = claim(f, 2);
+    message.ledger = (struct id){"their ledger"};
+    message.to = f->node[0].id;
+    knock_with(f, &message);
+    assert_int_equal(counters(&f->node[1]).misdirected, 1);
+    assert_int_equal(f->node[1].claims, 0);
 }
 
 static bool is_shut_out(struct fixture *f)
@@ -690,6 +731,8 @@ int main(void)
         TEST(a_short_frame_is_dropped_and_counted),
         TEST(what_is_for_another_is_dropped_and_counted),
         TEST(what_is_of_another_ledger_is_dropped_and_counted),
+        TEST(another_ledger_claims_its_member_by_an_old_id),
+        TEST(what_another_ledger_says_to_others_claims_nobody),
         TEST(a_strangers_key_and_a_clients_stay_outside),
         TEST(one_that_waits_is_heard_by_those_whose_id_it_does_not_know),
         TEST(a_snapshot_arrives_whole),

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MPL-2.0
+"""A coordinator whose disk was lost, with what it had promised to the others: however it is started, it
+neither votes under its old id nor keeps a ledger beside theirs."""
+
+import datetime
+import os
+import shutil
+
+from cluster import NAMES, Cluster
+from mesh import SANITIZED, check, run_tests
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+def lose(mesh, *files):
+    """Stops one that follows, whose directory, or a file of it, is gone."""
+    leader = mesh.leader()
+    name = next(name for name in NAMES if name != leader)
+    process = mesh.running.pop(name)
+    process.kill()
+    process.wait()
+    for file in files:
+        os.remove(os.path.join(mesh.data_of(name), file))
+    if not files:
+        shutil.rmtree(mesh.data_of(name))
+    return name
+
+
+def refused(mesh, name, reason):
+    process = mesh.processes[-1]
+    check(process.wait(30) == 78, name, "exits with", process.returncode)
+    with open(os.path.join(mesh.directory, name + ".log"), encoding="utf-8") as file:
+        last = file.read().splitlines()[-1]
+    check(reason in last, "a clear line:", last)
+
+
+def voters(mesh):
+    return {member["id"] for member in mesh.members().values() if member["role"] == "voter"}
+
+
+def a_lost_disk_begins_no_second_ledger():
+    """As the options say that once began the ledger: it stops as soon as it hears of the other."""
+    with Cluster() as mesh:
+        mesh.worker("w1", slots=2)
+        name = lose(mesh)
+        check(not mesh.run(name), "it does not start without being told how")
+        refused(mesh, name, "No such file")
+        mesh.run(name, "--bootstrap")
+        mesh.running.pop(name, None)
+        refused(mesh, name, "another ledger")
+        if mesh.run(name, "--bootstrap"):  # what it began is there, and is stopped again
+            mesh.running.pop(name)
+        refused(mesh, name, "another ledger")
+        mesh.leader()
+        ids = mesh.submit_all("echo", "after", 20)
+        check(all(outcome[0] == "succeeded" for outcome in mesh.outcomes(ids).values()), "all is well")
+
+
+def a_lost_disk_gets_another_id():
+    """It waits, and votes only when the old one is removed and it is added."""
+    with Cluster() as mesh:
+        old = {member["name"]: member["id"] for member in mesh.members().values()}
+        before, name = voters(mesh), lose(mesh)
+        check(mesh.run(name, "--join"), "it starts")
+        with open(os.path.join(mesh.data_of(name), "member-id"), encoding="utf-8") as file:
+            new = file.read().split()[0]
+        check(new != old[name], "another id", new, old)
+        check(voters(mesh) == before, "the voters are whom they were", voters(mesh), before)
+        code, _, error = mesh.grove("cluster", "remove", name)
+        check(code == 0, "removed:", error)
+        mesh.add(name)
+        check(voters(mesh) == before - {old[name]} | {new}, "the new one votes", voters(mesh))
+
+
+def an_id_is_not_made_of_a_clock():
+    """Some hosts begin at the same second with each boot."""
+    if SANITIZED or not os.path.exists(FAKETIME):
+        print("skipped: no clock stands still in this build", flush=True)
+        return
+    with Cluster() as mesh:
+        name, ids = lose(mesh), set()
+        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+        mesh.prefixes[name] = ["env", "LD_PRELOAD=" + FAKETIME, "FAKETIME=" + now,
+                               "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+        for _ in range(2):
+            check(mesh.run(name, "--join"), "it starts:", mesh.complaints()[-1000:])
+            with open(os.path.join(mesh.data_of(name), "member-id"), encoding="utf-8") as file:
+                ids.add(file.read())
+            mesh.running.pop(name).kill()
+            mesh.processes[-1].wait()
+            shutil.rmtree(mesh.data_of(name))
+        check(len(ids) == 2, "each disk has an id of its own", ids)
+
+
+def a_ledger_without_its_id_is_refused():
+    with Cluster() as mesh:
+        name = lose(mesh, "member-id")
+        for option in ((), ("--join",), ("--bootstrap",)):
+            check(not mesh.run(name, *option), "it does not start", option)
+            refused(mesh, name, "member-id: missing")
+        mesh.leader()
+
+
+run_tests([a_lost_disk_begins_no_second_ledger, a_lost_disk_gets_another_id,
+           an_id_is_not_made_of_a_clock, a_ledger_without_its_id_is_refused])
