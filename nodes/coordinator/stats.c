@@ -135,7 +135,16 @@ static bool events(struct stats *stats, const struct request *request, struct bu
     return stats_events(stats, request->word[1], out, error);
 }
 
-/* Has an answer, or writes it itself. */
+static bool metrics(struct stats *stats, const struct request *request, struct buffer *out,
+                    const char **error)
+{
+    (void)request;
+    (void)error;
+    stats_put_metrics(stats, out);
+    return true;
+}
+
+/* Has an answer, or writes it itself; without a schema that is no JSON. */
 static const struct verb {
     const char *name;
     const char *arguments;
@@ -151,6 +160,7 @@ static const struct verb {
     {"functions", "[CURSOR]", "grove.functions/1", .answer = functions},
     {"health", "", "grove.health/1", .answer = health},
     {"help", "", "grove.help/1", .answer = help},
+    {"metrics", "", NULL, .write = metrics},
     {"root", "ID", "grove.root/1", .answer = root},
     {"roots", "[CURSOR]", "grove.roots/1", .answer = roots},
     {"stats", "", "grove.stats/1", .answer = counts},
@@ -169,8 +179,9 @@ static json_t *help(struct stats *stats, const struct request *request, const ch
     (void)request;
     (void)error;
     for (size_t i = 0; i < VERBS; i++) {
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "verb", verbs[i].name, "arguments",
-                                              verbs[i].arguments, "schema", verbs[i].schema));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s?}", "verb", verbs[i].name, "arguments",
+                                        verbs[i].arguments, "schema", verbs[i].schema));
     }
     return json_pack("{s:o}", "verbs", list);
 }

@@ -58,6 +58,9 @@ json_t *stats_failures(struct stats *stats, const char *cursor, const char **err
 /* Writes its answer itself, or returns false with `error` set. */
 bool stats_events(struct stats *stats, const char *since, struct buffer *out, const char **error);
 
+/* Appends all of it as text. */
+void stats_put_metrics(struct stats *stats, struct buffer *out);
+
 /* Appends a whole answer with the events after a number, `most` at most; returns the number of the
  * last one, or else `since`. */
 uint64_t stats_put_events(const struct stats *stats, uint64_t since, unsigned most,

@@ -42,6 +42,9 @@ static void receive(void *context, const struct bus_message *message)
     const struct bytes bytes = bus_frame_bytes(message->frame);
 
     observer->answer = json_loadb((const char *)bytes.data, bytes.size, 0, NULL);
+    if (observer->answer == NULL) {
+        observer->answer = json_stringn((const char *)bytes.data, bytes.size);
+    }
     bus_stop(observer->bus);
 }
 

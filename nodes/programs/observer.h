@@ -20,7 +20,7 @@ void observer_close(struct observer *observer); /* NULL is fine */
  * a second. */
 void observer_set_quiet(struct observer *observer, bool is_quiet);
 
-/* Asks, and asks again until somebody answers.
+/* Asks, and asks again until somebody answers. What is no JSON, as metrics are, is a string.
  *
  *   answer    out, of EXIT_DONE: the caller's
  *   returns   EXIT_NO_LEADER after CONNECT_PATIENCE_MS; EXIT_REFUSED: we are not let in;

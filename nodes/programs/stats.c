@@ -84,7 +84,10 @@ static enum exit_code run(const struct arguments *arguments)
         return code;
     }
     code = observer_ask(observer, request, &answer);
-    if (code == EXIT_DONE && (argument_json(arguments) || arguments->word_count > 0)) {
+    if (code == EXIT_DONE && json_is_string(answer)) {
+        fputs(json_string_value(answer), stdout);
+        json_decref(answer);
+    } else if (code == EXIT_DONE && (argument_json(arguments) || arguments->word_count > 0)) {
         print_json(answer);
     } else if (code == EXIT_DONE) {
         print_text_form(answer);
@@ -100,7 +103,7 @@ const struct subcommand stats_subcommand = {
     .usage = "[REQUEST]",
     .description = "A REQUEST, such as 'workers', 'health' or 'task ID', is put to the stats "
                    "socket and its JSON printed;\n"
-                   "'grove stats help' lists them.",
+                   "'grove stats help' lists them. 'metrics' is text, as Prometheus reads it.",
     .operand = "REQUEST",
     .run = run,
 };

@@ -42,7 +42,7 @@ static void help_lists_every_verb(void **state)
 {
     json_t *answer = ask(*state, "help");
 
-    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 13);
+    assert_int_equal(json_array_size(json_object_get(answer, "verbs")), 14);
     json_decref(answer);
 }
 
@@ -320,7 +320,8 @@ static uint64_t time_of(struct harness *h, const char *request)
 /* With few there are as many as a page holds, so that the lists are as long with many. */
 static void no_answer_walks_the_forest(void **state)
 {
-    static const char *const requests[] = {"stats", "functions", "roots", "failures"};
+    static const char *const requests[] = {"stats",    "functions", "roots",
+                                           "failures", "metrics",   "events 0"};
     uint64_t few_ns[sizeof(requests) / sizeof(requests[0])];
     struct harness *h = *state;
 
