@@ -65,8 +65,9 @@ struct replica_options {
     enum replica_start start;
 
     /* Who this replica is among its peers; 0 for 1, and NULL for "1", which do for one that will
-     * never have any. An id whose disk was lost is removed from the ledger before it is added
-     * again: it has forgotten what it voted and acknowledged. */
+     * never have any. An id whose disk was lost is removed from the ledger and never
+     * comes back: it has forgotten what it voted and acknowledged, and by an older snapshot it
+     * would still have a vote. */
     uint64_t id;
     const char *address; /* how the others find and recognize it; copied into the ledger */
     const struct replica_transport *transport; /* borrowed until replica_close; NULL for no peers */

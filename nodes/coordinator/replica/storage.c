@@ -199,7 +199,7 @@ static int io_append(struct raft_io *io, struct raft_io_append *request,
     struct append *append = calloc(1, sizeof(*append) + n * sizeof(append->records[0]));
 
     if (append == NULL) {
-        return RAFT_NOMEM;
+        abort();
     }
     append->write = (struct journal_write){
         .step = JOURNAL_APPEND,

@@ -2,6 +2,7 @@
 #include "nodes/coordinator/replica/voter.h"
 
 #include "nodes/coordinator/replica/configuration.h"
+#include "nodes/coordinator/replica/heap.h"
 #include "nodes/coordinator/replica/record.h"
 
 #include <assert.h>
@@ -102,6 +103,7 @@ void voter_expect_install(struct voter *voter, uint64_t size)
 
 void voter_init(struct voter *voter, struct raft_io *io, const struct voter_options *options)
 {
+    heap_install();
     *voter = (struct voter){.host = options->host};
     voter->fsm = (struct raft_fsm){
         .version = 1,
