@@ -64,6 +64,16 @@ static void init(struct cluster *cluster, uint64_t seed, unsigned voters, unsign
     }
 }
 
+void cluster_add(struct cluster *cluster)
+{
+    if (cluster->count < NETWORK_NODES) {
+        struct node *node = &cluster->nodes[cluster->count++];
+        node_init(node, cluster, cluster->count);
+        node_mount(node);
+        node_start(node);
+    }
+}
+
 static void mount_nothing(struct node *node)
 {
     (void)node;
@@ -137,17 +147,35 @@ void cluster_release_swarm(struct cluster *cluster)
     }
 }
 
+/* The time of a group, where the wall clocks are wrong: as a coordinator stamps it. */
+static uint64_t stamp_of(const struct cluster *cluster, struct node *node, uint64_t ms)
+{
+    const uint64_t wall_ms = ms + (uint64_t)node->skew_ms;
+    const uint64_t monotonic_ms = cluster->schedule.now_us / 1000;
+    const raft_term term = node->voter->raft.current_term;
+
+    if (!cluster->clocks_jump) {
+        return ms;
+    }
+    if (node->stamp_term != term) {
+        node->stamp_term = term;
+        stamp_begin(&node->stamp, forest_now_ms(node->machine.forest), wall_ms, monotonic_ms);
+    }
+    return stamp_now(&node->stamp, wall_ms, monotonic_ms);
+}
+
 static bool propose_of_swarm(struct cluster *cluster, struct node *node)
 {
     struct buffer group = {.size = 0};
-    const struct command *command;
+    struct command command;
 
     if (voter_is_busy(node->voter)) {
         return false;
     }
-    command = swarm_next(cluster->swarm, node->machine.forest);
-    ledger_group_begin(&group, command->at_ms);
-    ledger_group_append(&group, command);
+    command = *swarm_next(cluster->swarm, node->machine.forest);
+    command.at_ms = stamp_of(cluster, node, command.at_ms);
+    ledger_group_begin(&group, command.at_ms);
+    ledger_group_append(&group, &command);
     enum grove_status status = voter_propose(node->voter, group.data, group.size);
     buffer_clear(&group);
     return status == GROVE_OK;

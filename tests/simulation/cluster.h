@@ -7,6 +7,16 @@
 #include "tests/support/swarm.h"
 #include "tests/support/witness.h"
 
+#define CLUSTER_ACCEPTED 64u /* groups looked back on */
+#define CLUSTER_ACCEPTED_TASKS 16u
+
+/* What a group accepted. */
+struct cluster_accepted {
+    raft_index index;
+    size_t count;
+    struct id tasks[CLUSTER_ACCEPTED_TASKS];
+};
+
 struct cluster {
     struct schedule schedule;
     struct dice dice;
@@ -18,9 +28,12 @@ struct cluster {
     size_t group_most;       /* bytes */
     struct swarm *swarm;     /* makes commands of a mesh; NULL: groups are only bytes */
     struct witness *witness; /* judges what the forests make of them */
-    jmp_buf escape;          /* out of a replica that must end */
+    uint64_t witnessed;      /* groups */
+    struct cluster_accepted accepted[CLUSTER_ACCEPTED]; /* by index */
+    jmp_buf escape;                                     /* out of a replica that must end */
     struct node *dying;
-    bool restarts;           /* at once */
+    bool restarts; /* at once */
+    bool clocks_jump;
     raft_index acknowledged; /* the highest index of a group */
 
     /* A disk has lost, without a sign, what it said it had, and no other has it for sure: from here
@@ -34,6 +47,9 @@ void cluster_clear(struct cluster *cluster);
 
 /* ... over volumes. */
 void cluster_init_volumes(struct cluster *cluster, uint64_t seed, unsigned voters, unsigned others);
+
+/* One more, that has nothing; none when there is no room. */
+void cluster_add(struct cluster *cluster);
 
 /* Lets a swarm make the groups from the start on. For a new cluster. */
 void cluster_release_swarm(struct cluster *cluster);

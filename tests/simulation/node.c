@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/simulation/node.h"
 
+#include "tests/simulation/chronicle.h"
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/memory.h"
 #include "tests/simulation/node_volume.h"
 
 #include <inttypes.h>
@@ -20,7 +22,7 @@ static struct oracle *oracle_of(const struct node *node)
 
 /* ---- what the voter needs */
 
-/* The second model judges each group once, by whoever applies it first. */
+/* The second model judges each group once, by whoever applies it first, and lives to show it. */
 static void show(const struct node *node, struct bytes entry)
 {
     struct ledger_group group;
@@ -38,16 +40,25 @@ void node_apply(void *context, uint64_t index, const uint8_t *data, size_t size)
         1; /* so that there are answers; a group of a swarm is one command */
     struct node *node = context;
 
-    const bool is_first = node->history.count == oracle_of(node)->count;
+    const bool is_first = node->history.count == node->cluster->witnessed;
 
+    memory_hold();
     oracle_applied(oracle_of(node), node->id, &node->history, bytes_of(data, size));
+    memory_go_on();
     if (node->machine.forest != NULL) {
         node->machine.tokens = &token;
         node->machine.token_count = 1;
         machine_face(&node->machine).apply(&node->machine, index, data, size);
+        memory_hold();
+        chronicle_apply(node, index);
+        memory_go_on();
         if (is_first) {
+            memory_hold();
+            node->cluster->witnessed++;
             show(node, bytes_of(data, size));
+            chronicle_accept(node->cluster, index, &node->machine.effects);
             swarm_learn(node->cluster->swarm, &node->machine.effects);
+            memory_go_on();
         }
         effects_reset(&node->machine.effects);
     }
@@ -113,6 +124,9 @@ void node_settled(void *context, bool known)
         return;
     }
     expect_majority(node);
+    memory_hold();
+    chronicle_acknowledge(node, raft_last_applied(&node->voter->raft) + 1);
+    memory_go_on();
     oracle_of(node)->acknowledged++;
     oracle_trace(oracle_of(node), TRACE_ACKNOWLEDGED, node->id);
 }
@@ -145,6 +159,7 @@ static enum grove_status restore(void *context, uint64_t index)
         oracle_fail(oracle_of(node), "replica %llu has no snapshot %" PRIu64, node->id, index);
     }
     memcpy(&node->history, state.data, sizeof(node->history));
+    chronicle_start(node);
     if (node->machine.forest == NULL) {
         return GROVE_OK;
     }
@@ -170,9 +185,8 @@ static void fatal(void *context, const char *text)
     longjmp(node->cluster->escape, 1);
 }
 
-static bool send_message(void *context, const struct raft_message *message)
+static bool send_letter(struct node *node, const struct raft_message *message)
 {
-    struct node *node = context;
     struct parcel *parcel = parcel_pack(node->id, node->address, message);
 
     if (message->type == RAFT_IO_INSTALL_SNAPSHOT) {
@@ -182,6 +196,14 @@ static bool send_message(void *context, const struct raft_message *message)
     }
     network_send(&node->cluster->network, parcel, NULL);
     return true;
+}
+
+static bool send_message(void *context, const struct raft_message *message)
+{
+    memory_hold();
+    bool is_sent = send_letter(context, message);
+    memory_go_on();
+    return is_sent;
 }
 
 /* ---- its life */
@@ -214,6 +236,7 @@ static void look(struct node *node)
 
     if (raft->state == RAFT_LEADER) {
         oracle_leads(oracle_of(node), node->id, raft->current_term);
+        chronicle_lead(node);
     }
 }
 
@@ -260,11 +283,13 @@ static void tick(void *context, uint64_t life)
         hold_still(&node->voter->raft);
     }
     set_threshold(node);
+    memory_enter(node);
     if (node->volume != NULL) {
         replica_tick(node->replica);
     } else {
         voter_tick(node->voter);
     }
+    memory_leave();
     look(node);
 }
 
@@ -335,6 +360,8 @@ void node_start(struct node *node)
     node->life++;
     node->history = (struct history){.count = 0};
     node->paused_until_us = 0;
+    node->stamp_term = 0;
+    chronicle_start(node);
     node->disk.full = node->disk.failed = false;
     if (cluster->swarm != NULL) {
         const struct forest_options options = swarm_options(cluster->swarm, (uint8_t)node->id);
@@ -425,7 +452,9 @@ void node_receive(struct node *node, struct letter *letter)
     oracle_trace(oracle_of(node), parcel->message.type + 16u * (unsigned)parcel->from, node->id);
     letter->parcel = NULL;
     set_threshold(node);
+    memory_enter(node);
     parcel_deliver(parcel, receive, node->voter);
+    memory_leave();
     look(node);
     if (dice_chance(&node->cluster->dice, 500)) {
         voter_turn(node->voter);

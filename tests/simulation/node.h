@@ -6,6 +6,7 @@
 
 #include "nodes/coordinator/machine.h"
 #include "nodes/coordinator/replica/voter.h"
+#include "nodes/coordinator/stamp.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/oracle.h"
 
@@ -30,10 +31,17 @@ struct node {
     uint64_t paused_until_us;
     bool holds_still;             /* it stands for no election */
     struct history history, read; /* its state, and one aside that it is to have */
-    struct machine machine;       /* its forest is NULL when there is no swarm, or it is down */
-    unsigned snapshot_threshold;  /* entries */
-    uint64_t lost;                /* groups whose end it does not know */
-    bool refused;                 /* it does not start from what its disk has become */
+    struct stamp stamp;           /* of the groups that it proposes */
+    raft_term stamp_term;
+    int64_t skew_ms;             /* by which its wall clock is wrong */
+    struct machine machine;      /* its forest is NULL when there is no swarm, or it is down */
+    unsigned snapshot_threshold; /* entries */
+    raft_index told;             /* the last entry that the history has of it; 0 for none */
+    raft_term told_term;         /* ... in which it led */
+    uint64_t lost;               /* groups whose end it does not know */
+    bool starves;                /* an allocation of it has failed, or will */
+    bool gone;                   /* for good: a new disk has a new id */
+    bool refused;                /* it does not start from what its disk has become */
 };
 
 void node_init(struct node *node, struct cluster *cluster, raft_id id);
@@ -65,6 +73,9 @@ void node_pause(struct node *node, uint64_t for_us);
 
 /* Ends that: it stands as soon as it has not heard of a leader for an election timeout. */
 void node_stand(struct node *node);
+
+/* Lets the allocation after so many more fail, where there is a volume. */
+void node_starve(struct node *node, uint64_t allocations);
 
 bool node_is_up(const struct node *node);
 

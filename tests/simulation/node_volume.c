@@ -4,7 +4,9 @@
 #include "nodes/coordinator/replica/file.h"
 #include "nodes/coordinator/replica/guard_rules.h"
 #include "nodes/coordinator/replica/replica_parts.h"
+#include "tests/simulation/chronicle.h"
 #include "tests/simulation/cluster.h"
+#include "tests/simulation/memory.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -67,9 +69,10 @@ static void fatal(void *context, enum grove_status status, const char *text)
     struct node *node = context;
 
     (void)status;
-    if (!node->volume->failed && !node->volume->damaged) {
+    if (!node->volume->failed && !node->volume->damaged && !node->starves) {
         oracle_fail(oracle_of(node), "replica %llu gave up: %s", node->id, text);
     }
+    memory_leave();
     node->cluster->dying = node;
     longjmp(node->cluster->escape, 1);
 }
@@ -118,6 +121,7 @@ static void adopt(void *context)
     struct node *node = context;
 
     node->history = node->read;
+    chronicle_start(node);
     if (node->machine.forest != NULL) {
         machine_face(&node->machine).adopt(&node->machine);
     }
@@ -127,7 +131,26 @@ static void ring(void *context)
 {
     struct node *node = context;
 
+    memory_enter(node);
     replica_turn(node->replica);
+    memory_leave();
+}
+
+static struct node *starving;
+
+/* In place of abort(). */
+static void starve_to_death(void)
+{
+    memory_leave();
+    starving->cluster->dying = starving;
+    longjmp(starving->cluster->escape, 1);
+}
+
+void node_starve(struct node *node, uint64_t allocations)
+{
+    starving = node;
+    node->starves = true;
+    memory_fail_after(node, allocations, starve_to_death);
 }
 
 void node_mount(struct node *node)
@@ -141,6 +164,7 @@ void node_mount(struct node *node)
     node->volume->ring = ring;
     node->volume->owner = node;
     running = node->cluster;
+    memory_reset();
     randombytes_set_implementation(&throws_dice);
 }
 
@@ -286,7 +310,10 @@ static enum grove_status open_replica(struct node *node, struct fault *fault)
         node->volume->journal = NULL;
         return GROVE_IO;
     }
-    return replica_open(&options, &machine, &node->replica, fault);
+    memory_enter(node);
+    enum grove_status status = replica_open(&options, &machine, &node->replica, fault);
+    memory_leave();
+    return status;
 }
 
 bool node_volume_open(struct node *node)
@@ -298,8 +325,8 @@ bool node_volume_open(struct node *node)
     enum grove_status status = open_replica(node, &fault);
     if (status != GROVE_OK) {
         node->replica = NULL;
-        node->refused = damaged && !node->volume->failed;
-        if (!damaged && !node->volume->failed) {
+        node->refused = damaged && !node->volume->failed && !node->starves;
+        if (!damaged && !node->volume->failed && !node->starves) {
             oracle_fail(oracle_of(node), "replica %llu does not start: %s: %s", node->id,
                         fault.text, grove_status_text(status));
         }
@@ -308,6 +335,7 @@ bool node_volume_open(struct node *node)
         }
         oracle_trace(oracle_of(node), TRACE_REFUSED, node->id);
         volume_kill(node->volume);
+        node->starves = memory_threatens(node);
         return false;
     }
     node->voter = &node->replica->voter;
@@ -344,6 +372,7 @@ void node_volume_close(struct node *node, enum node_end how)
     }
     node->replica = NULL;
     node->voter = NULL;
+    node->starves = memory_threatens(node);
     if (how == NODE_LOSES_POWER) {
         volume_cut_power(volume);
     } else {

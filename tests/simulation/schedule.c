@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/simulation/schedule.h"
 
+#include "tests/simulation/memory.h"
+
 #include <stdlib.h>
 
 static bool is_before(const struct schedule_event *a, const struct schedule_event *b)
@@ -23,7 +25,9 @@ void schedule_after(struct schedule *schedule, uint64_t delay_us, schedule_call 
 
     if (schedule->count == schedule->room) {
         schedule->room = schedule->room == 0 ? 256 : 2 * schedule->room;
+        memory_hold();
         schedule->heap = realloc(schedule->heap, schedule->room * sizeof(*schedule->heap));
+        memory_go_on();
         if (schedule->heap == NULL) {
             abort();
         }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/simulation/volume.h"
 
+#include "tests/simulation/memory.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +18,9 @@ static char paths[VOLUMES_MOST][sizeof(PATH_PREFIX) + 2];
 
 static void *resize(void *memory, size_t size)
 {
+    memory_hold();
     void *resized = realloc(memory, size);
+    memory_go_on();
 
     if (resized == NULL) {
         abort();
@@ -178,7 +182,9 @@ static void note_rename(struct volume *volume, struct volume_file *file)
 
 struct volume_file *volume_make(struct volume *volume, const char *name)
 {
+    memory_hold();
     struct volume_file *file = calloc(1, sizeof(*file));
+    memory_go_on();
 
     if (file == NULL) {
         abort();

@@ -357,6 +357,9 @@ int file_list(int directory, const char *prefix, uint64_t **numbers, size_t *cou
         files++;
     }
     *numbers = calloc(files, sizeof(**numbers));
+    if (*numbers == NULL) {
+        return ENOMEM;
+    }
     *count = 0;
     LIST_FOREACH(file, &volume->files, link) {
         if (strncmp(file->name, prefix, length) == 0 && strlen(file->name) == length + 16 &&

@@ -222,7 +222,12 @@ static void change_members(struct weather *weather, struct node *leader)
     struct voter *voter = leader->voter;
     static const enum replica_role roles[] = {REPLICA_VOTER, REPLICA_VOTER, REPLICA_VOTER,
                                               REPLICA_STANDBY, REPLICA_SPARE};
-    enum grove_status status = voter_add(voter, node->id, node->address);
+    enum grove_status status;
+
+    if (node->gone) {
+        return;
+    }
+    status = voter_add(voter, node->id, node->address);
 
     if (status == GROVE_OK || status == GROVE_BUSY) {
         return;

@@ -15,6 +15,7 @@ struct weather {
     unsigned propose; /* of every node that leads */
     unsigned kill;    /* permille of the crashes that leave power on; only a volume knows */
     unsigned rot, lie, fail_sync; /* of a volume */
+    unsigned starve, jump;        /* of memory, of a wall clock; where there is a volume */
     uint64_t mend_us;             /* when the cuts end */
     bool flapping;
     uint64_t restart_us[NETWORK_NODES];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Disks that rot, lie and fail. */
+ * Disks that rot, lie and fail; memory that runs out, and clocks that jump. */
+#include "tests/simulation/memory.h"
 #include "tests/simulation/volume.h"
 #include "tests/simulation/weather.h"
 
@@ -18,6 +19,9 @@ void weather_draw_disks(struct weather *weather)
     weather->rot = draw(dice, 500, 10);
     weather->lie = draw(dice, 400, 10);
     weather->fail_sync = draw(dice, 300, 10);
+    weather->starve = draw(dice, 300, 20);
+    weather->jump = draw(dice, 300, 10);
+    weather->cluster->clocks_jump = weather->jump > 0;
 }
 
 /* Is no change of membership under way, anywhere? */
@@ -25,6 +29,9 @@ static bool membership_rests(const struct cluster *cluster)
 {
     for (unsigned i = 0; i < cluster->count; i++) {
         const struct node *node = &cluster->nodes[i];
+        if (node->gone) {
+            continue;
+        }
         if (!node_is_up(node) || node->voter->raft.configuration_uncommitted_index != 0) {
             return false;
         }
@@ -103,6 +110,16 @@ static void end(struct weather *weather)
     volume->lies = false;
 }
 
+/* Forwards or back, by up to a day. */
+static void turn_clock(struct cluster *cluster)
+{
+    static const uint64_t most_ms[] = {100, 10000, 86400000};
+    struct node *node = &cluster->nodes[dice_below(&cluster->dice, cluster->count)];
+    const uint64_t most = most_ms[dice_below(&cluster->dice, 3)];
+
+    node->skew_ms = (int64_t)dice_below(&cluster->dice, 2 * most) - (int64_t)most;
+}
+
 void weather_trouble_disks(struct weather *weather)
 {
     struct cluster *cluster = weather->cluster;
@@ -110,6 +127,13 @@ void weather_trouble_disks(struct weather *weather)
 
     if (dice_chance(&cluster->dice, weather->fail_sync)) {
         cluster->nodes[dice_below(&cluster->dice, cluster->count)].volume->fails_sync = true;
+    }
+    if (dice_chance(&cluster->dice, weather->starve)) {
+        node_starve(&cluster->nodes[dice_below(&cluster->dice, cluster->count)],
+                    dice_below(&cluster->dice, 60));
+    }
+    if (dice_chance(&cluster->dice, weather->jump)) {
+        turn_clock(cluster);
     }
     if (patient == NULL) {
         begin(weather);
@@ -144,10 +168,9 @@ void weather_replace(struct weather *weather, struct node *leader)
         enum grove_status status = voter_remove(leader->voter, patient->id);
         oracle_trace(&weather->cluster->oracle, 203, status);
     } else {
-        volume_wipe(patient->volume);
-        patient->refused = false;
+        patient->gone = true;
         weather->patient = NULL;
-        node_start(patient);
+        cluster_add(weather->cluster);
     }
 }
 
@@ -155,6 +178,7 @@ void weather_calm_disks(struct weather *weather)
 {
     struct cluster *cluster = weather->cluster;
 
+    memory_reset();
     for (unsigned i = 0; i < cluster->count; i++) {
         struct volume *volume = cluster->nodes[i].volume;
         if (volume != NULL) {

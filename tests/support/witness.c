@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/support/witness.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,19 @@ void witness_see(struct witness *witness, const struct forest *forest,
                  const struct command *command, const struct effects *effects)
 {
     scribe_command(&witness->lines, forest, command, effects);
+    read_lines(witness);
+}
+
+void witness_hear(struct witness *witness, const char *format, ...)
+{
+    char line[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    int size = vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    buffer_append(&witness->lines, line, (size_t)size);
+    buffer_append(&witness->lines, "\n", 1);
     read_lines(witness);
 }
 

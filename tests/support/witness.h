@@ -18,6 +18,10 @@ void witness_destroy(struct witness *witness); /* accepts NULL */
 void witness_see(struct witness *witness, const struct forest *forest,
                  const struct command *command, const struct effects *effects);
 
+/* Hears one more line of the history, of what else happened (tests/history/history.h). */
+void witness_hear(struct witness *witness, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Nothing more comes.
  *
  *   returns   NULL, or what is wrong; borrowed */
