@@ -118,7 +118,7 @@ static void take_section(struct parsing *parsing, const char *line)
     while (size > 0 && strchr(BLANKS, line[size - 1]) != NULL) {
         size--;
     }
-    if (size < 2 || line[size - 1] != ']' || size - 2 >= sizeof(parsing->section)) {
+    if (size < 3 || line[size - 1] != ']' || size - 2 >= sizeof(parsing->section)) {
         blame(parsing, "not of the form [section]");
         return;
     }

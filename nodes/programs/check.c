@@ -47,7 +47,7 @@ struct checking {
 static bool take_threshold(const char *text, struct threshold thresholds[MEASURE_COUNT])
 {
     const size_t length = strcspn(text, "=");
-    uint64_t ms;
+    uint64_t ms = 0;
 
     for (size_t i = 0; i < MEASURE_COUNT && text[length] == '='; i++) {
         struct threshold *threshold = &thresholds[i];

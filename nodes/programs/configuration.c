@@ -252,7 +252,7 @@ static void variable_name(const char *section, const struct option *option, char
     snprintf(name, NAME_SIZE, "GROVE_%s%s%s", is_own ? section : "", is_own ? "_" : "",
              option->name);
     for (char *at = name; *at != '\0'; at++) {
-        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+        *at = (char)(*at == '-' ? '_' : toupper((unsigned char)*at));
     }
 }
 

@@ -104,6 +104,7 @@ static enum exit_code run_configured(const struct subcommand *command, struct ar
         code = configuration_apply(&configuration, command, arguments) ? command->run(arguments)
                                                                        : EXIT_USAGE;
     }
+    arguments->configuration = NULL;
     configuration_clear(&configuration);
     return code;
 }

@@ -28,8 +28,8 @@ static bool wants_color(const char *when, FILE *out)
     if (when != NULL && strcmp(when, "auto") != 0) {
         return strcmp(when, "always") == 0;
     }
-    return !environment_has("NO_COLOR") && isatty(fileno(out)) == 1 && environment_has("TERM") &&
-           strcmp(terminal, "dumb") != 0;
+    return !environment_has("NO_COLOR") && isatty(fileno(out)) == 1 && terminal != NULL &&
+           terminal[0] != '\0' && strcmp(terminal, "dumb") != 0;
 }
 
 struct look look_of(const struct arguments *arguments, FILE *out)

@@ -112,6 +112,7 @@ static void a_mistake_is_told_with_its_line(void **state)
     expect_wrong(f, "b = 1\n", "f:1: stands before the first [section]");
     expect_wrong(f, "[a]\nb = 1\nnonsense\n", "f:3: not of the form key = value");
     expect_wrong(f, "[a]\n= 1\n", "f:2: not of the form key = value");
+    expect_wrong(f, "[]\na = 1\n", "f:1: not of the form [section]");
     expect_wrong(f, "[a]\n[b\nc = 1\n", "f:2: not of the form [section]");
     expect_wrong(f, "[a]\n  b = 1\n",
                  "f:2: begins with a blank, and there is no value before to go on with");
