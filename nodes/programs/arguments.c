@@ -187,16 +187,14 @@ static bool take_option(const struct subcommand *command, int argc, char **argv,
     return arguments_add(command, arguments, option, value, NULL);
 }
 
-/* Choices; what has none is checked where its bounds are known. */
+/* As far as the table knows them; bounds are the commands'. */
 static bool check_values(const struct subcommand *command, const struct arguments *arguments)
 {
     for (size_t i = 0; i < arguments->given_count; i++) {
         const struct option *option = arguments->given[i].option;
-        const struct value_kind *kind = option->value != NULL ? value_kind(option->value) : NULL;
         char why[VALUE_WHY_SIZE];
 
-        if (kind != NULL && kind->choices != NULL &&
-            !value_fits(option->value, arguments->given[i].value, why)) {
+        if (option->value != NULL && !value_fits(option->value, arguments->given[i].value, why)) {
             complain("%s: --%s %s", command->name, option->name, why);
             return false;
         }
