@@ -72,6 +72,7 @@ static enum grove_status run_granted(struct grove_attempt *attempt, struct exec_
     grant_close(grant);
     aside_end(&aside,
               outcome.end == EXEC_EXITED && outcome.number == 0 ? ASIDE_SUCCEEDED : ASIDE_FAILED);
+    job->aside = NULL;
     status = exec_judge(attempt, &outcome);
     exec_outcome_clear(&outcome);
     return status;

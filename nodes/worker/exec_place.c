@@ -82,7 +82,6 @@ static int remove_entry(const FTSENT *entry)
     case FTS_D:
         return chmod(entry->fts_accpath, 0700);
     case FTS_DP:
-        return rmdir(entry->fts_accpath);
     case FTS_DNR: /* it was not ours to read when the way down came to it */
         return rmdir(entry->fts_accpath);
     default:

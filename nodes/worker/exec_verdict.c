@@ -60,8 +60,9 @@ static void take_line(struct bytes errors, char line[LINE_SIZE + 1])
     memcpy(line, errors.data + start, end - start);
     line[end - start] = '\0';
     for (char *at = line; at < line + (end - start); at++) {
-        *at = *at > '\0' && *at < ' ' ? ' ' : *at;
-        *at = *at ? *at : ' ';
+        if ((unsigned char)*at < ' ') {
+            *at = ' ';
+        }
     }
 }
 

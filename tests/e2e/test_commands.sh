@@ -17,7 +17,7 @@ cat >"$scratch/grove.conf" <<END
 command = exec /usr/bin/python3 $scratch/shout.py
 coproc = yes
 [exec "stubborn"]
-command = trap "sleep 5; touch $scratch/late" TERM; echo \$\$ >$scratch/pid; while :; do sleep 600; done
+command = trap "sleep 5; touch $scratch/late" TERM; (trap "" TERM; exec sleep 600) & echo \$\$ \$! >$scratch/pid; while :; do sleep 600; done
 grace = 100ms
 END
 
@@ -79,7 +79,8 @@ done
 id=$("$grove" submit -t stubborn x)
 until [ -s "$scratch/pid" ]; do sleep 0.01; done
 expect 0 "$grove" cancel "$id"
-while kill -0 "$(cat "$scratch/pid")" 2>/dev/null; do sleep 0.01; done
+read -r child grandchild <"$scratch/pid"
+while kill -0 "$child" 2>/dev/null || kill -0 "$grandchild" 2>/dev/null; do sleep 0.01; done
 [ ! -e "$scratch/late" ] || fail "it was given more time than its section says"
 
 # ---- fd 3

@@ -8,9 +8,11 @@
 #include <stdio.h>
 
 #include <cmocka.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "nodes/host/clock.h"
 #include "tests/support/mesh.h"
 
 #define PATIENCE_MS 60000u
@@ -36,6 +38,8 @@ static const char script[] =
     ";;\n"
     "  fail) echo noise >&2; echo '{\"id\":\"'$id'\",\"error\":\"\"}' ;;\n"
     "  aside) echo '{\"error\":\"as I said\"}' >&3; exit 1 ;;\n"
+    "  chat) echo '{\"id\":\"'$id'\",\"result\":\"'$$'\"}'\n"
+    "    (until [ -e $TMPDIR/go ]; do :; done; echo unasked; : >$TMPDIR/said) & ;;\n"
     "  meet) mkdir $TMPDIR/$$; until [ $(ls $TMPDIR | grep -c '^[0-9]*$') = 2 ]; do :; done\n"
     "    echo '{\"id\":\"'$id'\",\"result\":\"'$$'\"}' ;;\n"
     "  esac\n"
@@ -224,6 +228,29 @@ static void one_that_answers_too_much_is_replaced(void **state)
                 "answered by a line of more than 2 MiB (2,097,152 bytes)");
 }
 
+static void await_file(const struct fixture *f, const char *name)
+{
+    const uint64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+    char path[SCRATCH_PATH_SIZE + 16];
+
+    snprintf(path, sizeof(path), "%s/%s", f->files.path, name);
+    while (access(path, F_OK) != 0) {
+        assert_true(clock_monotonic_ms() < until_ms);
+        sched_yield();
+    }
+}
+
+/* Its attempt has ended well, and the next must not be answered by what it said since. */
+static void one_that_speaks_unasked_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+    const long before = result_of(f, "chat");
+
+    close(scratch_open(&f->files, "go"));
+    await_file(f, "said");
+    assert_int_not_equal(result_of(f, "who"), before);
+}
+
 static void one_that_is_over_its_time_is_replaced(void **state)
 {
     struct fixture *f = *state;
@@ -278,6 +305,7 @@ int main(void)
         TEST(one_that_dies_fails_its_attempt_only),
         TEST(one_that_answers_rubbish_is_replaced),
         TEST(one_that_answers_too_much_is_replaced),
+        TEST(one_that_speaks_unasked_is_replaced),
         TEST(one_that_is_over_its_time_is_replaced),
         TEST(one_that_answers_that_it_failed_stays),
         TEST(with_the_worker_they_end_by_themselves),
