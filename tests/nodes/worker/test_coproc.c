@@ -80,6 +80,9 @@ static int start(void **state)
           "exec stdbuf -oL sed -n "
           "'s/^{\"id\":\"\\([^\"]*\\)\".*\"payload_base64\":\"\\([^\"]*\\)\"}$/"
           "{\"id\":\"\\1\",\"result_base64\":\"\\2\"}/p'");
+    offer(&f->worker, "hasty",
+          "head=$(head -c 39); head=${head#*id\\\":\\\"}\n"
+          "echo '{\"id\":\"'${head%%\\\"*}'\",\"result\":\"x\"}'; exec sleep 600");
     mesh_worker_run(&f->worker);
     f->client = mesh_client(&f->mesh);
     *state = f;
@@ -208,10 +211,28 @@ static void one_that_dies_fails_its_attempt_only(void **state)
     expect_loss(f, "aside", GROVE_CODE_FAILED, "as I said");
 }
 
+static const char rubbish[] = "answered by something else than one line of JSON with the task's id "
+                              "and a result or an error";
+
+/* What is left of the question would be in the way of the next. */
+static void one_that_answers_before_it_has_read_the_question_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+    char *payload = calloc(1, 1 << 20);
+    struct grove_task task;
+    struct grove_failure failure;
+
+    memset(payload, 'x', (1 << 20) - 1);
+    task = task_of(payload);
+    task.function = "hasty";
+    assert_int_equal(grove_wait(f->client, &task, NULL, &failure), GROVE_FAILED);
+    assert_string_equal(failure.text, rubbish);
+    grove_failure_clear(&failure);
+    free(payload);
+}
+
 static void one_that_answers_rubbish_is_replaced(void **state)
 {
-    static const char rubbish[] = "answered by something else than one line of JSON with the "
-                                  "task's id and a result or an error";
     struct fixture *f = *state;
 
     expect_loss(f, "rubbish", GROVE_CODE_FAILED, rubbish);
@@ -304,6 +325,7 @@ int main(void)
         TEST(bytes_that_are_no_text_go_as_base64),
         TEST(one_that_dies_fails_its_attempt_only),
         TEST(one_that_answers_rubbish_is_replaced),
+        TEST(one_that_answers_before_it_has_read_the_question_is_replaced),
         TEST(one_that_answers_too_much_is_replaced),
         TEST(one_that_speaks_unasked_is_replaced),
         TEST(one_that_is_over_its_time_is_replaced),
