@@ -231,6 +231,32 @@ static void what_a_node_cannot_run_another_does(void **state)
     mesh_worker_stop(&other);
 }
 
+/* Else the task would come straight back. */
+static void what_it_cannot_run_is_not_offered_to_another_leader(void **state)
+{
+    struct fixture *f = *state;
+    const struct grove_task ill = task_of("ill", "");
+    const struct grove_task well = task_of("well", "");
+    struct mesh_worker other;
+    struct grove_id id;
+
+    offer(&f->worker, "ill", "cd $TMPDIR; set -C; : >was || : >again; exit 127");
+    offer(&f->worker, "well", "echo well");
+    f->worker.worker->function[0].pause_ms = 10 * PATIENCE_MS;
+    mesh_worker_run(&f->worker);
+    assert_int_equal(grove_submit(f->client, &ill, &id, NULL), GROVE_OK);
+    await_file(f, "was");
+    expect_success(f, &well, "well\n");
+    mesh_restart(&f->mesh);
+    expect_success(f, &well, "well\n");
+    mesh_worker_open(&f->mesh, &other, "w2", 1);
+    offer(&other, "ill", "echo there");
+    mesh_worker_run(&other);
+    expect_result(f, &id, "there\n");
+    assert_false(has_file(f, "again"));
+    mesh_worker_stop(&other);
+}
+
 /* Nobody else offers it, so the task waits until this node can. */
 static void what_it_cannot_run_is_tried_again_after_a_while(void **state)
 {
@@ -339,6 +365,7 @@ int main(void)
         TEST(too_much_output_is_a_failure_for_good),
         TEST(the_end_of_stderr_comes_with_the_failure),
         TEST(what_a_node_cannot_run_another_does),
+        TEST(what_it_cannot_run_is_not_offered_to_another_leader),
         TEST(what_it_cannot_run_is_tried_again_after_a_while),
         TEST(what_may_run_only_once_is_not_handed_back),
         TEST(a_checkpoint_of_a_command_reaches_its_next_attempt),
