@@ -150,7 +150,9 @@ void client_join_tick(struct grove_client *client, uint64_t now_ms)
     TAILQ_FOREACH(call, &client->working, working) {
         if (call->kind == CALL_JOIN && call->left > 0) {
             go_on(client, call->joining);
-            joining_tick(call->joining, &io, now_ms);
+            if (joining_tick(call->joining, &io, now_ms)) {
+                joining_look(call->joining, &io);
+            }
         } else if (call->kind == CALL_CANCEL && now_ms >= call->give_up_ms) {
             parcels_forget_call(&client->parcels, call);
             call_end(call, &failing, &client->outcomes.finished);

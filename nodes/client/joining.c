@@ -397,15 +397,18 @@ bool joining_is_over(struct joining *joining)
     return it_is;
 }
 
-void joining_tick(struct joining *joining, const struct joining_io *io, uint64_t now_ms)
+bool joining_tick(struct joining *joining, const struct joining_io *io, uint64_t now_ms)
 {
     pthread_mutex_lock(&joining->lock);
-    if ((joining->wants & WANT_PROGRESS) && now_ms >= joining->looked_ms + LOOK_MS) {
+    const bool is_due = (joining->wants & WANT_PROGRESS) && now_ms >= joining->looked_ms + LOOK_MS;
+
+    if (is_due) {
         joining->looked_ms = now_ms;
         joining->is_to_look = true;
         locked_tell(joining, io);
     }
     pthread_mutex_unlock(&joining->lock);
+    return is_due;
 }
 
 /* ---- the end */
@@ -419,6 +422,9 @@ void joining_lose(struct parcel *parcel)
     joining->in_flight -= parcel->portion != NULL;
     if (parcel->correlation == joining->asking) {
         joining->asking = 0;
+    }
+    if (parcel->correlation == joining->looking) {
+        joining->looking = 0;
     }
     locked_leave(joining);
 }

@@ -94,6 +94,7 @@ struct joining {
     size_t endings_size;
     uint64_t asking; /* correlation of the last Page, until it is answered */
     uint32_t asked_most, asked_room;
+    uint64_t looking;   /* correlation of the Page that asks how far it is; 0: none does */
     uint64_t looked_ms; /* monotonic: when its thread last looked at it, or was called to */
     bool is_to_look;
 
@@ -204,8 +205,13 @@ bool joining_is_asleep(struct joining *joining);
 /* Whether it is over or has failed. */
 bool joining_is_over(struct joining *joining);
 
-/* Every SESSION_TICK_MS while its thread waits: calls a thread that wants to look at it. */
-void joining_tick(struct joining *joining, const struct joining_io *io, uint64_t now_ms);
+/* Every SESSION_TICK_MS while its thread waits: calls a thread that wants to look at it. True when
+ * that is due. */
+bool joining_tick(struct joining *joining, const struct joining_io *io, uint64_t now_ms);
+
+/* Asks how far it is now. Its outcomes come in their order, and the first may be the last to end.
+ */
+void joining_look(struct joining *joining, const struct joining_io *io);
 
 /* It cannot go on. */
 void joining_fail(struct joining *joining, const struct joining_io *io,

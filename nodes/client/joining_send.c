@@ -216,6 +216,9 @@ void joining_refused(struct parcel *parcel, const struct joining_io *io,
     if (parcel->correlation == joining->asking) {
         joining->asking = 0;
     }
+    if (parcel->correlation == joining->looking) {
+        joining->looking = 0;
+    }
     if (joining->is_left) {
         locked_leave(joining);
         return;
@@ -280,6 +283,24 @@ void joining_ask(struct joining *joining, const struct joining_io *io, bool for_
     pthread_mutex_unlock(&joining->lock);
 }
 
+void joining_look(struct joining *joining, const struct joining_io *io)
+{
+    const struct page page = {.join = joining->id, .offset = UINT32_MAX};
+
+    pthread_mutex_lock(&joining->lock);
+    if (joining->is_open && !joining->has_failed && !joining->is_left && joining->looking == 0 &&
+        !locked_is_over(joining)) {
+        struct parcel *parcel = parcel_create(io->session, MESSAGE_PAGE, 0);
+
+        parcel->joining = joining;
+        joining->holders++;
+        joining->looking = parcel->correlation;
+        wire_page_encode(&parcel->frame, parcel->correlation, &page);
+        parcels_add(io->parcels, parcel);
+    }
+    pthread_mutex_unlock(&joining->lock);
+}
+
 static void take_state(struct joining *joining, const struct paged *paged)
 {
     const uint64_t reach = (uint64_t)paged->accepted + paged->room;
@@ -312,6 +333,9 @@ void joining_paged(struct parcel *parcel, const struct joining_io *io, const str
     joining->holders--;
     if (parcel->correlation == joining->asking) {
         joining->asking = 0;
+    }
+    if (parcel->correlation == joining->looking) {
+        joining->looking = 0;
     }
     if (joining->is_left) {
         locked_leave(joining);

@@ -287,8 +287,7 @@ enum exit_code observer_tree(struct observer *observer, const char *id, json_t *
     return EXIT_DONE;
 }
 
-/* NULL, and not a word, when this credential is no observer's. */
-static struct observer *open_quietly(const char *path)
+struct observer *observer_open_quietly(const char *path)
 {
     struct credential credential;
     char error[CREDENTIAL_ERROR_SIZE];
@@ -305,7 +304,7 @@ static struct observer *open_quietly(const char *path)
 
 char *observer_unoffered(const char *path, const char *id)
 {
-    struct observer *observer = open_quietly(path);
+    struct observer *observer = observer_open_quietly(path);
     char request[REQUEST_SIZE];
     json_t *task = NULL;
     char *waiting = NULL;
@@ -345,7 +344,7 @@ static char *last_reason(const json_t *answer)
 
 char *observer_waiting(const char *path, const char *id)
 {
-    struct observer *observer = open_quietly(path);
+    struct observer *observer = observer_open_quietly(path);
     char request[REQUEST_SIZE];
     json_t *answer = NULL;
     char *line = NULL;

@@ -14,6 +14,8 @@ struct observer;
  *
  *   code      out: what to exit with when it returns NULL */
 struct observer *observer_open(const char *path, enum exit_code *code);
+/* The same; NULL, and not a word, when it is no observer's. */
+struct observer *observer_open_quietly(const char *path);
 void observer_close(struct observer *observer); /* NULL is fine */
 
 /* From then on it says nothing on stderr, and gives up on a coordinator that does not answer within
