@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 
+from flips import copy, flip, used_place
 from mesh import ACCEPTED, GROVE, SUBMIT, TASK, Mesh, check, run_tests, scaled, until
 
 SEED = int(os.environ.get("GROVE_SEED", random.randrange(1 << 30)))
@@ -90,30 +91,6 @@ def a_limit_of_file_size():
         ends_cleanly_and_loses_nothing(mesh, lambda: None, 100)
 
 
-def used_places(directory, chance):
-    """A file and an offset in it, where something is written more often than not."""
-    end = 0
-    while end == 0:
-        name = chance.choice(sorted(name for name in os.listdir(directory) if name != "lock"))
-        with open(os.path.join(directory, name), "rb") as file:
-            data = file.read()
-        end = len(data.rstrip(b"\0"))
-    kind = chance.random() if name.startswith("segment-") else 1
-    if kind < 0.2:
-        return name, chance.randrange(120)
-    if kind < 0.4:
-        return name, chance.choice((4096, 8192)) + chance.randrange(104)
-    return name, chance.randrange(min(end + 64, len(data)))
-
-
-def flip(path, offset, mask):
-    with open(path, "r+b") as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes([byte ^ mask]))
-
-
 def flipped_bytes_are_refused_or_without_effect():
     print("seed", SEED, "flips", FLIPS, flush=True)
     chance = random.Random(SEED)
@@ -134,7 +111,7 @@ def flipped_bytes_are_refused_or_without_effect():
         good = mesh.directory + "/good"
         copy(mesh.data, good)
         for _ in range(FLIPS):
-            name, offset = used_places(mesh.data, chance)
+            name, offset = used_place(mesh.data, chance)
             mask = 1 << chance.randrange(8)
             before = len(mesh.said())
             flip(os.path.join(mesh.data, name), offset, mask)
@@ -155,10 +132,6 @@ def flipped_bytes_are_refused_or_without_effect():
         check(mesh.outcomes(ids) == expected, "unharmed data are taken")
     print(refused, "refused,", harmless, "without effect", flush=True)
     check(refused > FLIPS // 4, "most flips in what is used are refused")
-
-
-def copy(source, target):
-    subprocess.run(["cp", "-a", "--sparse=always", source, target], check=True)
 
 
 def fill_a_segment(mesh):
