@@ -136,6 +136,7 @@ enum exit_code cluster_status(const struct arguments *arguments)
     code = cluster_ask(observer, &answer);
     if (code == EXIT_DONE) {
         if (argument_json(arguments)) {
+            json_object_set_new(answer, "schema", json_string("grove.members/1"));
             print_json(answer);
         } else {
             print_text_form(answer);

@@ -51,7 +51,9 @@ static void print_losers(const struct racing *racing, const struct grove_joined 
         const struct grove_failure *failure = &joined->failures[i];
 
         if (failure->reason != NULL && failure->code != GROVE_CODE_CANCELLED) {
-            fprintf(stderr, "grove: %s: %s: ", racing->task[i].function, failure->reason);
+            fputs("grove: ", stderr);
+            print_text(stderr, racing->task[i].function);
+            fprintf(stderr, ": %s: ", failure->reason);
             print_text(stderr, failure->text);
             fputc('\n', stderr);
         }

@@ -57,6 +57,29 @@ valid() {
     valid 1 grove.race/1 race --first-settled sleep=60000 fail=a
 }
 
+@test "what there is to see" {
+    for command in tree task explain; do
+        valid 0 "grove.$command/1" "$command" "$failed"
+    done
+    valid 0 grove.failed/1 failures
+    valid 0 grove.top/1 top --once
+    valid 0 grove.members/1 cluster status
+    for command in roots functions workers stats; do
+        valid 0 "grove.$command/1" "$command"
+    done
+    run -0 "$grove" dev -q --coordinators 3 -- "$grove" cluster status -o json
+    says '"lag":'
+    printf '%s\n' "$output" | grep grove.members | "$source/tests/cli/validate" grove.members/1
+}
+
+@test "whatever has a schema is described" {
+    grep -rhoE '"grove\.[a-z_]+/1"' "$source/nodes" --include='*.c' | tr -d '"' | sort -u >"$scratch/schemas"
+    [ "$(wc -l <"$scratch/schemas")" -ge 30 ]
+    while IFS=./ read -r _ name _; do
+        [ -f "$source/schema/json/$name.json" ] || { echo "no schema/json/$name.json" && return 1; }
+    done <"$scratch/schemas"
+}
+
 @test "the mesh and its operators" {
     valid 0 grove.limit/1 limit sleep --running 7 --rate 0.5/s
     valid 0 grove.limit/1 limit sleep --running 0 --rate 0
