@@ -142,12 +142,13 @@ void coordinator_on_stats(void *context, const struct bus_message *message)
     enum grove_status status;
 
     coordinator_refresh(coordinator);
-    if (!message->has_user || message->status != GROVE_OK) {
+    if (!message->has_user || message->status == GROVE_MALFORMED) {
         coordinator->ingress.counters.dropped++;
         return;
     }
     buffer_reset(frame);
-    refusal = stats_judge(&coordinator->stats, &message->user);
+    refusal = message->status == GROVE_BUSY ? REFUSED_BUSY
+                                            : stats_judge(&coordinator->stats, &message->user);
     if (refusal == REFUSED_NOT) {
         stats_answer(&coordinator->stats, bus_frame_bytes(message->frame), frame);
     } else {

@@ -59,6 +59,7 @@ static enum grove_status bind_stats(struct coordinator *coordinator, const char 
     struct bus_bind_options options = options_of(coordinator, address, ZAP_DOMAIN_STATS);
 
     options.drain = 1;
+    options.callers = STATS_READERS;
     return bus_bind(coordinator->bus, &options, coordinator_on_stats, coordinator,
                     &coordinator->stats_socket);
 }

@@ -27,6 +27,7 @@ struct stats {
 };
 
 #define STATS_REQUEST_SIZE 256u /* bytes */
+#define STATS_READERS 16u       /* connections that may ask, at a time */
 
 /* Appends the answer to a request such as "tree 0011...", JSON with a schema and without a newline;
  * an unknown or wrong request is answered with {"error": ...}.

@@ -45,7 +45,8 @@ struct bus_message {
     struct envelope envelope; /* of a ROUTER */
     bool has_user;            /* false: a DEALER's own peer, pinned by its key; one that left */
     struct key user;          /* the identity that ZAP gave to this connection */
-    enum grove_status status; /* GROVE_OK; GROVE_MALFORMED: not one body frame (frame is NULL) */
+    enum grove_status status; /* GROVE_OK; GROVE_MALFORMED: not one body frame; GROVE_BUSY: one
+                                 caller too many (frame is NULL) */
     struct bus_frame *frame;  /* retain it to keep it */
 };
 
@@ -69,7 +70,8 @@ struct bus_bind_options {
     struct zap *zap;        /* who guards it; outlives the socket */
     const struct link_pair *link;
     enum bus_traffic traffic;
-    int drain; /* messages taken in one turn; 0: BUS_DRAIN */
+    int drain;        /* messages taken in one turn; 0: BUS_DRAIN */
+    unsigned callers; /* connections that may have sent something, at a time; 0: any number */
 };
 
 /* A ROUTER that ZAP guards. There is no other way to bind one: every option that matters is read

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "nodes/host/bus.h"
+#include "nodes/host/bus_callers.h"
 #include "nodes/host/bus_handshake.h"
 
 /* What is done when an fd is readable. */
@@ -28,6 +29,7 @@ struct bus_socket {
     bool draining, closed; /* closed while draining: freed after it */
     uint16_t port;
     struct handshake handshake; /* of a DEALER */
+    struct callers callers;     /* of a ROUTER */
     bus_receive *receive;
     void *context;
 };

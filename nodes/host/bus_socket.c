@@ -144,6 +144,9 @@ static bool receive_one(struct bus_socket *socket)
     } else if (message.envelope.has_delimiter) {
         message.status = GROVE_MALFORMED;
     }
+    if (message.status == GROVE_OK && !callers_admit(&socket->callers, &part)) {
+        message.status = GROVE_BUSY;
+    }
     if (message.status == GROVE_OK) {
         message.frame = frame_create(&part);
     }
@@ -160,6 +163,7 @@ static bool receive_one(struct bus_socket *socket)
 static void socket_destroy(struct bus_socket *socket)
 {
     handshake_end(&socket->handshake, socket->zmq);
+    callers_end(&socket->callers, socket->zmq);
     zmq_close(socket->zmq);
     free(socket);
 }
@@ -335,6 +339,9 @@ static enum grove_status bind_guarded(struct bus_socket *made, enum grove_status
     if (status == GROVE_OK) {
         status =
             zap_self_test(options->zap, made->zmq, &options->link->public_key, options->zap_domain);
+    }
+    if (status == GROVE_OK && options->callers > 0) { /* one at a time may watch a socket */
+        callers_watch(&made->callers, bus_context(made->bus), made->zmq, options->callers);
     }
     if (status == GROVE_OK) {
         status = bind_to(made, endpoint);

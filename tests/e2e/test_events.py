@@ -168,6 +168,27 @@ def so_many_listen_and_no_more():
             listener.close()
 
 
+def so_many_ask_and_no_more():
+    """Of connections that have asked something; those that are gone give their places back."""
+    with Mesh() as mesh:
+        operator = mesh.nodes["operator"]
+        askers = [Link(mesh, operator, mesh.port + 1) for _ in range(READERS)]
+        for asker in askers:
+            check(json.loads(asker.exchange([b"health"], 20)[0])["status"] == "ok", "answered")
+        late = Link(mesh, operator, mesh.port + 1)
+        refused = json.loads(late.exchange([b"health"], 20)[0])
+        check(refused["schema"] == "grove.error/1" and refused["reason"] == "busy", refused)
+        check(json.loads(askers[0].exchange([b"health"], 20)[0])["status"] == "ok",
+              "whoever has a place keeps it")
+        askers.pop().close()
+        until(lambda: "status" in json.loads(late.exchange([b"health"], 20)[0]), 30,
+              "a place is free again")
+        for link in askers + [late]:
+            link.close()
+        for _ in range(3 * READERS):
+            check(mesh.ask("health")["status"] == "ok", "one after the other as many as one likes")
+
+
 def memory(mesh):
     with open("/proc/%d/status" % mesh.coordinator.pid, encoding="utf-8") as file:
         return int(next(line.split()[1] for line in file if line.startswith("VmRSS")))
@@ -198,4 +219,4 @@ def who_does_not_read_harms_nobody():
 
 run_tests([a_workflow_is_told_in_order_and_told_again, numbers_outlive_the_process,
            no_payload_is_told, who_may_not_watch_hears_nothing, so_many_listen_and_no_more,
-           who_does_not_read_harms_nobody])
+           so_many_ask_and_no_more, who_does_not_read_harms_nobody])
