@@ -9,6 +9,7 @@ import time
 
 import zmq
 
+from cluster import NAMES, Cluster
 from mesh import CLIENT, OBSERVER, Link, Mesh, check, run_tests, scaled, until
 
 READERS = 16  # at a time
@@ -189,6 +190,39 @@ def so_many_ask_and_no_more():
             check(mesh.ask("health")["status"] == "ok", "one after the other as many as one likes")
 
 
+def told_by(mesh, name, until_index):
+    """What a coordinator tells once it has applied so much: {number: event}, and its last page."""
+    mesh.port, mesh.server = mesh.ports[name], name
+    until(lambda: mesh.ask("events")["applied"] >= until_index, 30, name + " has caught up")
+    events, page, since = {}, None, 0
+    while page is None or page["last"] != page["newest"]:
+        page = mesh.ask("events %d" % since)
+        events.update((event["number"], event) for event in page["events"])
+        since = page["last"]
+    return events, page
+
+
+def every_coordinator_tells_the_same_by_the_same_numbers():
+    with Cluster() as mesh:
+        leader = mesh.leader()
+        mesh.worker(slots=2)
+        since = mesh.ask("events")["newest"]
+        mesh.outcomes(mesh.submit_all("echo", "k", 5))
+        index = mesh.ask("events")["applied"]
+        expected, page = told_by(mesh, leader, index)
+        check(page["leader"] == leader and page["stale_ms"] == 0, page["leader"], page["stale_ms"])
+        expected = {number: event["event"] for number, event in expected.items()
+                    if number > since and event["event"].startswith("task-")}
+        check(len(expected) >= 15, "all of it is told", expected)
+        for name in NAMES:
+            events, page = told_by(mesh, name, index)
+            check(page["leader"] == leader and page["stale_ms"] is not None, name, page["leader"])
+            check({number: events[number]["event"] for number in expected} == expected, name)
+            changes = [event["leader"] for event in events.values()
+                       if event["event"] == "leader-changed"]
+            check(changes and changes[-1] == leader, name, "says who leads", changes)
+
+
 def memory(mesh):
     with open("/proc/%d/status" % mesh.coordinator.pid, encoding="utf-8") as file:
         return int(next(line.split()[1] for line in file if line.startswith("VmRSS")))
@@ -219,4 +253,5 @@ def who_does_not_read_harms_nobody():
 
 run_tests([a_workflow_is_told_in_order_and_told_again, numbers_outlive_the_process,
            no_payload_is_told, who_may_not_watch_hears_nothing, so_many_listen_and_no_more,
-           so_many_ask_and_no_more, who_does_not_read_harms_nobody])
+           so_many_ask_and_no_more,
+           every_coordinator_tells_the_same_by_the_same_numbers, who_does_not_read_harms_nobody])
