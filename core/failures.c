@@ -24,8 +24,10 @@ void failures_add(struct forest *forest, struct work *work)
 /* In a snapshot that was refused, nobody has joined yet. */
 void failures_drop(struct forest *forest, struct work *work)
 {
-    if (RB_FIND(failure_tree, &forest->failures, work) == work) {
-        RB_REMOVE(failure_tree, &forest->failures, work);
+    struct work *found = RB_FIND(failure_tree, &forest->failures, work);
+
+    if (found && found == work) {
+        RB_REMOVE(failure_tree, &forest->failures, found);
     }
 }
 

@@ -111,5 +111,5 @@ void events_note_leader(struct events *events, const char *name)
     struct notice *notice =
         notices_add(&events->notices, NOTICE_LEADER, events->stats->egress->stamp_ms);
 
-    notices_set_name(&events->notices, notice, bytes_of_text(name != NULL ? name : ""));
+    notices_set_name(&events->notices, notice, bytes_of_text(name));
 }

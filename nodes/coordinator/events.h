@@ -51,7 +51,7 @@ void events_tick(struct events *events);
 /* Somebody's rights may have changed: all who subscribe have to knock again. */
 void events_send_away(struct events *events);
 
-/* Notes whom this coordinator follows from now on; NULL: nobody. */
+/* Notes whom this coordinator follows from now on; "": nobody. */
 void events_note_leader(struct events *events, const char *name);
 
 #endif

@@ -93,6 +93,7 @@ void coordinator_begin_term(struct coordinator *coordinator)
     admit_all(coordinator);
     coordinator->leads = true;
     coordinator->ingress.is_leader = true;
+    coordinator->noted_leader = status.id;
     events_note_leader(&coordinator->events, coordinator->options.credential->certificate.name);
     if (coordinator->peers != NULL) {
         coordinator_look_at_members(coordinator);
@@ -190,15 +191,19 @@ static void knock(struct coordinator *coordinator)
     }
 }
 
+/* Once its name is known, which the ledger may tell after it has spoken. */
 static void note_leader(struct coordinator *coordinator)
 {
     const struct members *members = &coordinator->members;
     const struct member *leader = members_find(members, members->leader);
-
-    events_note_leader(&coordinator->events,
-                       leader != NULL && leader->has_address
+    const char *name = leader != NULL && leader->has_address
                            ? members_name(coordinator->machine.forest, &leader->address.identity)
-                           : NULL);
+                           : "";
+
+    if (members->leader != coordinator->noted_leader && (members->leader == 0 || *name != '\0')) {
+        coordinator->noted_leader = members->leader;
+        events_note_leader(&coordinator->events, name);
+    }
 }
 
 void coordinator_tick_members(struct coordinator *coordinator)
@@ -213,6 +218,8 @@ void coordinator_tick_members(struct coordinator *coordinator)
     }
     if (leader != coordinator->members.leader && !coordinator->leads) {
         log_event(LOG_INFO, "follows", "leader=%016" PRIx64, coordinator->members.leader);
+    }
+    if (!coordinator->leads) {
         note_leader(coordinator);
     }
     peers_tick(coordinator->peers);

@@ -28,6 +28,7 @@ struct coordinator {
     bool leads;
     bool is_claimed;          /* by another ledger: this one ends */
     uint64_t leader_heard_ms; /* monotonic; of a follower */
+    uint64_t noted_leader;    /* who was told to those who watch; 0: nobody */
     uint64_t knocked_ms;
     struct bus *bus;
     struct zap *zap;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -29,14 +30,14 @@ static void expect_page(struct fixture *f, struct failed_at *cursor, size_t most
                         const char *expected)
 {
     char text[256] = "";
+    size_t size = 0;
     struct id ids[16];
     const size_t count = forest_failures(f->forest, cursor, ids, most);
 
     for (size_t i = 0; i < count; i++) {
-        strcat(text, name_of(f, &ids[i]));
-        strcat(text, " ");
+        size += (size_t)snprintf(text + size, sizeof(text) - size, "%s ", name_of(f, &ids[i]));
     }
-    strcat(text, cursor->ended_ms == 0 ? "." : "...");
+    snprintf(text + size, sizeof(text) - size, "%s", cursor->ended_ms == 0 ? "." : "...");
     assert_string_equal(text, expected);
 }
 

@@ -34,14 +34,14 @@ static json_int_t newest(struct harness *h)
 static void expect_events(const json_t *answer, const char *expected)
 {
     char text[4096] = "";
+    size_t size = 0;
     json_t *event;
     json_int_t before = number(answer, "after");
     size_t i;
 
     json_array_foreach(json_object_get(answer, "events"), i, event)
     {
-        strcat(text, word(event, "event"));
-        strcat(text, "\n");
+        size += (size_t)snprintf(text + size, sizeof(text) - size, "%s\n", word(event, "event"));
         assert_true(number(event, "number") > before);
         before = number(event, "number");
     }
