@@ -32,6 +32,7 @@ const struct subcommand *const subcommands[] = {
     &failures_subcommand,
     &retry_subcommand,
     &top_subcommand,
+    &events_subcommand,
     &explain_subcommand,
     &functions_subcommand,
     &workers_subcommand,

@@ -96,12 +96,12 @@ extern const struct option common_options[];
 /* One file each. */
 extern const struct subcommand cancel_subcommand, check_subcommand, checkpoint_subcommand,
     cluster_subcommand, completions_subcommand, config_subcommand, coordinator_subcommand,
-    dev_subcommand, doctor_subcommand, explain_subcommand, fail_subcommand, failures_subcommand,
-    functions_subcommand, gather_subcommand, help_subcommand, keys_subcommand, limit_subcommand,
-    log_subcommand, map_subcommand, progress_subcommand, race_subcommand, result_subcommand,
-    retry_subcommand, roots_subcommand, run_subcommand, stats_subcommand, submit_subcommand,
-    task_subcommand, top_subcommand, tree_subcommand, version_subcommand, wait_subcommand,
-    worker_subcommand, workers_subcommand;
+    dev_subcommand, doctor_subcommand, events_subcommand, explain_subcommand, fail_subcommand,
+    failures_subcommand, functions_subcommand, gather_subcommand, help_subcommand, keys_subcommand,
+    limit_subcommand, log_subcommand, map_subcommand, progress_subcommand, race_subcommand,
+    result_subcommand, retry_subcommand, roots_subcommand, run_subcommand, stats_subcommand,
+    submit_subcommand, task_subcommand, top_subcommand, tree_subcommand, version_subcommand,
+    wait_subcommand, worker_subcommand, workers_subcommand;
 
 const struct subcommand *subcommand_find(const char *name);
 void complain_unknown_command(const char *word); /* with the nearest name */

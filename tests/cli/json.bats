@@ -63,6 +63,7 @@ valid() {
     done
     valid 0 grove.failed/1 failures
     valid 0 grove.top/1 top --once
+    valid 0 grove.event/1 events --count 20
     valid 0 grove.members/1 cluster status
     for command in roots functions workers stats; do
         valid 0 "grove.$command/1" "$command"
