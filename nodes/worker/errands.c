@@ -13,6 +13,8 @@
 #define RACE_INPUTS ((size_t)1024) /* they are kept until it is over */
 #define RACE_SIZE (16 * LIMIT_MIB) /* bytes of them, together */
 #define LOG_SIZE (4 * LIMIT_TEXT_LENGTH)
+#define LOGGED_AT_ONCE 100u /* lines of a connection; then one ... */
+#define LOG_EVERY_MS 100
 
 /* ---- inputs that are looked at together */
 
@@ -68,11 +70,10 @@ static void read_inputs(struct talk *talk, struct inputs *inputs)
 /* Takes what there is, waiting for the first. False: there is nothing to be done. */
 static bool take_some(struct talk *talk, struct inputs *inputs)
 {
-    enum grove_status status = GROVE_OK;
     struct bytes item;
 
     while (inputs->count < LIMIT_BATCH_ITEMS && inputs->items.size < LIMIT_BATCH_SIZE &&
-           (status = talk_next_input(talk, inputs->count == 0 ? -1 : 0, &item)) == GROVE_OK) {
+           talk_next_input(talk, inputs->count == 0 ? -1 : 0, &item) == GROVE_OK) {
         keep_input(inputs, item);
     }
     read_inputs(talk, inputs);
@@ -264,11 +265,15 @@ static void race(struct talk *talk)
 
 /* ---- what a command says of its attempt */
 
-static void say(const struct talk *talk)
+/* Many lines from one connection come slowly: the next is not read before this is answered. */
+static void say(struct talk *talk)
 {
     const struct grove_attempt *attempt = talk->attempt;
     char text[LOG_SIZE], id[ID_TEXT_SIZE];
 
+    if (++talk->logged > LOGGED_AT_ONCE) {
+        channel_wait(talk->channel, 0, LOG_EVERY_MS);
+    }
     id_format(&attempt->key.task, id);
     log_event(LOG_INFO, "said", "function=%s task=%s text=%s", attempt->function->name, id,
               log_quote(talk->errand.text, text, sizeof(text)));

@@ -59,37 +59,37 @@ void talk_copy_text(char *to, struct bytes text)
     to[text.size] = '\0';
 }
 
-enum grove_status talk_read_input(struct talk *talk, struct bytes bytes, struct input_texts *input,
+enum grove_status talk_read_input(struct talk *talk, struct bytes item, struct input_texts *texts,
                                   struct grove_task *task)
 {
-    struct task_item item;
-    enum grove_status status = wire_task_decode(bytes, &item);
+    struct task_item read;
+    enum grove_status status = wire_task_decode(item, &read);
 
     if (status != GROVE_OK) {
         return talk_blame(talk, failing_of_status(status, "an input is no task"));
     }
-    if (item.lineage.present) {
+    if (read.lineage.present) {
         return talk_blame(talk,
                           failing_of_refusal(REFUSED_LINEAGE,
                                              bytes_of_text("a command does not say whose child a "
                                                            "task is")));
     }
-    talk_copy_text(input->function, item.function);
-    talk_copy_text(input->content_type, item.content_type);
-    talk_copy_text(input->key, item.key);
+    talk_copy_text(texts->function, read.function);
+    talk_copy_text(texts->content_type, read.content_type);
+    talk_copy_text(texts->key, read.key);
     *task = (struct grove_task)GROVE_TASK_INIT;
-    task->function = input->function;
-    task->payload = (struct grove_bytes){item.payload.data, item.payload.size};
-    task->content_type = input->content_type;
-    task->key = item.key.size > 0 ? input->key : NULL;
-    task->has_priority = item.has_priority;
-    task->priority = item.priority;
-    task->delay_ms = item.delay_ms;
-    task->deadline_ms = item.deadline_ms;
-    task->timeout_ms = item.timeout_ms;
-    task->max_attempts = item.max_attempts;
-    task->at_most_once = item.at_most_once;
-    task->fresh = item.fresh;
+    task->function = texts->function;
+    task->payload = (struct grove_bytes){read.payload.data, read.payload.size};
+    task->content_type = texts->content_type;
+    task->key = read.key.size > 0 ? texts->key : NULL;
+    task->has_priority = read.has_priority;
+    task->priority = read.priority;
+    task->delay_ms = read.delay_ms;
+    task->deadline_ms = read.deadline_ms;
+    task->timeout_ms = read.timeout_ms;
+    task->max_attempts = read.max_attempts;
+    task->at_most_once = read.at_most_once;
+    task->fresh = read.fresh;
     return GROVE_OK;
 }
 

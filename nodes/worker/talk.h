@@ -23,6 +23,7 @@ struct talk {
     struct errand errand;
     struct buffer kept; /* what the errand borrows from */
     char key[LIMIT_KEY_LENGTH + 1];
+    unsigned logged;          /* lines */
     bool is_over;             /* nothing more is to be read or said */
     bool is_at_end;           /* of the errand's inputs */
     enum grove_status fault;  /* of the command's: the errand ends with it */

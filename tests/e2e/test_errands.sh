@@ -60,6 +60,12 @@ expect 0 "$grove" run -t script '"$GROVE_BIN" run -t No-such-name x 2>&1; echo "
 [ "${out##*code }" = "$("$grove" run -t No-such-name x 2>/dev/null || echo $?)" ] ||
     fail "another code than outside: $out"
 
+# ---- run again after its own failure, it gets what is done already
+expect 0 "$grove" run -t script --attempts 2 'd='"$scratch"'
+    "$GROVE_BIN" run -t script "echo x >>$d/count; wc -l <$d/count"
+    [ -e "$d/again" ] || { touch "$d/again"; exit 75; }'
+says 1
+
 # ---- a wait that ends early: what it waited for goes on until it is cancelled
 expect 0 "$grove" run -t script \
     'id=$("$GROVE_BIN" submit -t sleep 600000); "$GROVE_BIN" wait --timeout 300ms $id; echo $?

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  * What a command may ask of its node, and what it may not. The test plays the command: `parent` is
  * a handler that opens a grant, as the one of a command does, and waits until the test has done
- * with it. All run on one slot. */
+ * with it. All but one run on one slot. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <time.h>
@@ -19,6 +20,7 @@
 #include "nodes/host/channel.h"
 #include "nodes/host/clock.h"
 #include "nodes/worker/grants.h"
+#include "nodes/worker/worker.h"
 #include "tests/support/mesh.h"
 
 #define PATIENCE_MS 30000
@@ -165,7 +167,7 @@ static bool hear(struct channel *channel, struct errand_answer *answer)
 
 static struct errand_outcome hear_outcome(struct channel *channel)
 {
-    struct errand_answer answer;
+    struct errand_answer answer = {.has_outcome = false};
     struct errand_outcome outcome;
 
     assert_true(hear(channel, &answer));
@@ -176,7 +178,7 @@ static struct errand_outcome hear_outcome(struct channel *channel)
 
 static struct errand_conclusion hear_conclusion(struct channel *channel)
 {
-    struct errand_answer answer;
+    struct errand_answer answer = {.has_outcome = false};
     struct errand_conclusion conclusion;
 
     assert_true(hear(channel, &answer));
@@ -206,17 +208,24 @@ static void expect_reason(const struct errand_outcome *outcome, const char *reas
     assert_true(bytes_equal(outcome->reason, bytes_of_text(reason)));
 }
 
-static struct id submit(struct channel *channel, const char *function, const char *payload)
+static struct id submit_item(struct channel *channel, const struct task_item *item)
 {
     struct errand_outcome outcome;
 
     ask(channel, ERRAND_SUBMIT);
-    give(channel, function, payload);
+    give_item(channel, item);
     end(channel);
     outcome = hear_outcome(channel);
     assert_int_equal(outcome.status, GROVE_OK);
     expect_done(channel);
     return outcome.task;
+}
+
+static struct id submit(struct channel *channel, const char *function, const char *payload)
+{
+    const struct task_item item = task_of(function, payload);
+
+    return submit_item(channel, &item);
 }
 
 static void await(struct channel *channel, const struct id *id)
@@ -313,6 +322,111 @@ static void calls_side_by_side_wait_for_one_slot(void **state)
     finish(f);
 }
 
+static void send_map(struct channel *channel, uint32_t limit, int count)
+{
+    const struct errand map = {.verb = ERRAND_MAP, .limit = limit};
+    char text[16];
+
+    errand_put(&channel->out, &map);
+    for (int i = 0; i < count; i++) {
+        snprintf(text, sizeof(text), "%d", i);
+        give(channel, "echo", text);
+    }
+    end(channel);
+}
+
+static void expect_map(struct channel *channel, int count)
+{
+    char text[16];
+
+    for (int i = 0; i < count; i++) {
+        const struct errand_outcome outcome = hear_outcome(channel);
+
+        snprintf(text, sizeof(text), "%d", i);
+        assert_true(bytes_equal(outcome.bytes, bytes_of_text(text)));
+    }
+    expect_done(channel);
+}
+
+/* Whoever has been answered gives the slot back for those who wait on, for a child that cannot
+ * begin before. */
+static void one_that_is_answered_keeps_the_slot_from_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct task_item item = task_of("echo", "late");
+    struct channel late, other;
+    struct id id;
+
+    begin(f);
+    item.delay_ms = 300;
+    late = dial(f);
+    id = submit_item(&late, &item);
+    await(&late, &id);
+    other = run(f, "echo", "soon");
+    expect_result(&other, "soon");
+    expect_result(&late, "late");
+    channel_clear(&other);
+    channel_clear(&late);
+    finish(f);
+}
+
+static void send_race(struct channel *channel)
+{
+    ask(channel, ERRAND_RACE);
+    give(channel, "echo", "won");
+    end(channel);
+}
+
+static void expect_race(struct channel *channel)
+{
+    assert_true(bytes_equal(hear_outcome(channel).bytes, bytes_of_text("won")));
+    expect_done(channel);
+}
+
+/* On two slots: one is held all the while, and that is waited for. Calls that do not wait are under
+ * way, too. */
+static void calls_side_by_side_do_not_wait_for_each_other(void **state)
+{
+    struct fixture *f = *state;
+    struct channel held, busy, others[4];
+
+    begin(f);
+    held = run(f, "hold", "");
+    await_semaphore(&f->entered);
+    busy = dial(f);
+    for (int i = 0; i < 100; i++) {
+        ask(&busy, ERRAND_SUBMIT);
+        give(&busy, "echo", "");
+        end(&busy);
+    }
+    for (int i = 0; i < 10; i++) {
+        for (size_t j = 0; j < 4; j++) {
+            others[j] = run(f, "echo", "at once");
+        }
+        for (size_t j = 0; j < 4; j++) {
+            expect_result(&others[j], "at once");
+            send_race(&others[j]);
+        }
+        for (size_t j = 0; j < 4; j++) {
+            expect_race(&others[j]);
+            send_map(&others[j], 2, 3);
+        }
+        for (size_t j = 0; j < 4; j++) {
+            expect_map(&others[j], 3);
+            channel_clear(&others[j]);
+        }
+    }
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(hear_outcome(&busy).status, GROVE_OK);
+        expect_done(&busy);
+    }
+    sem_post(&f->leave);
+    expect_result(&held, "held");
+    channel_clear(&busy);
+    channel_clear(&held);
+    finish(f);
+}
+
 static void a_failure_comes_with_its_code_and_text(void **state)
 {
     struct fixture *f = *state;
@@ -334,26 +448,13 @@ static void a_failure_comes_with_its_code_and_text(void **state)
 
 static void a_map_takes_inputs_and_gives_outcomes_in_order(void **state)
 {
-    const struct errand map = {.verb = ERRAND_MAP, .limit = 4};
     struct fixture *f = *state;
     struct channel channel;
-    char text[16];
 
     begin(f);
     channel = dial(f);
-    errand_put(&channel.out, &map);
-    for (int i = 0; i < 300; i++) {
-        snprintf(text, sizeof(text), "%d", i);
-        give(&channel, "echo", text);
-    }
-    end(&channel);
-    for (int i = 0; i < 300; i++) {
-        const struct errand_outcome outcome = hear_outcome(&channel);
-
-        snprintf(text, sizeof(text), "%d", i);
-        assert_true(bytes_equal(outcome.bytes, bytes_of_text(text)));
-    }
-    expect_done(&channel);
+    send_map(&channel, 4, 300);
+    expect_map(&channel, 300);
     channel_clear(&channel);
     finish(f);
 }
@@ -379,7 +480,28 @@ static void a_race_names_its_winner(void **state)
     finish(f);
 }
 
-/* What `grove run` in the background leaves behind when it is killed. */
+static unsigned waiting(struct fixture *f)
+{
+    struct handlers *handlers = &f->worker.worker->handlers;
+    unsigned count;
+
+    sched_yield();
+    pthread_mutex_lock(&handlers->lock);
+    count = handlers->waiting;
+    pthread_mutex_unlock(&handlers->lock);
+    return count;
+}
+
+static void await_waiting(struct fixture *f, unsigned count)
+{
+    const uint64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+
+    while (waiting(f) != count) {
+        assert_true(clock_monotonic_ms() < until_ms);
+    }
+}
+
+/* What `grove run` in the background leaves behind when it is killed: the attempt goes on. */
 static void a_call_that_hangs_up_holds_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -388,7 +510,9 @@ static void a_call_that_hangs_up_holds_nobody(void **state)
     begin(f);
     channel = run(f, "hold", "");
     await_semaphore(&f->entered);
+    await_waiting(f, 1);
     channel_clear(&channel);
+    await_waiting(f, 0);
     channel = run(f, "echo", "after");
     sem_post(&f->leave);
     expect_result(&channel, "after");
@@ -480,6 +604,9 @@ static void a_command_awaits_only_children(void **state)
     expect_reason(&outcome, "awaited");
     sem_post(&f->leave);
     expect_result(&child, "held");
+    await(&stranger, &of); /* with no other call beside it */
+    outcome = hear_end(&stranger);
+    expect_reason(&outcome, "awaited");
     channel_clear(&stranger);
     channel_clear(&child);
     finish(f);
@@ -568,7 +695,7 @@ static void cancelling_the_parent_ends_what_its_command_waits_for(void **state)
 
 /* ---- all of it */
 
-static int setup(void **state)
+static int setup_slots(void **state, uint32_t slots)
 {
     struct fixture *f = &fixture;
 
@@ -581,7 +708,7 @@ static int setup(void **state)
     sem_init(&f->over, 0, 0);
     sem_init(&f->entered, 0, 0);
     sem_init(&f->leave, 0, 0);
-    mesh_worker_open(&f->mesh, &f->worker, "w", 1);
+    mesh_worker_open(&f->mesh, &f->worker, "w", slots);
     assert_int_equal(grove_worker_handle(f->worker.worker, "parent", parent, f), GROVE_OK);
     assert_int_equal(grove_worker_handle(f->worker.worker, "echo", echo, f), GROVE_OK);
     assert_int_equal(grove_worker_handle(f->worker.worker, "name-parent", name_parent, f),
@@ -593,10 +720,25 @@ static int setup(void **state)
     return 0;
 }
 
+static int setup(void **state)
+{
+    return setup_slots(state, 1);
+}
+
+static int setup_two(void **state)
+{
+    return setup_slots(state, 2);
+}
+
+/* Whoever is still in, when a test has failed, gets out. */
 static int teardown(void **state)
 {
     struct fixture *f = *state;
 
+    for (int i = 0; i < 16; i++) {
+        sem_post(&f->over);
+        sem_post(&f->leave);
+    }
     grove_client_close(f->client);
     mesh_worker_stop(&f->worker);
     grants_destroy(f->grants);
@@ -612,6 +754,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_child_is_of_the_task_that_the_command_runs),
         TEST(calls_side_by_side_wait_for_one_slot),
+        TEST(one_that_is_answered_keeps_the_slot_from_nobody),
+        cmocka_unit_test_setup_teardown(calls_side_by_side_do_not_wait_for_each_other, setup_two,
+                                        teardown),
         TEST(a_failure_comes_with_its_code_and_text),
         TEST(a_map_takes_inputs_and_gives_outcomes_in_order),
         TEST(a_race_names_its_winner),
