@@ -107,6 +107,13 @@ PYTHON
     offers echo
     completes "grove stats wor"
     [ "$output" = workers ]
+    id=$("$grove" submit -t echo hello)
+    completes "grove tree ${id:0:12}"
+    [ "$output" = "$id" ]
+    completes "grove workers drain "
+    instance=$("$grove" completions values WORKER)
+    [ "$output" = "$instance" ]
+    [ -n "$instance" ]
     GROVE_CREDENTIAL='' completes "grove run --credential $GROVE_CREDENTIAL -t slee"
     [ "$output" = sleep ]
 }

@@ -52,6 +52,34 @@ escape=$'\e'
     done
 }
 
+@test "names and progress from outside are escaped, too" {
+    export NO_COLOR=1
+    run -0 "$grove" keys issue --role worker --out "$scratch/evil.credential" $'evil\e[2J\u009b'
+    "$grove" worker --credential "$scratch/evil.credential" -o json \
+        --exec 'slow=printf "{\"progress\":50,\"text\":\"\\u001b[2J\\u009bnice\"}\n" >&3; cat' \
+        >"$scratch/evil.log" 2>&1 3>&- &
+    local worker=$!
+    until grep -q grove.ready "$scratch/evil.log"; do
+        kill -0 "$worker"
+        sleep 0.02
+    done
+    slow=$("$grove" submit -t slow $'\e[2J\u009bnice')
+    run -0 "$grove" wait "$slow"
+    for command in "keys show $scratch/evil.credential" "doctor --credential $scratch/evil.credential" workers \
+        "stats workers" "tree $slow" "tree --follow $slow" "task $slow" roots "result $slow" functions \
+        "top --once" "explain $slow"; do
+        # shellcheck disable=SC2086  # words
+        run on_terminal "$grove" $command
+        [ -n "$output" ]
+        says_not "$escape[2J"
+        says_not $'\u009b'
+    done
+    run on_terminal "$grove" workers
+    says 'evil\u{1b}[2J\u{9b}'
+    kill "$worker"
+    wait "$worker" || true
+}
+
 @test "a mistake that quotes its word is escaped, too" {
     for mistake in $'\e[2Jstats' "run --pri$escape" "run --priority $escape[2J -t x y" \
         "wait $escape" "keys show /$escape[2J" "help $escape" "run -o $escape"; do
