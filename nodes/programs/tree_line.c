@@ -184,13 +184,14 @@ void tree_print_path(FILE *out, const struct tree_model *model, const struct tre
 {
     const uint64_t all_ms = tree_node_span_ms(model, &model->nodes[0]);
     const struct tree_node *slowest = &model->nodes[0];
-    char all[DURATION_TEXT_SIZE], own[DURATION_TEXT_SIZE];
-    uint64_t most_ms = 0;
+    char all[DURATION_TEXT_SIZE], own[DURATION_TEXT_SIZE], queued[DURATION_TEXT_SIZE];
+    uint64_t most_ms = 0, queued_ms = 0;
 
     for (size_t i = 0; i < model->count; i++) {
         const struct tree_node *node = &model->nodes[i];
         const uint64_t own_ms = node->is_critical ? tree_node_own_ms(model, node) : 0;
 
+        queued_ms += node->is_critical ? tree_node_queued_ms(model, node) : 0;
         if (own_ms > most_ms) {
             most_ms = own_ms;
             slowest = node;
@@ -203,5 +204,8 @@ void tree_print_path(FILE *out, const struct tree_model *model, const struct tre
     fprintf(out, " ");
     print_bytes(out, json_text(slowest->task, "id"),
                 strnlen(json_text(slowest->task, "id"), TREE_ID_SHOWN));
+    if (queued_ms > 0) {
+        fprintf(out, "; %s waiting to start", duration_text(queued_ms, queued));
+    }
     fputc('\n', out);
 }

@@ -169,9 +169,26 @@ uint64_t tree_node_span_ms(const struct tree_model *model, const struct tree_nod
     return end_ms > node->submitted_ms ? end_ms - node->submitted_ms : 0;
 }
 
+uint64_t tree_node_queued_ms(const struct tree_model *model, const struct tree_node *node)
+{
+    const uint64_t span_ms = tree_node_span_ms(model, node);
+
+    if (node->started_ms == 0) { /* ended by itself, as a join from outside does, it never queued */
+        return node->kind == TREE_RUNNING || node->kind == TREE_WAITING || node->ended_ms != 0
+                   ? 0
+                   : span_ms;
+    }
+    if (node->started_ms <= node->submitted_ms) {
+        return 0;
+    }
+    const uint64_t queued_ms = node->started_ms - node->submitted_ms;
+
+    return queued_ms < span_ms ? queued_ms : span_ms;
+}
+
 uint64_t tree_node_own_ms(const struct tree_model *model, const struct tree_node *node)
 {
-    uint64_t own_ms = tree_node_span_ms(model, node);
+    uint64_t own_ms = tree_node_span_ms(model, node) - tree_node_queued_ms(model, node);
 
     for (const struct tree_node *child = node->first; child != NULL; child = child->next) {
         const uint64_t span_ms = child->is_critical ? tree_node_span_ms(model, child) : 0;

@@ -50,7 +50,10 @@ void tree_model_clear(struct tree_model *model);
 /* From when it was submitted until it ended, or until now. */
 uint64_t tree_node_span_ms(const struct tree_model *model, const struct tree_node *node);
 
-/* What a span of the critical path is of a task's own: without that of the tasks below it. */
+/* What of that was before it started, for the last time; or until now. */
+uint64_t tree_node_queued_ms(const struct tree_model *model, const struct tree_node *node);
+
+/* What of it is its own: neither in a queue nor in the tasks of the critical path below it. */
 uint64_t tree_node_own_ms(const struct tree_model *model, const struct tree_node *node);
 
 bool tree_kind_is_open(enum tree_kind kind);

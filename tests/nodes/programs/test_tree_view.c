@@ -245,6 +245,22 @@ static void the_critical_path_goes_back_from_the_end(void **state)
            "◆ critical path 1.00 s; 580 ms of it, 58 %, in c 00000003\n");
 }
 
+/* Of a map most inputs wait for their turn: that is not the fault of the last one. */
+static void what_waits_to_start_is_told_apart(void **state)
+{
+    struct fixture *f = *state;
+
+    json_object_set_new(grow(f, 0, "grove.join succeeded", 0, 1000), "started_ms", json_null());
+    grow(f, 1, "a succeeded", 0, 600);
+    json_object_set_new(grow(f, 1, "a succeeded", 0, 1000), "started_ms",
+                        json_integer(BEGAN_MS + 700));
+    expect(f, 4,
+           "grove.join 00000000 succeeded ◆\n"
+           "├─ a 00000001 succeeded (600 ms)\n"
+           "└─ a 00000002 succeeded (300 ms) ◆\n"
+           "◆ critical path 1.00 s; 300 ms of it, 30 %, in a 00000002; 700 ms waiting to start\n");
+}
+
 static void what_comes_from_outside_is_escaped(void **state)
 {
     struct fixture *f = *state;
@@ -356,6 +372,7 @@ int main(void)
         TREE_TEST(of_many_failures_a_few_are_shown_and_the_sought_one),
         TREE_TEST(retries_losses_and_lost_races_are_marked),
         TREE_TEST(the_critical_path_goes_back_from_the_end),
+        TREE_TEST(what_waits_to_start_is_told_apart),
         TREE_TEST(what_comes_from_outside_is_escaped),
         TREE_TEST(colours_are_of_states),
         TREE_TEST(a_terminal_gets_no_more_lines_than_it_has),
