@@ -3,6 +3,7 @@
 """An operator has a worker leave: what has started ends there, the rest goes elsewhere, nothing new
 comes, and the process ends; also of a worker that was away when it was told first."""
 
+import os
 import signal
 import subprocess
 
@@ -51,4 +52,18 @@ def one_that_is_away_is_told_again():
         check(process.wait(30) == 0, "and who asked, too")
 
 
-run_tests([what_has_started_ends_and_the_rest_goes_elsewhere, one_that_is_away_is_told_again])
+def one_in_another_language_leaves_too():
+    with Mesh() as mesh:
+        script = "import grove\nworker = grove.Worker(slots=1)\n@worker.task\ndef idle():\n" \
+            "    pass\nworker.run()\n"
+        path = os.path.join(os.environ.get("GROVE_SOURCE", "."), "nodes/clients/python")
+        leaving = mesh.spawn("w1", ["/usr/bin/env", "PYTHONPATH=" + path, "/usr/bin/python3", "-c",
+                                    script], "w1")
+        mesh.processes.append(leaving)
+        until(lambda: mesh.knows("w1"), 30, "it enlists")
+        check(workers(mesh, "drain", "w1")[0] == 0, "it has left")
+        check(leaving.wait(30) == 0, "its process has ended well")
+
+
+run_tests([what_has_started_ends_and_the_rest_goes_elsewhere, one_that_is_away_is_told_again,
+           one_in_another_language_leaves_too])
