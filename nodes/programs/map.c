@@ -215,6 +215,11 @@ static bool parse_halt(const struct arguments *arguments, struct grove_join_opti
         complain("map: with a --key the inputs go out ahead: --halt soon cannot hold them back");
         return false;
     }
+    if (halt->when == HALT_SOON && caller_is_inside(arguments)) {
+        complain("map: within a command the inputs go out ahead: --halt soon cannot hold them "
+                 "back");
+        return false;
+    }
     if (halt->when == HALT_NOW && halt->what == HALT_FAIL && halt->count > 0 &&
         halt->count <= LIMIT_JOIN_INPUTS) {
         options->max_failures = (uint32_t)halt->count;

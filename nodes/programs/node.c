@@ -173,7 +173,9 @@ enum grove_status node_submit(struct node *node, const struct grove_task *tasks,
 
 struct joining_here {
     const struct grove_stream *stream;
+    const struct grove_join_options *options;
     uint64_t given, taken;
+    struct grove_join_progress progress;
     struct grove_failure failure; /* why an input cannot be given */
 };
 
@@ -196,6 +198,16 @@ static enum grove_status give_input(void *context, struct grove_task *task)
     return GROVE_OK;
 }
 
+static enum grove_status report_progress(struct joining_here *here,
+                                         const struct errand_outcome *outcome)
+{
+    here->progress.succeeded += outcome->status == GROVE_OK;
+    here->progress.failed += outcome->status != GROVE_OK && outcome->code != GROVE_CODE_CANCELLED;
+    return here->options->progress != NULL
+               ? here->options->progress(here->options->context, &here->progress)
+               : GROVE_OK;
+}
+
 static enum grove_status take_outcome(void *context, const struct errand_outcome *outcome)
 {
     struct joining_here *here = context;
@@ -210,7 +222,7 @@ static enum grove_status take_outcome(void *context, const struct errand_outcome
     status = here->stream->take(here->stream->context, here->taken++, &result, &failure);
     grove_result_clear(&result);
     grove_failure_clear(&failure);
-    return status;
+    return status == GROVE_OK ? report_progress(here, outcome) : status;
 }
 
 static struct errand errand_of(enum errand_verb verb, const struct grove_join_options *options)
@@ -260,7 +272,7 @@ enum grove_status node_stream(struct node *node, enum errand_verb verb,
                               const struct grove_join_options *options, struct grove_joined *joined)
 {
     const struct errand errand = errand_of(verb, options);
-    struct joining_here here = {.stream = stream};
+    struct joining_here here = {.stream = stream, .options = options};
     const struct exchange how = {give_input, take_outcome, &here, GROVE_FOREVER};
     struct errand_conclusion conclusion;
     enum grove_status status;

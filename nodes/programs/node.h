@@ -30,7 +30,8 @@ enum grove_status node_ask(struct node *node, const struct errand *errand, uint6
 enum grove_status node_submit(struct node *node, const struct grove_task *tasks, size_t count,
                               struct grove_id *ids, struct grove_failure *failures) GROVE_CHECKED;
 
-/* As grove_map_stream and the like; options->progress is not called. */
+/* As grove_map_stream and the like; options->progress is called with each outcome, and is not told
+ * how many run. */
 enum grove_status node_stream(struct node *node, enum errand_verb verb,
                               const struct grove_stream *stream,
                               const struct grove_join_options *options, struct grove_joined *joined)

@@ -38,7 +38,8 @@ void progress_begin(struct progress *progress, const struct arguments *arguments
     progress->due_ms = progress->started_ms + LINE_MS;
     progress->idle_ms = progress->started_ms;
     atomic_init(&progress->is_interrupted, false);
-    progress->is_watching = key == NULL && !caller_is_inside(arguments);
+    progress->is_silent = caller_is_inside(arguments);
+    progress->is_watching = key == NULL && !progress->is_silent;
     if (progress->is_watching) {
         signals_block(&stops);
         signals_watch(&progress->signals, interrupt, progress);
@@ -191,6 +192,9 @@ enum grove_status progress_show(void *context, const struct grove_join_progress 
         progress->last.total = progress->total;
     }
     fflush(stdout); /* what has come is there for whoever reads along */
+    if (progress->is_silent) {
+        return GROVE_OK;
+    }
     explain_if_idle(progress, done, now_ms);
     if (progress->is_terminal && now_ms >= progress->drawn_ms + DRAW_MS) {
         measure(progress, done, now_ms);

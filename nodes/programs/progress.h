@@ -12,6 +12,7 @@
 
 struct progress {
     struct look look;
+    bool is_silent; /* within a command, whose stderr is for what goes wrong */
     bool is_terminal, is_drawn;
     uint64_t started_ms, drawn_ms, due_ms; /* monotonic */
     uint64_t drawn_done;

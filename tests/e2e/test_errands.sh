@@ -46,6 +46,11 @@ says "$(printf 'succeeded\nsucceeded\nsucceeded\n123')"
 expect 0 "$grove" run -t script 'head -c 1000000 /dev/zero | "$GROVE_BIN" run -t echo | wc -c'
 says 1000000
 
+expect 0 "$grove" run -t script \
+    'seq 9 | "$GROVE_BIN" map -t echo -j 1 --halt now,success=3 2>/dev/null
+     seq 9 | "$GROVE_BIN" map -t echo -j 1 --halt soon,fail=1 2>/dev/null || echo "code $?"'
+says "$(printf '1\n2\n3\ncode 2')"
+
 # ---- side by side: the shell waits for both, and each needs the slot that its command gave back
 expect 0 "$grove" run -t script \
     '"$GROVE_BIN" run -t sleep 30 >a & "$GROVE_BIN" run -t sleep 40 >b & wait; cat a b'
