@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Who looks after commands: a small process of ours, the parent of every command. However the
+ * Who looks after commands: small processes of ours, the parents of every command. However the
  * worker ends, kill -9 included, its guardian kills the commands and all that they have started,
  * and removes the directory that they worked in.
  *
- *   worker ──control: a command, its pipes, its leash──▶ guardian ──fork, exec──▶ sh -c ...
- *   worker ◀─leash, one a command: how it ended──────────┤
- *   worker ──leash: a signal for its group──────────────▶┘
- */
+ *   worker ──control: a command, its pipes, its leash──▶ guardian
+ *                                                          │ fork, one a command
+ *                                                          ▼
+ *   worker ◀─leash: how it ended───────────────────────── keeper ──fork, exec──▶ sh -c ...
+ *   worker ──leash: a signal for its group──────────────▶ keeper
+ *
+ * A command is ended with all that it has started, wherever that has moved to: what loses its
+ * parent becomes its keeper's child. */
 #ifndef GROVE_NODES_WORKER_GUARDIAN_H
 #define GROVE_NODES_WORKER_GUARDIAN_H
 
@@ -47,8 +51,8 @@ struct guardian_news {
     int number; /* exit status, signal or errno */
 };
 
-/* Takes how the command ended: its own process has, and its group is gone. Does not block; false
- * when there is nothing yet. A guardian that was killed took its commands with it. */
+/* Takes how the command ended: its own process has, and all that it started is gone. Does not
+ * block; false when there is nothing yet. A guardian that was killed took its commands with it. */
 bool guardian_ended(int leash, struct guardian_news *news);
 
 /* Sends a signal to the command's group, if it is still there. */

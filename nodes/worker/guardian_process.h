@@ -10,26 +10,19 @@
 #include <sys/types.h>
 
 #include "core/limits.h"
+#include "nodes/worker/guardian.h"
 
 #define GUARDIAN_PIPES 4u                   /* stdin, stdout, stderr, fd 3 */
 #define GUARDIAN_FDS (GUARDIAN_PIPES + 1)   /* ... and the leash */
 #define GUARDIAN_TEXT_SIZE (64 * LIMIT_KIB) /* of a command, its directory and its environment */
 #define GUARDIAN_VARIABLES 64u
-#define GUARDIAN_COMMANDS LIMIT_SLOTS /* at a time */
-
-struct guarded {
-    pid_t pid; /* of the command, and its group */
-    int leash;
-};
 
 /* Made before the fork. */
 struct guardian_process {
     char directory[PATH_MAX]; /* removed at the end, or "" */
+    pid_t pid;
     int control;
-    int deaths; /* signalfd */
-    unsigned count;
-    struct guarded guarded[GUARDIAN_COMMANDS];
-    struct pollfd polled[2 + GUARDIAN_COMMANDS];
+    int signals; /* signalfd: deaths of children, and SIGTERM */
     char text[GUARDIAN_TEXT_SIZE + 1];
     const char *place; /* in the text: where the command begins */
     const char *environment[GUARDIAN_VARIABLES + 1];

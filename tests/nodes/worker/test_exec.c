@@ -185,6 +185,22 @@ static void the_whole_group_is_killed(void **state)
     exec_outcome_clear(&outcome);
 }
 
+/* It says its number from another session, and has ended when the outcome is there. */
+static void what_has_left_the_group_is_killed_too(void **state)
+{
+    struct exec_outcome outcome;
+
+    (void)state;
+    run_with(
+        "(setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 600 >&-' &) | (read pid; echo $pid)",
+        bytes_of(NULL, 0), MOST, -1, &outcome);
+    assert_int_equal(outcome.end, EXEC_EXITED);
+    buffer_append(&outcome.output, "", 1);
+    assert_true(strtol((const char *)outcome.output.data, NULL, 10) > 0);
+    assert_true(is_dead((pid_t)strtol((const char *)outcome.output.data, NULL, 10)));
+    exec_outcome_clear(&outcome);
+}
+
 static void what_ignores_a_stop_is_killed(void **state)
 {
     struct exec_outcome outcome;
@@ -278,13 +294,21 @@ static void no_descriptor_and_no_child_is_left(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), 0); /* the guardian alone */
 }
 
+static void a_keeper_that_is_killed_takes_its_command_along(void **state)
+{
+    (void)state;
+    expect_end("kill -9 $PPID; while :; do :; done", EXEC_SIGNALED, SIGKILL);
+    expect_end("exit 7", EXEC_EXITED, 7);
+}
+
 /* A command that was handed to it while it died is as lost as those that ran. */
 static void a_guardian_that_is_killed_takes_its_commands_along_and_is_replaced(void **state)
 {
     struct exec_outcome outcome = {.end = EXEC_SIGNALED};
 
     (void)state;
-    expect_end("kill -9 $PPID; while :; do :; done", EXEC_SIGNALED, SIGKILL);
+    expect_end("read -r _ _ _ guardian _ </proc/$PPID/stat; kill -9 $guardian; while :; do :; done",
+               EXEC_SIGNALED, SIGKILL);
     for (int i = 0; i < 100 && outcome.end != EXEC_EXITED; i++) {
         run_with("exit 7", bytes_of(NULL, 0), MOST, -1, &outcome);
         exec_outcome_clear(&outcome);
@@ -304,6 +328,7 @@ int main(void)
         cmocka_unit_test(too_much_output_ends_it),
         cmocka_unit_test(a_stop_asks_first),
         cmocka_unit_test(the_whole_group_is_killed),
+        cmocka_unit_test(what_has_left_the_group_is_killed_too),
         cmocka_unit_test(what_ignores_a_stop_is_killed),
         cmocka_unit_test(a_grandchild_that_holds_stdout_delays_nothing),
         cmocka_unit_test(a_writer_that_left_the_group_delays_nothing),
@@ -312,6 +337,7 @@ int main(void)
         cmocka_unit_test(only_the_four_pipes_are_open),
         cmocka_unit_test(signals_are_as_a_fresh_process_has_them),
         cmocka_unit_test(no_descriptor_and_no_child_is_left),
+        cmocka_unit_test(a_keeper_that_is_killed_takes_its_command_along),
         cmocka_unit_test(a_guardian_that_is_killed_takes_its_commands_along_and_is_replaced),
     };
 
