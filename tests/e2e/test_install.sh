@@ -8,6 +8,9 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/usr
 cmake --install "$GROVE_BUILD" --prefix "$prefix" >/dev/null
+for file in man/man1/grove.1 man/man5/grove.conf.5 bash-completion/completions/grove zsh/site-functions/_grove; do
+    [ -s "$prefix/share/$file" ] || { echo "no share/$file is installed" && exit 1; }
+done
 cp "$GROVE_SOURCE"/nodes/examples/*.c "$scratch"
 cd "$scratch"
 
