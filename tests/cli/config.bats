@@ -116,6 +116,24 @@ grove: $file:15: abandon is a duration such as 250ms, 30s, 5m or 2h, not 'soon'"
     says '"slots":2'
 }
 
+@test "a coordinator needs nothing but its section" {
+    echo secret >"$scratch/passphrase"
+    run -0 "$grove" keys init --passphrase-file "$scratch/passphrase" "$scratch/keys"
+    write "$file" '[client]' 'output = json' '[coordinator]' "data = $scratch/ledger" 'listen = 127.0.0.1:0' \
+        "credential = $scratch/keys/c1.credential" "admit = $scratch/keys/operator.credential" 'bootstrap = yes'
+    timeout 60 "$grove" coordinator >"$scratch/c1.log" 2>"$scratch/c1.err" 3>&- &
+    local coordinator=$!
+    until grep -q '"schema":"grove.ready/1"' "$scratch/c1.log"; do
+        kill -0 "$coordinator" || { cat "$scratch/c1.err" && return 1; }
+        sleep 0.02
+    done
+    kill "$coordinator"
+    wait "$coordinator"
+    # What there is now needs no new ledger; a variable comes before the file.
+    GROVE_COORDINATOR_DATA=$scratch/none GROVE_COORDINATOR_BOOTSTRAP=no run -78 "$grove" coordinator
+    says "$scratch/none"
+}
+
 @test "several values of one key are kept, in their order" {
     write "$file" '[coordinator]' 'admit = a' 'admit = b' 'bootstrap = no'
     run -0 "$grove" config show
