@@ -40,7 +40,7 @@ class Place:
         shutil.copy(os.path.join(SOURCE, "tests/simulation/campaign"),
                     os.path.join(directory, "tests/simulation/campaign"))
         self.write("tests/CAMPAIGNS", TABLE)
-        for name in ("test_simulation_seeds", "test_simulation_disks"):
+        for name in ("test_simulation_seeds", "test_simulation_disks", "test_simulation_meshes"):
             self.write("build/tests/" + name, PROGRAM % (directory, directory))
             os.chmod(os.path.join(directory, "build/tests", name), 0o755)
 
@@ -79,8 +79,10 @@ def goes_on_at_the_next_unused_seed(place):
     ran = [line.split()[:4] for line in place.read("ran").splitlines()]
     check(ran == [["test_simulation_seeds", "--seeds", "44000", "100"],
                   ["test_simulation_disks", "--seeds", "1000", "100"],
+                  ["test_simulation_meshes", "--seeds", "1000", "100"],
                   ["test_simulation_seeds", "--seeds", "44100", "100"],
-                  ["test_simulation_disks", "--seeds", "1100", "100"]], "the seeds: %s" % ran)
+                  ["test_simulation_disks", "--seeds", "1100", "100"],
+                  ["test_simulation_meshes", "--seeds", "1100", "100"]], "the seeds: %s" % ran)
 
 
 def writes_a_line_a_kind(place):
@@ -89,9 +91,10 @@ def writes_a_line_a_kind(place):
     lines = place.read("tests/CAMPAIGNS").splitlines()
     at = lines.index("2026-11-26  5579c56  chaos, voters: 3          90000 to 90003   0")
     check(lines[at + 1][12:] == "%s  test_seeds, release       44000 to 44099   0" % by and
-          lines[at + 2][12:] == "%s  test_disks, release       1000 to 1099     0" % by,
-          "after the last of the table: %s" % lines[at:at + 3])
-    check(lines[at + 3:] == TABLE.splitlines()[6:], "and the rest stays")
+          lines[at + 2][12:] == "%s  test_disks, release       1000 to 1099     0" % by and
+          lines[at + 3][12:] == "%s  test_meshes, release      1000 to 1099     0" % by,
+          "after the last of the table: %s" % lines[at:at + 4])
+    check(lines[at + 4:] == TABLE.splitlines()[6:], "and the rest stays")
 
 
 def counts_from_the_last_commit_that_matters(place):

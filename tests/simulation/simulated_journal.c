@@ -154,6 +154,13 @@ static void say_less(struct volume *volume, const struct write_list *steps)
     }
 }
 
+void journal_hurry(struct journal *journal)
+{
+    if (!STAILQ_EMPTY(&journal->queued)) {
+        work(journal);
+    }
+}
+
 void journal_crash(struct journal *journal)
 {
     struct volume *volume = journal->volume;

@@ -59,6 +59,7 @@ struct volume {
     struct volume_rename *renames;
     size_t rename_count, rename_room;
     struct volume_said said;
+    uint64_t member; /* the id that lies beside the ledger */
 
     /* How it behaves. */
     const struct disk *like; /* as slow, and as full, as this one */
@@ -135,6 +136,9 @@ void volume_says_less(struct volume *volume, uint64_t index); /* perhaps nothing
 void volume_says(struct volume *volume, uint64_t index, uint64_t term); /* has this entry */
 void volume_says_end(struct volume *volume, uint64_t index);            /* and none after it */
 void volume_says_snapshot(struct volume *volume, uint64_t index);
+
+/* Does at once what is queued. */
+void journal_hurry(struct journal *journal);
 
 /* journal.h without a thread: what is queued is not done any more, and its `done` is called. */
 void journal_give_up(struct journal *journal);

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "tests/simulation/mesh/players.h"
+
+#include "nodes/coordinator/parts.h"
+#include "nodes/coordinator/replica/journal.h"
+#include "nodes/coordinator/replica/peer_address.h"
+#include "nodes/host/clock.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <raft.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEGMENT_SIZE ((size_t)256 << 10)
+#define BIRTH 7u /* of the disks */
+
+void players_fail(const struct players *players, const char *format, ...)
+{
+    va_list arguments;
+
+    fprintf(stderr, "seed %" PRIu64 ": after %.6f s: ", players->seed,
+            (double)world.schedule.now_us / 1e6);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    _Exit(1);
+}
+
+void players_tell(struct players *players, const char *format, ...)
+{
+    char line[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    int size = vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    buffer_append(&players->events, line, (size_t)size);
+    buffer_append(&players->events, "\n", 1);
+}
+
+static void wake(void *key, uint64_t unused)
+{
+    (void)unused;
+    threads_wake(key, true);
+}
+
+void players_sleep(uint64_t for_us)
+{
+    int here; /* a key that no other thread has */
+
+    schedule_after(&world.schedule, for_us, wake, &here, 0);
+    threads_park(&here);
+}
+
+/* ---- keys */
+
+static void make_player(struct players *players, struct player *player, const char *name,
+                        uint32_t roles)
+{
+    *player = (struct player){.players = players, .process = world_add(name)};
+    party_credential(&players->party, name, roles, &player->credential);
+    snprintf(player->path, sizeof(player->path), "%s/%s", players->keys.path, name);
+}
+
+/* Every credential names the coordinators. */
+static void name_coordinators(struct players *players, struct player *player)
+{
+    struct credential *credential = &player->credential;
+    char error[CREDENTIAL_ERROR_SIZE];
+
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        const struct player *coordinator = &players->coordinators[i];
+        struct coordinator_address *address = &credential->coordinator[i];
+        snprintf(address->endpoint, sizeof(address->endpoint), "tcp://%s", coordinator->listen);
+        address->certificate = coordinator->credential.certificate;
+        buffer_append(&address->certificate_bytes, coordinator->credential.certificate_bytes.data,
+                      coordinator->credential.certificate_bytes.size);
+    }
+    credential->coordinator_count = PLAYERS_COORDINATORS;
+    if (credential_save(player->path, credential, error) != GROVE_OK) {
+        players_fail(players, "%s", error);
+    }
+}
+
+/* ---- a ledger of three voters */
+
+static void configure(const struct players *players, struct raft_configuration *configuration)
+{
+    raft_configuration_init(configuration);
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        const struct player *player = &players->coordinators[i];
+        struct peer_address address = {.identity = player->credential.signer->public_key};
+        char text[REPLICA_ADDRESS_SIZE];
+        snprintf(address.endpoint, sizeof(address.endpoint), "tcp://%s", player->listen);
+        peer_address_write(&address, text);
+        if (raft_configuration_add(configuration, player->volume.member, text, RAFT_VOTER) != 0) {
+            abort();
+        }
+    }
+}
+
+static void found(const struct players *players, struct player *player)
+{
+    static const struct id ledger = {{1}};
+    const struct journal_options options = {.directory = volume_path(&player->volume),
+                                            .segment_size = SEGMENT_SIZE,
+                                            .now_ns = clock_monotonic_ns};
+    struct raft_configuration configuration;
+    struct raft_buffer encoded;
+    struct buffer payload = {.size = 0};
+    struct recovery recovery;
+    struct journal *journal;
+    struct fault fault;
+
+    configure(players, &configuration);
+    if (raft_configuration_encode(&configuration, &encoded) != 0) {
+        abort();
+    }
+    raft_configuration_close(&configuration);
+    buffer_append(&payload, encoded.base, encoded.len);
+    raft_free(encoded.base);
+    buffer_append(&payload, &ledger, sizeof(ledger));
+    struct record first = {.term = 1, .type = RAFT_CHANGE, .payload = buffer_bytes(&payload)};
+    if (journal_open(&options, true, &journal, &recovery, &fault) != GROVE_OK ||
+        journal_begin(journal, &ledger, &first, &recovery, &fault) != GROVE_OK) {
+        players_fail(players, "no ledger begins: %s", fault.text);
+    }
+    recovery_clear(&recovery);
+    journal_close(journal);
+    buffer_clear(&payload);
+    volume_kill(&player->volume);
+}
+
+static void make_coordinators(struct players *players)
+{
+    static const char *const names[] = {"c1", "c2", "c3"};
+
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        struct player *player = &players->coordinators[i];
+        make_player(players, player, names[i], ROLE_COORDINATOR);
+        snprintf(player->listen, sizeof(player->listen), "10.0.0.%u:7310", i + 1);
+        disk_init(&player->habits, &world.schedule, &world.dice);
+        volume_init(&player->volume, &player->habits);
+        player->volume.runs = world_runs;
+        player->volume.ring = bus_ring;
+        player->volume.owner = player->process;
+        player->volume.member = peer_id(&player->credential.signer->public_key, BIRTH);
+        player->process->volume = &player->volume;
+    }
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        found(players, &players->coordinators[i]);
+    }
+}
+
+static void admit(struct players *players, struct player *player, unsigned *count)
+{
+    players->admitted[(*count)++] = buffer_bytes(&player->credential.certificate_bytes);
+    name_coordinators(players, player);
+}
+
+void players_begin(struct players *players, uint64_t seed)
+{
+    static const char *const workers[] = {"w1", "w2"};
+    static const char *const clients[] = {"p1", "p2"};
+    unsigned count = 0;
+
+    world_begin(seed);
+    *players = (struct players){.seed = seed};
+    party_make(&players->party);
+    scratch_make(&players->keys);
+    make_coordinators(players);
+    for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
+        make_player(players, &players->workers[i], workers[i], ROLE_WORKER);
+    }
+    for (unsigned i = 0; i < PLAYERS_CLIENTS; i++) {
+        make_player(players, &players->clients[i], clients[i], ROLE_CLIENT);
+    }
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        admit(players, &players->coordinators[i], &count);
+    }
+    for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
+        admit(players, &players->workers[i], &count);
+    }
+    for (unsigned i = 0; i < PLAYERS_CLIENTS; i++) {
+        admit(players, &players->clients[i], &count);
+    }
+}
+
+void players_end(struct players *players)
+{
+    world_end();
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        players->coordinators[i].volume.journal = NULL;
+        volume_clear(&players->coordinators[i].volume);
+    }
+    scratch_remove(&players->keys);
+    party_clear(&players->party);
+    buffer_clear(&players->events);
+}
+
+/* ---- nodes */
+
+static void *run_coordinator(void *context)
+{
+    struct player *player = context;
+    char error[COORDINATOR_ERROR_SIZE] = "";
+
+    if (coordinator_run(player->coordinator, error) != GROVE_OK) {
+        players_fail(player->players, "%s: %s", player->process->name, error);
+    }
+    return NULL;
+}
+
+static void begin_thread(struct player *player, void *(*start)(void *))
+{
+    pthread_t thread;
+
+    world.current = player->process;
+    if (pthread_create(&thread, NULL, start, player) != 0) {
+        abort();
+    }
+    world.current = NULL;
+}
+
+void players_start_coordinator(struct player *player)
+{
+    const struct players *players = player->players;
+    const struct coordinator_options options = {
+        .directory = volume_path(&player->volume),
+        .listen = player->listen,
+        .credential = &player->credential,
+        .join = true,
+        .has_peers = true,
+        .admitted = players->admitted,
+        .admitted_count = sizeof(players->admitted) / sizeof(players->admitted[0]),
+        .segment_size = SEGMENT_SIZE,
+        .snapshot_size = SIZE_MAX / 2, /* the whole ledger is judged at the end */
+    };
+    char error[COORDINATOR_ERROR_SIZE] = "";
+
+    world_note(2, player->process->number);
+    player->process->is_up = true;
+    world.current = player->process;
+    if (coordinator_open(&options, &player->coordinator, error) != GROVE_OK) {
+        players_fail(players, "%s does not start: %s", player->process->name, error);
+    }
+    begin_thread(player, run_coordinator);
+}
+
+void players_watch(struct players *players)
+{
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        struct player *player = &players->coordinators[i];
+        if (player->coordinator != NULL && player->coordinator->leads) {
+            const uint64_t term = replica_status(player->coordinator->replica).term;
+            if (term != player->led) {
+                players_tell(players, "lead %s term=%" PRIu64, player->process->name, term);
+            }
+            player->led = term;
+        }
+    }
+}
+
+void players_crash_coordinator(struct player *player, bool loses_power)
+{
+    journal_crash(player->volume.journal);
+    player->volume.journal = NULL;
+    player->coordinator = NULL; /* its memory is gone */
+    world_crash(player->process);
+    if (loses_power) {
+        volume_cut_power(&player->volume);
+    } else {
+        volume_kill(&player->volume);
+    }
+}
+
+static void *run_worker(void *context)
+{
+    struct player *player = context;
+    char error[GROVE_ERROR_SIZE] = "";
+
+    if (grove_worker_run(player->worker, error) != GROVE_OK) {
+        players_fail(player->players, "%s: %s", player->process->name, error);
+    }
+    return NULL;
+}
+
+void players_start_worker(struct player *player, grove_handler *work, grove_handler *flow)
+{
+    struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
+    char instance[32];
+    char error[GROVE_ERROR_SIZE] = "";
+
+    options.credential_path = player->path;
+    snprintf(instance, sizeof(instance), "%s.%" PRIu64, player->process->name,
+             player->process->life);
+    options.instance = instance; /* the one before may be thought alive */
+    options.slots = 2;
+    world_note(3, player->process->number);
+    player->process->is_up = true;
+    world.current = player->process;
+    if (grove_worker_open(&options, &player->worker, error) != GROVE_OK ||
+        grove_worker_handle(player->worker, "work", work, player) != GROVE_OK ||
+        grove_worker_handle(player->worker, "flow", flow, player) != GROVE_OK) {
+        players_fail(player->players, "%s does not start: %s", player->process->name, error);
+    }
+    begin_thread(player, run_worker);
+}
+
+void players_crash_worker(struct player *player)
+{
+    player->worker = NULL;
+    world_crash(player->process);
+}
+
+void players_start_client(struct player *player, void *(*start)(void *))
+{
+    begin_thread(player, start);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Whole nodes in a world: three coordinators of one ledger, workers and clients. */
+#ifndef GROVE_TESTS_SIMULATION_MESH_PLAYERS_H
+#define GROVE_TESTS_SIMULATION_MESH_PLAYERS_H
+
+#include "core/buffer.h"
+#include "nodes/coordinator/coordinator.h"
+#include "nodes/grove.h"
+#include "tests/simulation/mesh/world.h"
+#include "tests/support/party.h"
+#include "tests/support/scratch.h"
+
+#define PLAYERS_COORDINATORS 3u
+#define PLAYERS_WORKERS 2u
+#define PLAYERS_CLIENTS 2u
+
+struct players;
+
+struct player {
+    struct players *players;
+    struct process *process;
+    struct credential credential;
+    char path[SCRATCH_PATH_SIZE + 32]; /* of its credential */
+
+    /* Of a coordinator. */
+    struct disk habits;
+    struct volume volume;
+    char listen[32];
+    uint64_t led;                    /* the last term that it was seen to lead */
+    struct coordinator *coordinator; /* NULL while it is down */
+
+    /* Of a worker. */
+    struct grove_worker *worker;
+
+    uint64_t restart_us; /* when it is down */
+};
+
+struct players {
+    uint64_t seed;
+    struct party party;
+    struct scratch keys;
+    struct bytes admitted[PLAYERS_COORDINATORS + PLAYERS_WORKERS + PLAYERS_CLIENTS];
+    struct player coordinators[PLAYERS_COORDINATORS];
+    struct player workers[PLAYERS_WORKERS];
+    struct player clients[PLAYERS_CLIENTS];
+    struct buffer events; /* of clients and workers: lines of a history */
+};
+
+void players_begin(struct players *players, uint64_t seed);
+void players_end(struct players *players);
+
+void players_start_coordinator(struct player *player);
+void players_crash_coordinator(struct player *player, bool loses_power);
+void players_start_worker(struct player *player, grove_handler *work, grove_handler *flow);
+void players_crash_worker(struct player *player);
+
+/* Has a client's process run this. */
+void players_start_client(struct player *player, void *(*start)(void *player));
+
+/* Lets the thread that calls wait so long. */
+void players_sleep(uint64_t for_us);
+
+void players_tell(struct players *players, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Ends the run with a line that names the seed. */
+void players_fail(const struct players *players, const char *format, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+
+/* Notes who leads, for the history. */
+void players_watch(struct players *players);
+
+/* Has the second model judge the ledger, and then what clients and workers said. All coordinators
+ * are up, have applied the same, and are at rest. */
+void players_judge(struct players *players);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MPL-2.0
+ * Whole nodes in virtual time: three coordinators, two workers and two clients, each as it is but
+ * for its sockets, threads, clock and disk. Coordinators and workers crash, links are cut, clocks
+ * jump; then calm, in which every call of a client must end. What the ledger then has, what clients
+ * were told and what workers ran is a history for the second model. */
+#include "nodes/host/log.h"
+#include "tests/simulation/campaign.h"
+#include "tests/simulation/mesh/players.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STORM_US (UINT64_C(40) * 1000000)
+#define CALM_US (UINT64_C(120) * 1000000)
+#define MOMENT_US 20000u
+#define CALLS 25u
+
+static unsigned clients_done;
+
+static void tell_exec(const struct grove_attempt *attempt, const struct player *player,
+                      const char *what)
+{
+    const struct grove_id id = grove_attempt_id(attempt);
+    char text[GROVE_ID_TEXT_SIZE];
+
+    grove_id_format(&id, text);
+    players_tell(player->players, "exec %s %s task=%s attempt=%u", player->process->name, what,
+                 text, grove_attempt_number(attempt));
+}
+
+static enum grove_status work(struct grove_attempt *attempt, void *context)
+{
+    const struct player *player = context;
+    enum grove_status status;
+
+    tell_exec(attempt, player, "start");
+    players_sleep(dice_between(&world.dice, 100, 300000));
+    status = dice_chance(&world.dice, 100)
+                 ? grove_attempt_fail(attempt, "by chance", (struct grove_bytes){NULL, 0})
+                 : grove_attempt_return(attempt, "done", 4);
+    tell_exec(attempt, player, "end");
+    return status;
+}
+
+static void make_tasks(struct grove_task *tasks, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        tasks[i] = (struct grove_task)GROVE_TASK_INIT;
+        tasks[i].function = "work";
+        tasks[i].max_attempts = 2;
+        tasks[i].payload = (struct grove_bytes){&"123456"[i], 1};
+    }
+}
+
+/* One that waits: for a map of children, whatever becomes of them. */
+static enum grove_status flow(struct grove_attempt *attempt, void *context)
+{
+    const struct player *player = context;
+    struct grove_task tasks[4];
+    struct grove_joined joined = GROVE_JOINED_INIT;
+    struct grove_join_options options = GROVE_JOIN_OPTIONS_INIT;
+
+    tell_exec(attempt, player, "start");
+    make_tasks(tasks, 4);
+    options.limit = 2;
+    (void)!grove_map(NULL, tasks, 4, &options, &joined);
+    grove_joined_clear(&joined);
+    tell_exec(attempt, player, "end");
+    return grove_attempt_return(attempt, "done", 4);
+}
+
+/* ---- clients */
+
+static void call(struct player *player, struct grove_client *client, unsigned i)
+{
+    struct grove_task task = GROVE_TASK_INIT;
+    struct grove_id id;
+    char key[32], text[GROVE_ID_TEXT_SIZE];
+
+    snprintf(key, sizeof(key), "%s.%u", player->process->name, i);
+    task.function = dice_chance(&world.dice, 300) ? "flow" : "work";
+    task.key = key;
+    task.max_attempts = 3;
+    task.at_most_once = dice_chance(&world.dice, 100);
+    task.payload = (struct grove_bytes){key, strlen(key)};
+    if (grove_submit(client, &task, &id, NULL) != GROVE_OK) {
+        return; /* unknown: it may be there or not */
+    }
+    grove_id_format(&id, text);
+    players_tell(player->players, "ok %s submit id=%s", player->process->name, text);
+    if (dice_chance(&world.dice, 200)) {
+        (void)!grove_cancel(client, &id, NULL, NULL);
+    } else if (dice_chance(&world.dice, 500) &&
+               grove_result(client, &id, 60000, NULL, NULL) == GROVE_OK) {
+        players_tell(player->players, "ok %s read id=%s state=ended", player->process->name, text);
+    }
+}
+
+/* A join from outside, whose inputs nobody submits one by one. */
+static void race(struct grove_client *client)
+{
+    struct grove_task tasks[3];
+    struct grove_joined joined = GROVE_JOINED_INIT;
+
+    make_tasks(tasks, 3);
+    (void)!grove_race(client, tasks, 3, NULL, &joined);
+    grove_joined_clear(&joined);
+}
+
+static void *use(void *context)
+{
+    struct player *player = context;
+    struct grove_client_options options = GROVE_CLIENT_OPTIONS_INIT;
+    struct grove_client *client = NULL;
+    char error[GROVE_ERROR_SIZE] = "";
+
+    options.credential_path = player->path;
+    options.connect_timeout_ms = 60000;
+    if (grove_client_open(&options, &client, error) != GROVE_OK) {
+        players_fail(player->players, "%s: %s", player->process->name, error);
+    }
+    for (unsigned i = 0; i < CALLS; i++) {
+        if (dice_chance(&world.dice, 150)) {
+            race(client);
+        } else {
+            call(player, client, i);
+        }
+        players_sleep(dice_between(&world.dice, 1000, 2000000));
+    }
+    clients_done++;
+    return NULL;
+}
+
+/* ---- what goes wrong */
+
+static void trouble_coordinators(struct players *players, unsigned chance)
+{
+    struct player *player = &players->coordinators[dice_below(&world.dice, PLAYERS_COORDINATORS)];
+
+    if (player->coordinator != NULL && dice_chance(&world.dice, chance)) {
+        players_crash_coordinator(player, dice_chance(&world.dice, 500));
+        player->restart_us = world.schedule.now_us + dice_between(&world.dice, 10000, 3000000);
+    }
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        player = &players->coordinators[i];
+        if (player->coordinator == NULL && world.schedule.now_us >= player->restart_us) {
+            players_start_coordinator(player);
+        }
+    }
+}
+
+static void trouble_workers(struct players *players, unsigned chance)
+{
+    struct player *player = &players->workers[dice_below(&world.dice, PLAYERS_WORKERS)];
+
+    if (player->worker != NULL && dice_chance(&world.dice, chance)) {
+        players_crash_worker(player);
+        player->restart_us = world.schedule.now_us + dice_between(&world.dice, 10000, 9000000);
+    }
+    for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
+        player = &players->workers[i];
+        if (player->worker == NULL && world.schedule.now_us >= player->restart_us) {
+            players_start_worker(player, work, flow);
+        }
+    }
+}
+
+static void trouble_network(unsigned chance)
+{
+    if (dice_chance(&world.dice, chance)) {
+        unsigned one = (unsigned)dice_below(&world.dice, world.count);
+        for (unsigned i = 0; i < world.count; i++) {
+            world.cut[one][i] = world.cut[i][one] = true;
+        }
+    } else if (dice_chance(&world.dice, 20)) {
+        memset(world.cut, 0, sizeof(world.cut));
+    }
+    if (dice_chance(&world.dice, chance)) {
+        world.processes[dice_below(&world.dice, world.count)].paused_until_us =
+            world.schedule.now_us + dice_between(&world.dice, 10000, 3000000);
+    }
+    if (dice_chance(&world.dice, chance)) {
+        world.processes[dice_below(&world.dice, world.count)].skew_ms =
+            (int64_t)dice_below(&world.dice, 4000) - 2000;
+    }
+}
+
+static void storm(struct players *players)
+{
+    const uint64_t until_us = world.schedule.now_us + STORM_US;
+    const unsigned crash = (unsigned)dice_below(&world.dice, 10);
+    const unsigned kill = (unsigned)dice_below(&world.dice, 6);
+    const unsigned cut = (unsigned)dice_below(&world.dice, 6);
+
+    world.most_us = dice_chance(&world.dice, 500) ? 500 : 20000;
+    while (world.schedule.now_us < until_us) {
+        world_run(MOMENT_US);
+        players_watch(players);
+        trouble_coordinators(players, crash);
+        trouble_workers(players, kill);
+        trouble_network(cut);
+    }
+}
+
+static void calm(struct players *players)
+{
+    const uint64_t until_us = world.schedule.now_us + CALM_US;
+
+    memset(world.cut, 0, sizeof(world.cut));
+    for (unsigned i = 0; i < world.count; i++) {
+        world.processes[i].paused_until_us = 0;
+    }
+    while (world.schedule.now_us < until_us) {
+        world_run(MOMENT_US);
+        players_watch(players);
+        trouble_coordinators(players, 0);
+        trouble_workers(players, 0);
+    }
+    if (clients_done != PLAYERS_CLIENTS) {
+        players_fail(players, "%u clients still wait", PLAYERS_CLIENTS - clients_done);
+    }
+}
+
+static struct outcome run(uint64_t seed)
+{
+    static struct players players;
+
+    clients_done = 0;
+    players_begin(&players, seed);
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        players_start_coordinator(&players.coordinators[i]);
+    }
+    for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
+        players_start_worker(&players.workers[i], work, flow);
+    }
+    for (unsigned i = 0; i < PLAYERS_CLIENTS; i++) {
+        players_start_client(&players.clients[i], use);
+    }
+    storm(&players);
+    calm(&players);
+    players_judge(&players);
+    const struct outcome outcome = {.trace = world.trace,
+                                    .groups = players.coordinators[0].volume.said.end};
+    players_end(&players);
+    return outcome;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct campaign campaign = {.everyday = 10, .twice = 5, .run = run};
+
+    log_set_level(LOG_ERROR);
+    return campaign_main(&campaign, argc, argv);
+}
+
+/* What a process has when it crashes, nobody frees. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
