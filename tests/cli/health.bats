@@ -47,6 +47,26 @@ teardown_file() {
     run -0 "$grove" check -w backlog=1
 }
 
+# Stops one that follows, for a while.
+@test "a coordinator that does not answer is a warning, and few enough are critical" {
+    # shellcheck disable=SC2016  # for the inner shell
+    run -0 "$grove" dev -q --coordinators 3 -- bash -c '
+        status=$("$1" cluster status -o json)
+        pid=$(/usr/bin/python3 -c "
+import json, sys
+print(next(m[\"pid\"] for m in json.loads(sys.argv[1])[\"members\"] if not m[\"leads\"]))" "$status")
+        kill -STOP "$pid"
+        "$1" check
+        echo "exit $?"
+        "$1" check -c coordinators=3 >/dev/null
+        echo "exit $?"
+        kill -CONT "$pid"' - "$grove"
+    says "GROVE WARNING - "
+    says ", 2 of 3 coordinators answer, "
+    says "exit 1"
+    says "exit 2"
+}
+
 @test "nobody there is critical; what cannot be asked, and a mistake, is unknown" {
     run -2 --separate-stderr "$grove" check --credential "$scratch/gone.credential"
     [ "$output" = "GROVE CRITICAL - no coordinator answers" ]
