@@ -100,8 +100,8 @@ class Cluster(Mesh):
 class Load:
     """Submits without end, and notes when each batch was acknowledged."""
 
-    def __init__(self, mesh):
-        self.process = mesh.submitter("echo", "load", 0, TASKS, rest_ms=REST_MS)
+    def __init__(self, mesh, name="load", rest_ms=REST_MS):
+        self.process = mesh.submitter("echo", name, 0, TASKS, rest_ms=rest_ms)
         self.acknowledged, self.times = {}, [time.monotonic()]
         self.thread = threading.Thread(target=self.read)
         self.thread.start()
