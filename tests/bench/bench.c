@@ -11,6 +11,7 @@
 #include "tests/bench/floor.h"
 #include "tests/bench/joins.h"
 #include "tests/bench/mesh.h"
+#include "tests/bench/voters.h"
 #include "tests/bench/workload.h"
 
 enum { CORES = 2, BATCH = 256, SLOTS = 2, WINDOW = 1024, SPIN_US = 200, QUEUED = 200000 };
@@ -244,7 +245,7 @@ static void run_map(struct grove_client *client, unsigned item_us)
 
 static void run_maps(const char *grove)
 {
-    struct mesh mesh;
+    struct mesh mesh = {.voters = 1};
 
     mesh_start(&mesh, grove, MAP_SLOTS, WINDOW, SPIN_US);
     struct grove_client *client = workload_client(mesh.client_credential, SPIN_US);
@@ -264,7 +265,7 @@ static double mib(uint64_t bytes)
  * What a million of them take at both ends and between them: bounded at the ends. */
 static void run_million(const char *grove)
 {
-    struct mesh mesh;
+    struct mesh mesh = {.voters = 1};
     const uint64_t before = mesh_resident(getpid(), "VmRSS:");
 
     mesh_start(&mesh, grove, MANY_SLOTS, WINDOW, 0);
@@ -284,12 +285,15 @@ static void run_million(const char *grove)
 int main(int argc, char **argv)
 {
     struct floor_parts parts;
-    struct mesh mesh;
+    struct mesh mesh = {.voters = 1};
     const char *wanted = argc > 2 ? argv[2] : NULL;
 
     if (argc < 2 || sodium_init() < 0) {
-        fprintf(stderr, "usage: bench GROVE [W1,W2,W3,W4,W5,W6,W8,M]\n");
+        fprintf(stderr, "usage: bench GROVE [W1,W2,W3,W4,W5,W6,W8,M | voters]\n");
         return 2;
+    }
+    if (wanted != NULL && strcmp(wanted, "voters") == 0) {
+        return voters_compare(argv[1]);
     }
     printf("signed, encrypted, synced before acknowledged; one coordinator, one worker, one "
            "submitter; 64 B payloads; "

@@ -29,10 +29,11 @@ static _Noreturn void give_up(const char *what, const char *why)
     exit(1);
 }
 
-/* A port that is free, as are the three after it; taken again at once by whom it is meant for. */
-static uint16_t free_port(void)
+/* A port from `port` on that is free, as are the three after it; taken again at once by whom it is
+ * meant for. */
+static uint16_t free_port(uint16_t port)
 {
-    for (uint16_t port = 17310; port < 27310; port = (uint16_t)(port + 10)) {
+    for (; port < 27310; port = (uint16_t)(port + 10)) {
         unsigned bound = 0;
 
         for (uint16_t i = 0; i < 4; i++) {
@@ -76,33 +77,55 @@ static void make_one(const struct signer *mesh, const char *name, uint32_t roles
 static void name_coordinator(struct credential *credential, const struct credential *coordinator,
                              uint16_t port)
 {
-    struct coordinator_address *address = &credential->coordinator[0];
+    struct coordinator_address *address = &credential->coordinator[credential->coordinator_count++];
 
-    credential->coordinator_count = 1;
     snprintf(address->endpoint, sizeof(address->endpoint), "tcp://127.0.0.1:%u", port);
     address->certificate = coordinator->certificate;
     buffer_append(&address->certificate_bytes, coordinator->certificate_bytes.data,
                   coordinator->certificate_bytes.size);
 }
 
-static void make_credentials(struct mesh *mesh, const char *coordinator_path, uint16_t port)
+static const char *name_of(unsigned coordinator)
 {
+    return coordinator == 0 ? "c1" : coordinator == 1 ? "c2" : "c3";
+}
+
+static void path_of(const struct mesh *mesh, const char *name, const char *end, char path[300])
+{
+    snprintf(path, 300, "%.255s/%s%s", mesh->directory, name, end);
+}
+
+/* Each names all coordinators. */
+static void make_credentials(const struct mesh *mesh, const uint16_t *ports)
+{
+    static struct credential made[MESH_VOTERS + 2];
+    struct credential *client = &made[MESH_VOTERS], *worker = &made[MESH_VOTERS + 1];
     struct signer key;
-    static struct credential coordinator, client, worker;
+    char path[300];
 
     crypto_sign_keypair(key.public_key.byte, key.secret);
-    make_one(&key, "c1", ROLE_COORDINATOR, &coordinator);
-    make_one(&key, "bench", ROLE_CLIENT | ROLE_OPERATOR | ROLE_OBSERVER, &client);
-    make_one(&key, "worker", ROLE_WORKER, &worker);
-    name_coordinator(&client, &coordinator, port);
-    name_coordinator(&worker, &coordinator, port);
-    name_coordinator(&coordinator, &coordinator, port);
-    save(coordinator_path, &coordinator);
-    save(mesh->client_credential, &client);
-    save(mesh->worker_credential, &worker);
-    credential_clear(&coordinator);
-    credential_clear(&client);
-    credential_clear(&worker);
+    for (unsigned i = 0; i < mesh->voters; i++) {
+        make_one(&key, name_of(i), ROLE_COORDINATOR, &made[i]);
+    }
+    make_one(&key, "bench", ROLE_CLIENT | ROLE_OPERATOR | ROLE_OBSERVER, client);
+    make_one(&key, "worker", ROLE_WORKER, worker);
+    for (unsigned i = 0; i < mesh->voters; i++) {
+        for (unsigned j = 0; j < mesh->voters; j++) {
+            name_coordinator(&made[j], &made[i], ports[i]);
+        }
+        name_coordinator(client, &made[i], ports[i]);
+        name_coordinator(worker, &made[i], ports[i]);
+    }
+    for (unsigned i = 0; i < mesh->voters; i++) {
+        path_of(mesh, name_of(i), ".credential", path);
+        save(path, &made[i]);
+    }
+    save(mesh->client_credential, client);
+    save(mesh->worker_credential, worker);
+    for (unsigned i = 0; i < MESH_VOTERS + 2; i++) {
+        credential_clear(&made[i]);
+        made[i] = (struct credential){.coordinator_count = 0};
+    }
 }
 
 static enum grove_status echo(struct grove_attempt *attempt, void *context)
@@ -187,31 +210,82 @@ static void await_first_task(const struct mesh *mesh)
     }
 }
 
+/* The first begins the ledger, the others are added to it as soon as they wait. */
+static pid_t start_coordinator(const struct mesh *mesh, const char *grove, unsigned number,
+                               uint16_t port)
+{
+    char path[300], data[300], listen[32];
+    const pid_t child = start();
+
+    if (child != 0) {
+        return child;
+    }
+    path_of(mesh, name_of(number), ".credential", path);
+    path_of(mesh, number == 0 ? "data" : name_of(number), "", data);
+    snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
+    if (number == 0) {
+        execl(grove, grove, "coordinator", "--data", data, "--listen", listen, "--credential", path,
+              "--bootstrap", "--admit", mesh->client_credential, "--admit", mesh->worker_credential,
+              NULL);
+    } else {
+        execl(grove, grove, "coordinator", "--data", data, "--listen", listen, "--credential", path,
+              "--join", NULL);
+    }
+    give_up(grove, "cannot be run");
+}
+
+/* False while it does not wait yet. */
+static bool is_added(const struct mesh *mesh, const char *grove, const char *name)
+{
+    const pid_t child = start();
+    int status;
+
+    if (child == 0) {
+        if (freopen("/dev/null", "w", stderr) != NULL) {
+            execl(grove, grove, "cluster", "add", name, "--credential", mesh->client_credential,
+                  NULL);
+        }
+        _exit(127);
+    }
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static void add_coordinator(const struct mesh *mesh, const char *grove, const char *name)
+{
+    for (unsigned tries = 0; !is_added(mesh, grove, name); tries++) {
+        if (tries == 100) {
+            give_up(name, "cannot be added");
+        }
+        usleep(100000);
+    }
+}
+
+static void start_coordinators(struct mesh *mesh, const char *grove, const uint16_t *ports)
+{
+    mesh->coordinator = start_coordinator(mesh, grove, 0, ports[0]);
+    for (unsigned i = 1; i < mesh->voters; i++) {
+        mesh->others[i - 1] = start_coordinator(mesh, grove, i, ports[i]);
+        add_coordinator(mesh, grove, name_of(i));
+    }
+}
+
 void mesh_start(struct mesh *mesh, const char *grove, unsigned slots, unsigned window,
                 unsigned spin_us)
 {
-    char coordinator_path[300], data[300], listen[32];
-    const uint16_t port = free_port();
+    uint16_t ports[MESH_VOTERS] = {0}, from = 17310;
 
+    for (unsigned i = 0; i < mesh->voters; i++) {
+        ports[i] = free_port(from);
+        from = (uint16_t)(ports[i] + 10);
+    }
     snprintf(mesh->directory, sizeof(mesh->directory), "bench-mesh.XXXXXX");
     if (mkdtemp(mesh->directory) == NULL) {
         give_up("directory", "cannot make one here");
     }
-    snprintf(coordinator_path, sizeof(coordinator_path), "%s/c1.credential", mesh->directory);
-    snprintf(data, sizeof(data), "%s/data", mesh->directory);
-    snprintf(mesh->client_credential, sizeof(mesh->client_credential), "%s/client.credential",
-             mesh->directory);
-    snprintf(mesh->worker_credential, sizeof(mesh->worker_credential), "%s/worker.credential",
-             mesh->directory);
-    snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
-    make_credentials(mesh, coordinator_path, port);
-    mesh->coordinator = start();
-    if (mesh->coordinator == 0) {
-        execl(grove, grove, "coordinator", "--data", data, "--listen", listen, "--credential",
-              coordinator_path, "--bootstrap", "--admit", mesh->client_credential, "--admit",
-              mesh->worker_credential, NULL);
-        give_up(grove, "cannot be run");
-    }
+    path_of(mesh, "client", ".credential", mesh->client_credential);
+    path_of(mesh, "worker", ".credential", mesh->worker_credential);
+    make_credentials(mesh, ports);
+    start_coordinators(mesh, grove, ports);
     mesh->worker = start();
     if (mesh->worker == 0) {
         run_worker(mesh, slots, window, spin_us);
@@ -236,6 +310,9 @@ static int remove_one(const char *path, const struct stat *about, int kind, stru
 void mesh_stop(struct mesh *mesh)
 {
     end(mesh->worker);
+    for (unsigned i = 1; i < mesh->voters; i++) {
+        end(mesh->others[i - 1]);
+    }
     end(mesh->coordinator);
     if (nftw(mesh->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0) {
         fprintf(stderr, "bench: cannot remove %s\n", mesh->directory);

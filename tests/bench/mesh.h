@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MPL-2.0
- * A mesh of separate processes on loopback: one coordinator (the grove binary) and one worker (this
- * program, forked), with its journal on the disk of the working directory. */
+ * A mesh of separate processes on loopback: one coordinator (the grove binary) or three, and one
+ * worker (this program, forked), with its journals on the disk of the working directory. */
 #ifndef GROVE_TESTS_BENCH_MESH_H
 #define GROVE_TESTS_BENCH_MESH_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { MESH_VOTERS = 3 };
+
 struct mesh {
+    unsigned voters; /* 1 or 3; the caller's, before mesh_start */
     char directory[256];
     char client_credential[300]; /* client, operator and observer */
     char worker_credential[300];
-    pid_t coordinator, worker;
+    pid_t coordinator, worker; /* the first of them */
+    pid_t others[MESH_VOTERS - 1];
 };
 
 /* What the processes and the loopback have used since they started. */
