@@ -12,7 +12,7 @@
 
 struct config_entry {
     char *section;
-    char *key;   /* "" of the line that begins a section */
+    char *key;     /* "" of the line that begins a section */
     char *value;   /* several lines are joined by a blank */
     char *origin;  /* "FILE:LINE" */
     unsigned file; /* which of those that were read, from 0 */

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "completion.h"
 #include "nodes/host/credential.h"
+#include "nodes/programs/completion.h"
 #include "nodes/programs/observer.h"
 #include "nodes/programs/values.h"
 

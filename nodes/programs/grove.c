@@ -9,7 +9,7 @@
 
 #include "nodes/host/libraries.h"
 
-/* clang-format off: one a line */
+/* clang-format off */
 const struct subcommand *const subcommands[] = {
     &dev_subcommand,
     &coordinator_subcommand,

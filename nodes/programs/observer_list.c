@@ -89,7 +89,7 @@ enum exit_code list_show(const struct arguments *arguments, const struct rows *r
 {
     const struct look look = look_of(arguments, stdout);
     struct listing listing;
-    json_t *answer, *element;
+    json_t *answer = NULL, *element;
     size_t i;
     const enum exit_code code = list_ask(arguments, rows->request, rows->name, selection, &answer);
 

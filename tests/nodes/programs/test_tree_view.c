@@ -27,7 +27,7 @@ struct fixture {
 static void choose_look(struct fixture *f, const char *option, const char *value)
 {
     const struct option given = {.name = option};
-    struct arguments arguments = {.given = {{&given, value}}, .given_count = 1};
+    struct arguments arguments = {.given = {{.option = &given, .value = value}}, .given_count = 1};
 
     f->style.look = look_of(&arguments, stdout);
 }
