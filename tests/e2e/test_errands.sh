@@ -18,7 +18,7 @@ function_of keeper <<'END'
 "$GROVE_BIN" checkpoint "so far" && exit 75
 END
 
-serve dev "$grove" dev --slots 1 --exec-dir "$source/nodes/examples/shell" \
+serve dev "$grove" dev --slots 1 --grace 30s --exec-dir "$source/nodes/examples/shell" \
     --exec-dir "$scratch/functions"
 
 # ---- three levels
