@@ -10,7 +10,7 @@ import time
 import zmq
 
 from cluster import NAMES, Cluster
-from mesh import CLIENT, OBSERVER, Link, Mesh, check, run_tests, scaled, until
+from mesh import ACCEPTED, CLIENT, OBSERVER, Link, Mesh, check, run_tests, scaled, until
 
 READERS = 16  # at a time
 
@@ -230,10 +230,23 @@ def memory(mesh):
         return int(next(line.split()[1] for line in file if line.startswith("VmRSS")))
 
 
+def latency(mesh):
+    """The median time until a submit is acknowledged, in seconds."""
+    times = []
+    with mesh.peer() as client:
+        for _ in range(30):
+            item = client.task_item("nobody", os.urandom(8))
+            began = time.monotonic()
+            check(client.submit([item]).kind == ACCEPTED, "accepted")
+            times.append(time.monotonic() - began)
+    return sorted(times)[len(times) // 2]
+
+
 def who_does_not_read_harms_nobody():
-    """Neither events nor answers pile up, and all others are served."""
+    """Neither events nor answers pile up, all others are served, and as soon as before."""
     with Mesh() as mesh:
         mesh.worker(slots=8)
+        alone = latency(mesh)
         idle = listen(mesh, hwm=1)
         asker = Link(mesh, mesh.nodes["operator"], mesh.port + 1)
         asker.socket.rcvhwm = 1
@@ -247,6 +260,9 @@ def who_does_not_read_harms_nobody():
         ids = mesh.submit_all("echo", "k", scaled(20000, 2000))
         check(len(mesh.outcomes(ids)) == len(ids), "all is done beside them")
         check(mesh.ask("health")["status"] == "ok", "others are answered")
+        beside = latency(mesh)
+        print("   a submit takes %.2f ms, beside them %.2f" % (alone * 1000, beside * 1000))
+        check(beside < 5 * alone + 0.05, "a submit takes", beside, "s instead of", alone)
         grown = memory(mesh) - before
         check(grown < scaled(150, 400) * 1024, "grown by", grown, "KiB")
         idle.close()
