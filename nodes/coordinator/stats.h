@@ -86,8 +86,8 @@ json_t *stats_states(const uint64_t state[TASK_STATE_COUNT]);
 json_t *stats_text(struct bytes bytes);
 json_t *stats_id(const struct id *id);
 
-/* Bytes that `value` takes in a page. */
-size_t stats_size(const json_t *value);
+/* Bytes that `value` takes in a page, at most. */
+size_t stats_size(json_t *value);
 
 /* A page holds no more tasks than this, so that none takes a turn of the loop for long. */
 #define STATS_PAGE_TASKS 128u

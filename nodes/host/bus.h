@@ -70,7 +70,8 @@ struct bus_bind_options {
     struct zap *zap;        /* who guards it; outlives the socket */
     const struct link_pair *link;
     enum bus_traffic traffic;
-    int drain;        /* messages taken in one turn; 0: BUS_DRAIN */
+    unsigned rest;    /* takes a message a turn, and the next only when so many times as long as it
+                         took has passed; 0: as many as there are */
     unsigned callers; /* connections that may have sent something, at a time; 0: any number */
 };
 

@@ -24,8 +24,10 @@ struct bus_socket {
     int fd; /* readable: libzmq has news for the socket */
     bool is_router;
     bool is_publisher;
-    bool is_pending;       /* news may have been taken in without the fd: read it before sleeping */
-    int drain;             /* messages taken in one turn */
+    bool is_pending; /* news may have been taken in without the fd: read it before sleeping */
+    int drain;       /* messages taken in one turn */
+    unsigned rest;   /* of the options */
+    uint64_t rests_until_ns;
     bool draining, closed; /* closed while draining: freed after it */
     uint16_t port;
     struct handshake handshake; /* of a DEALER */

@@ -9,6 +9,7 @@
 
 #include "nodes/host/bus_loop.h"
 #include "nodes/host/bus_options.h"
+#include "nodes/host/clock.h"
 #include "nodes/host/zap.h"
 
 #define ENDPOINT_SIZE 128
@@ -172,8 +173,13 @@ static void socket_destroy(struct bus_socket *socket)
  * says nothing. */
 void bus_drain(struct bus_socket *socket)
 {
+    const uint64_t began_ns = socket->rest > 0 ? clock_monotonic_ns() : 0;
     bool has_more = true;
 
+    if (began_ns < socket->rests_until_ns) {
+        bus_look_again(socket->bus);
+        return;
+    }
     socket->draining = true;
     for (int i = 0; i < socket->drain && has_more && !socket->closed; i++) {
         has_more = receive_one(socket);
@@ -181,6 +187,11 @@ void bus_drain(struct bus_socket *socket)
     socket->is_pending = has_more;
     if (has_more && !socket->closed) {
         bus_look_again(socket->bus);
+    }
+    if (socket->rest > 0) {
+        const uint64_t now_ns = clock_monotonic_ns();
+
+        socket->rests_until_ns = now_ns + socket->rest * (now_ns - began_ns);
     }
     socket->draining = false;
     if (socket->closed) {
@@ -334,8 +345,14 @@ static enum grove_status bind_to(struct bus_socket *socket, const char *endpoint
  *
  *   status    of what was done before */
 static enum grove_status bind_guarded(struct bus_socket *made, enum grove_status status,
-                                      const struct bus_bind_options *options, const char *endpoint)
+                                      const struct bus_bind_options *options,
+                                      struct bus_socket **socket)
 {
+    char endpoint[ENDPOINT_SIZE];
+
+    if (status == GROVE_OK) {
+        status = resolve(options->address, endpoint);
+    }
     if (status == GROVE_OK) {
         status =
             zap_self_test(options->zap, made->zmq, &options->link->public_key, options->zap_domain);
@@ -351,50 +368,33 @@ static enum grove_status bind_guarded(struct bus_socket *made, enum grove_status
         return status;
     }
     serve(made);
+    *socket = made;
     return GROVE_OK;
 }
 
 enum grove_status bus_bind(struct bus *bus, const struct bus_bind_options *options,
                            bus_receive *receive, void *context, struct bus_socket **socket)
 {
-    char endpoint[ENDPOINT_SIZE];
-    enum grove_status status = resolve(options->address, endpoint);
-
-    if (status != GROVE_OK) {
-        return status;
-    }
     struct bus_socket *made = socket_create(bus, ZMQ_ROUTER, receive, context);
-    status = bus_options_router(made->zmq, options->link, options->zap_domain);
+    enum grove_status status = bus_options_router(made->zmq, options->link, options->zap_domain);
+
     if (status == GROVE_OK && options->traffic == BUS_PEERS) {
         status = bus_options_peers(made->zmq);
     }
-    if (options->drain > 0) {
-        made->drain = options->drain;
-    }
-    status = bind_guarded(made, status, options, endpoint);
-    if (status == GROVE_OK) {
-        *socket = made;
-    }
-    return status;
+    made->rest = options->rest;
+    made->drain = options->rest > 0 ? 1 : BUS_DRAIN;
+    return bind_guarded(made, status, options, socket);
 }
 
 enum grove_status bus_bind_publisher(struct bus *bus, const struct bus_bind_options *options,
                                      bus_receive *receive, void *context,
                                      struct bus_socket **socket)
 {
-    char endpoint[ENDPOINT_SIZE];
-    enum grove_status status = resolve(options->address, endpoint);
-
-    if (status != GROVE_OK) {
-        return status;
-    }
     struct bus_socket *made = socket_create(bus, ZMQ_XPUB, receive, context);
-    status = bus_options_publisher(made->zmq, options->link, options->zap_domain);
-    status = bind_guarded(made, status, options, endpoint);
-    if (status == GROVE_OK) {
-        *socket = made;
-    }
-    return status;
+    const enum grove_status status =
+        bus_options_publisher(made->zmq, options->link, options->zap_domain);
+
+    return bind_guarded(made, status, options, socket);
 }
 
 void bus_admit(struct bus_socket *publisher)

@@ -95,7 +95,7 @@ static int set_up(void **state)
     assert_int_equal(bus_bind_publisher(f->bus, &options, on_subscription, f, &f->publisher),
                      GROVE_OK);
     options.callers = CALLERS;
-    options.drain = 1;
+    options.rest = 3;
     assert_int_equal(bus_bind(f->bus, &options, on_call, f, &f->router), GROVE_OK);
     assert_int_equal(bus_every(f->bus, PATIENCE_MS, give_up, f), GROVE_OK);
     *state = f;
