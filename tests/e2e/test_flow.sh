@@ -12,7 +12,7 @@ says "$wanted"
 complains "Segment 3/3"
 complains "Segment 3, step 3 done"
 
-expect 0 "$grove" submit -t flow '{"segments":3,"steps":3,"step_ms":30}'
+expect 0 "$grove" submit -t flow '{"segments":3,"steps":3,"step_ms":150}'
 id=$out
 expect 0 "$grove" tree "$id" --follow
 [ "$(grep -c 'step .* succeeded 100 %' <<<"$out")" -eq 9 ] || fail "not nine steps: $out"
