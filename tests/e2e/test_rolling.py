@@ -3,11 +3,18 @@
 """Three coordinators serviced one after the other, as deploy/RUNBOOK.md has it, under a load of submits and
 of an operator's commands: none of them fails, and nothing that was acknowledged is lost or doubled."""
 
+import os
 import threading
 import time
 
+import zmq
+from zmq.utils import z85
+
 from cluster import NAMES, Cluster, Load
-from mesh import check, run_tests, scaled, until
+from mesh import (ADMIT, DONE, HELLO, REFUSED, WELCOME, Mesh, Message, check, encode, message,
+                  run_tests, scaled, until)
+
+NO_LEADER = 12  # the code of a refusal
 
 
 class Commands:
@@ -86,4 +93,47 @@ def nothing_fails_while_each_is_serviced():
                                               for name, pause in zip(order, pauses))), flush=True)
 
 
-run_tests([nothing_fails_while_each_is_serviced])
+class NoLeaderAnyMore(threading.Thread):
+    """What welcomes everybody like a coordinator, and leads again only when it is asked again."""
+
+    def __init__(self, mesh):
+        super().__init__(daemon=True)
+        self.welcome = mesh.peer("operator", hello=False).ask(HELLO, {1: mesh.public,
+                                                                      2: os.urandom(16)}).body
+        self.socket, self.asked = zmq.Context.instance().socket(zmq.ROUTER), 0
+        self.socket.linger, self.socket.curve_server = 0, True
+        self.socket.curve_secretkey = z85.encode(bytes(mesh.nodes["c1"].link))
+        self.port = self.socket.bind_to_random_port("tcp://127.0.0.1")
+        self.start()
+
+    def run(self):
+        while self.asked < 2:
+            *route, frame = self.socket.recv_multipart()
+            request = Message(frame)
+            if request.kind == HELLO:
+                self.answer(route, request, WELCOME, self.welcome)
+            elif request.kind == ADMIT:
+                self.asked += 1
+                self.answer(route, request, *((REFUSED, {1: [NO_LEADER], 3: [1]})
+                                              if self.asked == 1 else (DONE, {1: [7]})))
+
+    def answer(self, route, request, kind, body):
+        self.socket.send_multipart([*route, message(kind, encode(body), request.correlation)])
+
+
+def a_command_that_is_late_for_the_leader_asks_again():
+    """It was welcomed by one that led, and asks one that leads no more; which has done nothing."""
+    with Mesh() as mesh:
+        late = NoLeaderAnyMore(mesh)
+        path = os.path.join(mesh.directory, "late.credential")
+        with open(mesh.nodes["operator"].path, encoding="utf-8") as file:
+            text = file.read().replace("127.0.0.1:%d" % mesh.port, "127.0.0.1:%d" % late.port)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        code, _, error = mesh.grove("keys", "admit", mesh.nodes["w1"].path, "--credential", path)
+        late.join(10)
+        late.socket.close()
+        check((code, late.asked) == (0, 2), "it asks again:", code, late.asked, error)
+
+
+run_tests([nothing_fails_while_each_is_serviced, a_command_that_is_late_for_the_leader_asks_again])
