@@ -3,6 +3,7 @@
 """grove top, in a terminal that tmux plays: its keys, other sizes, hostile texts, a coordinator that
 dies and comes back, and the terminal as it was when it ends."""
 
+import itertools
 import json
 import os
 import re
@@ -18,8 +19,10 @@ SECONDS = 30  # for whatever should come to be seen
 class Terminal:
     """A tmux server of its own with one window, in which a shell runs grove top."""
 
+    numbers = itertools.count()  # a server that ends has its socket for a while
+
     def __init__(self, mesh, options="", size=(110, 30)):
-        self.socket = os.path.join(mesh.directory, "tmux")
+        self.socket = os.path.join(mesh.directory, "tmux-%d" % next(self.numbers))
         self.environment = dict(os.environ, GROVE_CREDENTIAL=mesh.nodes["operator"].path,
                                 XDG_RUNTIME_DIR=mesh.directory, LC_ALL="C.UTF-8",
                                 ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", ""))
