@@ -3,6 +3,7 @@
 
 #include "nodes/coordinator/replica/file.h"
 #include "nodes/coordinator/replica/guard_rules.h"
+#include "nodes/coordinator/replica/heap.h"
 #include "nodes/coordinator/replica/replica_parts.h"
 #include "tests/simulation/chronicle.h"
 #include "tests/simulation/cluster.h"
@@ -204,6 +205,7 @@ void node_volume_found(struct node *node, const struct raft_configuration *confi
     struct journal *journal;
     struct fault fault;
 
+    heap_install();
     if (raft_configuration_encode(configuration, &encoded) != 0) {
         abort();
     }

@@ -2,6 +2,7 @@
 #include "tests/simulation/mesh/players.h"
 
 #include "nodes/coordinator/parts.h"
+#include "nodes/coordinator/replica/heap.h"
 #include "nodes/coordinator/replica/journal.h"
 #include "nodes/coordinator/replica/peer_address.h"
 #include "nodes/host/clock.h"
@@ -151,6 +152,7 @@ static void make_coordinators(struct players *players)
         player->volume.member = peer_id(&player->credential.signer->public_key, BIRTH);
         player->process->volume = &player->volume;
     }
+    heap_install();
     for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
         found(players, &players->coordinators[i]);
     }
