@@ -345,7 +345,7 @@ RB_HEAD(queue_tree, queue);
 
 enum queue_need {
     NEED_SLOT = 1, /* at most once, or an input of a map: ahead only among others that are */
-    NEED_CALM = 2, /* it has a loss: never beside another such task */
+    NEED_CALM = 2, /* it has a loss: not beside another such that runs */
     NEED_TURN = 4, /* it begins a tree */
 };
 
@@ -403,7 +403,7 @@ struct session {
     struct work_list places[PLACE_COUNT]; /* attempts, oldest first */
     uint32_t held[PLACE_COUNT];           /* derived: how many are in each place */
     uint32_t stopping;                    /* derived: told to stop */
-    uint32_t lost;                        /* derived: of tasks that have a loss */
+    uint32_t lost;                        /* derived: of tasks that have a loss, and do not wait */
     uint32_t needy;                       /* derived: ahead, of tasks that need a slot */
     /* where it stands in the lines of its pool; derived */
     struct stand stands[LINE_COUNT];

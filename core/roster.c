@@ -170,6 +170,11 @@ bool roster_is_ahead(const struct work *work)
     return pool_is_ahead((enum place)work->place);
 }
 
+bool roster_endangers(const struct work *work)
+{
+    return work->losses > 0 && work->session && work->place != PLACE_WAITING;
+}
+
 static bool is_needy(const struct work *work)
 {
     return roster_is_ahead(work) && ready_needs_slot(work->task);
@@ -182,6 +187,7 @@ static void enter(struct work *work, enum place place)
     TAILQ_INSERT_TAIL(&work->session->places[place], work, held);
     work->session->held[place]++;
     work->session->needy += is_needy(work);
+    work->session->lost += roster_endangers(work);
 }
 
 static void quit(struct work *work)
@@ -190,6 +196,7 @@ static void quit(struct work *work)
     TAILQ_REMOVE(&work->session->places[work->place], work, held);
     work->session->held[work->place]--;
     work->session->needy -= is_needy(work);
+    work->session->lost -= roster_endangers(work);
     work->place = PLACE_NONE;
 }
 
@@ -200,7 +207,6 @@ void roster_put(struct work *work, struct session *session, enum place place)
     join_hold(work->task, 1);
     work->task->tree->held++;
     session->stopping += work->stopping;
-    session->lost += work->losses > 0;
 }
 
 void roster_place(struct forest *forest, struct session *session)
@@ -211,8 +217,10 @@ void roster_place(struct forest *forest, struct session *session)
 
 void roster_forgive(struct forest *forest, struct work *work)
 {
+    const bool endangered = roster_endangers(work);
+
     work->losses--;
-    if (work->session && work->losses == 0) {
+    if (endangered && work->losses == 0) {
         work->session->lost--;
         make_hungry(forest, work->session);
     }
@@ -228,7 +236,6 @@ void roster_release(struct forest *forest, struct work *work)
     limit_loosen(forest, work->task->request.function);
     join_hold(work->task, -1);
     session->stopping -= work->stopping;
-    session->lost -= work->losses > 0;
     work->stopping = false;
     work->resumed = false;
     work->session = NULL;
@@ -286,6 +293,7 @@ void roster_stop(struct forest *forest, struct work *work)
         quit(work);
         enter(work, PLACE_WAITING); /* it needs no slot to stop */
         limit_loosen(forest, work->task->request.function);
+        make_hungry(forest, work->session);
     }
     if (!work->session->is_leaving) {
         emit_attempt(forest, EFFECT_STOP, work);

@@ -60,6 +60,11 @@ void roster_assign(struct forest *forest);
 /* Whether an attempt was assigned ahead, and has not started as far as anybody knows. */
 bool roster_is_ahead(const struct work *work);
 
+/* Whether another task with a loss may not be assigned beside it: it has one, too. Not while it
+ * waits: two parents that wait, one in each session, would else keep their children from every
+ * session for ever, and one in the only session its own. */
+bool roster_endangers(const struct work *work);
+
 /* A worker says something of an attempt that only one that has started could say: it counts as
  * such, also when we do not know yet which slot it has got. Harmless when we do; call before it
  * moves. */

@@ -193,6 +193,28 @@ static void children_held_ahead_start_before_roots(void **state)
     assert_int_equal(view_of(f, "r2").losses, 0);
 }
 
+/* A task with a loss is not assigned beside another such: but a parent that waits for it would wait
+ * for ever where there is one worker; and two, one on each of two workers (simulation.meshes, seed
+ * 1090). */
+static void a_parent_that_waits_keeps_no_lost_child_from_its_worker(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 2, .functions = "flow step");
+    submit_with(f, "p", .function = "flow");
+    expand_and_wait(f, "w1", "p", "c");
+    retire(f, "w1", RETIRE_SILENT);
+    assert_int_equal(view_of(f, "p").losses, 1);
+    assert_int_equal(view_of(f, "c").losses, 1);
+    enlist(f, "w2", .slots = 2, .functions = "flow");
+    expand_and_wait(f, "w2", "p", "c");
+    skip_effects(f);
+    enlist(f, "w2", .slots = 2, .functions = "flow step", .held_waiting = "p");
+    expect_effects(f, "enlisted w2\nassign c#2 w2\n");
+    report(f, "w2", "c", CODE_SUCCEEDED);
+    expect_state(f, "p", "running");
+}
+
 /* Runs whatever w1 has got a slot for, by its part: a flow starts a segment and waits, a segment
  * starts a step and waits, a step succeeds, and who is resumed succeeds. */
 struct play {
@@ -327,6 +349,7 @@ int main(void)
         TEST(a_large_session_is_retired_in_steps),
         TEST(a_large_worker_is_filled_in_steps),
         TEST(children_held_ahead_start_before_roots),
+        TEST(a_parent_that_waits_keeps_no_lost_child_from_its_worker),
         TEST(many_flows_on_one_slot_end_with_bounded_threads),
         TEST(what_waits_leaves_room_for_what_it_waits_for),
         TEST(at_its_cap_a_session_starts_no_new_tree),
