@@ -17,6 +17,7 @@ import cuts
 from mesh import (GROVE, HELLO, LONG, WELCOME, Message, check, encode, free_ports, message, scaled,
                   until)
 
+NO_LEADER = 12  # the code of a refusal
 BULK = "x" * 60000  # a payload, and a result
 
 
@@ -119,12 +120,16 @@ class Faults:
             thread.join()
 
     def reconnect(self):
-        """Many clients that come at once."""
+        """Many clients that come at once; again, should the leader go meanwhile."""
+        until(self.all_are_welcome, 120, "all are welcome")
+
+    def all_are_welcome(self):
+        """False: some were told that this one leads no more."""
         count = (2000 if LONG else 200) if scaled(1, 0) else 100
         leader, node = self.leader(), self.mesh.nodes["client"]
         context = zmq.Context()
         context.set(zmq.MAX_SOCKETS, 2 * count + 64)
-        sockets, poller = [], zmq.Poller()
+        sockets, poller, answers = [], zmq.Poller(), {}
         try:
             for _ in range(count):
                 link = context.socket(zmq.DEALER)
@@ -136,19 +141,20 @@ class Faults:
                 link.send(message(HELLO, encode({1: self.mesh.public, 2: os.urandom(16)}), 1))
                 sockets.append(link)
                 poller.register(link, zmq.POLLIN)
-            welcomed = set()
-            until(lambda: self.welcome(poller, welcomed) == count, 60, "all are welcome")
+            until(lambda: self.hear(poller, answers) == count, 60, "all are answered")
         finally:
             for link in sockets:
                 link.close()
             context.term()
+        return all(answer.kind == WELCOME for answer in answers.values())
 
-    def welcome(self, poller, welcomed):
+    def hear(self, poller, answers):
         for link, _ in poller.poll(100):
             answer = Message(link.recv_multipart()[-1])
-            check(answer.kind == WELCOME, "a Welcome, not", answer.kind, answer.body)
-            welcomed.add(link)
-        return len(welcomed)
+            check(answer.kind == WELCOME or answer.refusal() == NO_LEADER, "a Welcome, not",
+                  answer.kind, answer.body)
+            answers[link] = answer
+        return len(answers)
 
     # ---- disks
 
