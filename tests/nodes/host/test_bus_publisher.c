@@ -15,10 +15,13 @@
 #include "core/certificate.h"
 #include "nodes/host/bus.h"
 #include "nodes/host/bus_context.h"
+#include "nodes/host/clock.h"
 #include "nodes/host/zap.h"
 
 #define PATIENCE_MS 30000
 #define CALLERS 3u
+#define REST 3u
+#define WORK_NS UINT64_C(2000000)
 
 enum answer { ADMIT, IGNORE };
 
@@ -32,6 +35,8 @@ struct fixture {
     enum answer answer;
     unsigned subscriptions, users; /* heard; of those, who came with the client's identity */
     unsigned served, busy;         /* messages to the router */
+    uint64_t began_ns, ended_ns;   /* the last of them; each takes WORK_NS */
+    uint64_t rested_ns;            /* between it and the one before */
 };
 
 static void on_subscription(void *context, const struct bus_message *message)
@@ -54,6 +59,10 @@ static void on_call(void *context, const struct bus_message *message)
 {
     struct fixture *f = context;
 
+    f->began_ns = clock_monotonic_ns();
+    f->rested_ns = f->began_ns - f->ended_ns;
+    while ((f->ended_ns = clock_monotonic_ns()) < f->began_ns + WORK_NS) {
+    }
     *(message->status == GROVE_BUSY ? &f->busy : &f->served) += 1;
     assert_true((message->status == GROVE_BUSY) == (message->frame == NULL));
     bus_stop(f->bus);
@@ -95,7 +104,7 @@ static int set_up(void **state)
     assert_int_equal(bus_bind_publisher(f->bus, &options, on_subscription, f, &f->publisher),
                      GROVE_OK);
     options.callers = CALLERS;
-    options.rest = 3;
+    options.rest = REST;
     assert_int_equal(bus_bind(f->bus, &options, on_call, f, &f->router), GROVE_OK);
     assert_int_equal(bus_every(f->bus, PATIENCE_MS, give_up, f), GROVE_OK);
     *state = f;
@@ -244,6 +253,23 @@ static void so_many_are_served_until_one_is_gone(void **state)
     zmq_close(callers[CALLERS]);
 }
 
+/* Both are there at once, and the second is not taken before three times as long as the first took.
+ */
+static void whoever_rests_leaves_time_to_others(void **state)
+{
+    struct fixture *f = *state;
+    void *caller = connect_to(f, f->router, ZMQ_DEALER);
+
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(zmq_send(caller, "x", 1, 0), 1);
+    }
+    while (f->served < 5) {
+        bus_run(f->bus);
+        assert_true(f->served < 2 || f->rested_ns >= REST * WORK_NS);
+    }
+    zmq_close(caller);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -251,6 +277,7 @@ int main(void)
         TEST(who_subscribes_is_known_and_gets_what_is_sent_once_it_is_admitted),
         TEST(who_does_not_read_misses_messages_and_holds_up_nobody),
         TEST(so_many_are_served_until_one_is_gone),
+        TEST(whoever_rests_leaves_time_to_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
