@@ -180,7 +180,7 @@ bool stats_events(struct stats *stats, const char *since, struct buffer *out, co
     }
     const uint64_t number = strtoull(since, &end, 10);
 
-    if (since[0] < '0' || since[0] > '9' || *end != '\0') {
+    if (since[0] < '0' || since[0] > '9' || *end != '\0' || number > INT64_MAX) {
         *error = "events are asked for by the number of the last that is known";
         return false;
     }

@@ -189,9 +189,10 @@ static void what_does_not_fit_follows_the_last(void **state)
 
 static void a_wrong_number_is_an_error(void **state)
 {
-    static const char *const wrong[] = {"events x", "events -1", "events 1x"};
+    static const char *const wrong[] = {"events x", "events -1", "events 1x",
+                                        "events 18446744073709551615"};
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         json_t *answer = ask(*state, wrong[i]);
 
         assert_non_null(word(answer, "error"));
