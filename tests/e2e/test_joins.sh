@@ -251,6 +251,7 @@ says "echo: no limit"
 waits() {
     local reason=$1 pid
     shift
+    : >"$scratch/err" # of the one before
     timeout --foreground 60 "$@" 2>"$scratch/err" >"$scratch/out" &
     pid=$!
     until grep -Eq "^grove: nothing of [0-9a-f]{32} runs: $reason" "$scratch/err"; do
