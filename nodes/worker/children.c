@@ -330,6 +330,16 @@ static bool needs_slot(const struct call *call)
     return call->waits && !atomic_load(&call->is_dismissed);
 }
 
+/* The Resume that it expects may be long in coming, for what it told; it tells all in the next
+ * turn. */
+static void tell_of_more(struct grove_worker *worker, struct grove_attempt *attempt)
+{
+    if (attempt->waits_for_more) {
+        waits_tell_later(worker, attempt);
+        bus_signal_raise(worker->signal);
+    }
+}
+
 void children_finish(struct grove_worker *worker)
 {
     struct call *call;
@@ -342,6 +352,7 @@ void children_finish(struct grove_worker *worker)
         const bool is_to_be_resumed = needs_slot(call);
 
         if (is_to_be_resumed && attempt->expects_resume && !attempt->is_resumed) {
+            tell_of_more(worker, attempt);
             continue;
         }
         TAILQ_REMOVE(&attempt->calls, call, working);
