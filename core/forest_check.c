@@ -215,7 +215,7 @@ static void check_tree(struct census *census, const struct tree *tree)
     holds(census,
           count.tasks == tree->tasks && count.open == tree->open && count.held == tree->held,
           "counts the tasks of its tree wrongly");
-    const struct work *work = tree->root->work;
+    const struct work *work = tree->root != NULL ? tree->root->work : NULL;
     holds(census,
           tree->forgetting || (work ? work->failed == failed && work->cancelled == cancelled
                                     : failed == 0 && cancelled == 0),

@@ -19,7 +19,7 @@ static void every_text_comes_back_as_it_was(void **state)
                                         "a\"}, {\"b\\n",
                                         "\x01\x1f\x7f",
                                         "tab\tnew\nline",
-                                        "gr\xc3\xb6ve \xe2\x80\xae"};
+                                        "gr\xc3\xb6ve \xe2\x82\xac"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

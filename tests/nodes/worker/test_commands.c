@@ -208,7 +208,7 @@ static void what_a_node_cannot_run_another_does(void **state)
         snprintf(command, sizeof(command), "cd $TMPDIR; set -C; : >was%s || : >again; exit %s",
                  statuses[i], statuses[i]);
         offer(&f->worker, statuses[i], command);
-        f->worker.worker->function[i].pause_ms = 10 * PATIENCE_MS;
+        f->worker.worker->function[i].pause_ms = UINT64_C(10) * PATIENCE_MS;
     }
     mesh_worker_run(&f->worker);
     for (size_t i = 0; i < 3; i++) {
@@ -242,7 +242,7 @@ static void what_it_cannot_run_is_not_offered_to_another_leader(void **state)
 
     offer(&f->worker, "ill", "cd $TMPDIR; set -C; : >was || : >again; exit 127");
     offer(&f->worker, "well", "echo well");
-    f->worker.worker->function[0].pause_ms = 10 * PATIENCE_MS;
+    f->worker.worker->function[0].pause_ms = UINT64_C(10) * PATIENCE_MS;
     mesh_worker_run(&f->worker);
     assert_int_equal(grove_submit(f->client, &ill, &id, NULL), GROVE_OK);
     await_file(f, "was");
