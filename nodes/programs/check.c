@@ -255,14 +255,12 @@ static enum exit_code ask(struct observer *observer, const struct arguments *arg
 static enum exit_code run(const struct arguments *arguments)
 {
     struct checking checking = {.leader = ""};
-    char path[PATH_MAX];
     enum exit_code code;
 
     if (arguments->word_count > 0 || !take_thresholds(arguments, &checking)) {
         return print_nothing(arguments, HEALTH_UNKNOWN, "usage: see grove help check");
     }
-    struct observer *observer =
-        connect_choose(arguments, path, &code) ? observer_open(path, &code) : NULL;
+    struct observer *observer = observer_choose(arguments, &code);
 
     if (observer == NULL) {
         return print_nothing(arguments, HEALTH_UNKNOWN, "no credential that may ask");

@@ -121,15 +121,11 @@ enum exit_code cluster_ask(struct observer *observer, json_t **answer)
 
 enum exit_code cluster_status(const struct arguments *arguments)
 {
-    char path[PATH_MAX];
     struct observer *observer;
     json_t *answer;
     enum exit_code code;
 
-    if (!connect_choose(arguments, path, &code)) {
-        return code;
-    }
-    observer = observer_open(path, &code);
+    observer = observer_choose(arguments, &code);
     if (observer == NULL) {
         return code;
     }

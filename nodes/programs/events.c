@@ -187,7 +187,6 @@ static enum exit_code run(const struct arguments *arguments)
     struct following following = {.look = look_of(arguments, stdout),
                                   .json = argument_json(arguments),
                                   .follows = argument_given(arguments, "follow")};
-    char path[PATH_MAX];
     int64_t count;
     enum exit_code code;
 
@@ -199,10 +198,7 @@ static enum exit_code run(const struct arguments *arguments)
         return EXIT_USAGE;
     }
     following.left = (uint64_t)count;
-    if (!connect_choose(arguments, path, &code)) {
-        return code;
-    }
-    following.observer = observer_open(path, &code);
+    following.observer = observer_choose(arguments, &code);
     if (following.observer == NULL) {
         return code;
     }

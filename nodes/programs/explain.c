@@ -10,7 +10,7 @@
 
 static enum exit_code run(const struct arguments *arguments)
 {
-    char path[PATH_MAX], request[REQUEST_SIZE];
+    char request[REQUEST_SIZE];
     struct observer *observer;
     struct grove_id id;
     enum exit_code code;
@@ -20,10 +20,7 @@ static enum exit_code run(const struct arguments *arguments)
         complain("explain: which task? An id is 32 hexadecimal digits");
         return EXIT_USAGE;
     }
-    if (!connect_choose(arguments, path, &code)) {
-        return code;
-    }
-    observer = observer_open(path, &code);
+    observer = observer_choose(arguments, &code);
     if (observer == NULL) {
         return code;
     }

@@ -287,6 +287,13 @@ enum exit_code observer_tree(struct observer *observer, const char *id, json_t *
     return EXIT_DONE;
 }
 
+struct observer *observer_choose(const struct arguments *arguments, enum exit_code *code)
+{
+    char path[PATH_MAX];
+
+    return connect_choose(arguments, path, code) ? observer_open(path, code) : NULL;
+}
+
 struct observer *observer_open_quietly(const char *path)
 {
     struct credential credential;

@@ -14,7 +14,9 @@ struct observer;
  *
  *   code      out: what to exit with when it returns NULL */
 struct observer *observer_open(const char *path, enum exit_code *code);
-/* The same; NULL, and not a word, when it is no observer's. */
+/* The same, of the credential that this command line uses. */
+struct observer *observer_choose(const struct arguments *arguments, enum exit_code *code);
+/* As observer_open; NULL, and not a word, when it is no observer's. */
 struct observer *observer_open_quietly(const char *path);
 void observer_close(struct observer *observer); /* NULL is fine */
 

@@ -68,13 +68,9 @@ enum exit_code observer_list(struct observer *observer, const char *request, con
 enum exit_code list_ask(const struct arguments *arguments, const char *request, const char *name,
                         const struct selection *selection, json_t **answer)
 {
-    char path[PATH_MAX];
     enum exit_code code;
 
-    if (!connect_choose(arguments, path, &code)) {
-        return code;
-    }
-    struct observer *observer = observer_open(path, &code);
+    struct observer *observer = observer_choose(arguments, &code);
 
     if (observer == NULL) {
         return code;

@@ -68,17 +68,14 @@ static bool make_request(const struct arguments *arguments, char request[REQUEST
 
 static enum exit_code run(const struct arguments *arguments)
 {
-    char path[PATH_MAX], request[REQUEST_SIZE];
+    char request[REQUEST_SIZE];
     enum exit_code code;
     json_t *answer;
 
     if (!make_request(arguments, request)) {
         return EXIT_USAGE;
     }
-    if (!connect_choose(arguments, path, &code)) {
-        return code;
-    }
-    struct observer *observer = observer_open(path, &code);
+    struct observer *observer = observer_choose(arguments, &code);
 
     if (observer == NULL) {
         return code;

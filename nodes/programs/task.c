@@ -13,7 +13,7 @@
 static enum exit_code run(const struct arguments *arguments)
 {
     const struct look look = look_of(arguments, stdout);
-    char path[PATH_MAX], request[REQUEST_SIZE];
+    char request[REQUEST_SIZE];
     struct grove_id id;
     enum exit_code code;
     json_t *task;
@@ -22,10 +22,7 @@ static enum exit_code run(const struct arguments *arguments)
         complain("task: which task? An id is 32 hexadecimal digits");
         return EXIT_USAGE;
     }
-    if (!connect_choose(arguments, path, &code)) {
-        return code;
-    }
-    struct observer *observer = observer_open(path, &code);
+    struct observer *observer = observer_choose(arguments, &code);
 
     if (observer == NULL) {
         return code;

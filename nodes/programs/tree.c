@@ -89,17 +89,13 @@ static enum exit_code show(struct observer *observer, const char *id, bool json,
 static enum exit_code run(const struct arguments *arguments)
 {
     struct grove_id id;
-    char path[PATH_MAX];
     enum exit_code code;
 
     if (arguments->word_count != 1 || !grove_id_parse(arguments->word[0], &id)) {
         complain("tree: of which task? An id is 32 hexadecimal digits");
         return EXIT_USAGE;
     }
-    if (!connect_choose(arguments, path, &code)) {
-        return code;
-    }
-    struct observer *observer = observer_open(path, &code);
+    struct observer *observer = observer_choose(arguments, &code);
 
     if (observer == NULL) {
         return code;

@@ -294,7 +294,7 @@ void children_resumed(struct grove_worker *worker, struct wire_list resumed)
         if (wire_held_decode(element, &held) == GROVE_OK) {
             attempt = held_find(worker, &held.task, held.attempt);
         }
-        if (attempt && attempt->expects_resume && !attempt->is_resumed) {
+        if (attempt && waits_is_asleep(attempt)) {
             resume(worker, attempt);
         }
     }
@@ -324,12 +324,6 @@ void children_refused(struct grove_worker *worker, struct parcel *parcel,
     batch_refused(parcel, failing, &worker->outcomes);
 }
 
-/* What does not wait has its slot, or needs none. */
-static bool needs_slot(const struct call *call)
-{
-    return call->waits && !atomic_load(&call->is_dismissed);
-}
-
 /* The Resume that it expects may be long in coming, for what it told; it tells all in the next
  * turn. */
 static void tell_of_more(struct grove_worker *worker, struct grove_attempt *attempt)
@@ -349,9 +343,9 @@ void children_finish(struct grove_worker *worker)
 
         STAILQ_REMOVE_HEAD(&worker->outcomes.finished, queued);
         call->is_finishing = false;
-        const bool is_to_be_resumed = needs_slot(call);
+        const bool is_to_be_resumed = waits_needs_resume(call);
 
-        if (is_to_be_resumed && attempt->expects_resume && !attempt->is_resumed) {
+        if (is_to_be_resumed && waits_is_asleep(attempt)) {
             tell_of_more(worker, attempt);
             continue;
         }

@@ -91,7 +91,7 @@ static enum held_state held_state(const struct grove_attempt *attempt, enum atte
     if (state == ATTEMPT_QUEUED) {
         return HELD_UNSTARTED;
     }
-    return attempt->expects_resume && !attempt->is_resumed ? HELD_WAITING : HELD_RUNNING;
+    return waits_is_asleep(attempt) ? HELD_WAITING : HELD_RUNNING;
 }
 
 void held_put(struct grove_worker *worker, struct wire_writer *writer, uint32_t field)

@@ -31,8 +31,7 @@ bool waits_is_answered(const struct call *call)
     return true;
 }
 
-/* What is dismissed goes on without a slot. */
-static bool needs_resume(const struct call *call)
+bool waits_needs_resume(const struct call *call)
 {
     return call->waits && !atomic_load(&call->is_dismissed);
 }
@@ -41,7 +40,7 @@ static bool needs_resume(const struct call *call)
 static void append_awaited(const struct call *call, size_t most, struct buffer *ids)
 {
     for (size_t i = 0; i < call->count && ids->size < most * sizeof(struct id); i++) {
-        if (call->requests[i].wants_outcome || (call->left == 0 && needs_resume(call))) {
+        if (call->requests[i].wants_outcome || (call->left == 0 && waits_needs_resume(call))) {
             buffer_append(ids, &call->requests[i].id, sizeof(struct id));
         }
     }
@@ -81,15 +80,13 @@ static bool is_known(const struct call *call, struct joining *beside)
     return waits_is_answered(call);
 }
 
-/* It expects the Resume for what it told. A call that has ended since, and was not told, goes on
- * only if it is told now: the mesh knows that it has ended, and resumes at once. */
-static bool is_asleep(const struct grove_attempt *attempt)
+bool waits_is_asleep(const struct grove_attempt *attempt)
 {
     return attempt->expects_resume && !attempt->is_resumed;
 }
 
 /* False, and nothing, when the mesh does not know some of it yet, or when a thread is about to go
- * on. */
+ * on. Of one that is asleep, what has ended meanwhile is told as well: the mesh resumes at once. */
 static bool gather(const struct grove_attempt *attempt, struct joining *beside,
                    struct awaiting *awaiting)
 {
@@ -98,10 +95,10 @@ static bool gather(const struct grove_attempt *attempt, struct joining *beside,
 
     reset(awaiting);
     TAILQ_FOREACH(call, &attempt->calls, working) {
-        if (!needs_resume(call)) {
+        if (!waits_needs_resume(call)) {
             continue;
         }
-        if (call->left == 0 ? !is_asleep(attempt) : !is_known(call, beside)) {
+        if (call->left == 0 ? !waits_is_asleep(attempt) : !is_known(call, beside)) {
             reset(awaiting);
             return false;
         }

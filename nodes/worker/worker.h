@@ -134,6 +134,13 @@ void waits_put(struct grove_worker *worker, struct wire_writer *writer,
 /* Whether the mesh knows that it waits, and for all that it waits for. */
 bool waits_is_told(const struct grove_attempt *attempt);
 
+/* Whether it expects the Resume for what it told. */
+bool waits_is_asleep(const struct grove_attempt *attempt);
+
+/* Whether a call goes on with a slot only: what does not wait has one, and what is dismissed needs
+ * none. */
+bool waits_needs_resume(const struct call *call);
+
 /* Makes frames of what is to be told and asked. */
 void waits_send(struct grove_worker *worker);
 
