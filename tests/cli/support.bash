@@ -6,12 +6,16 @@ bats_require_minimum_version 1.5.0
 grove=$(realpath "${GROVE_BUILD:?the build to test}")/grove
 source=$(realpath "${GROVE_SOURCE:-.}")
 
+# Before the tests are read: bash writes $'\u009b' by the locale, script(1) runs $SHELL, and a umask
+# of 0 makes files that grove refuses.
+export LC_ALL=C.UTF-8 TERM=xterm SHELL=$BASH
+umask 022
+
 # A scratch directory for the file's tests, and nothing of the user's environment.
 enter() {
+    unset NO_COLOR GROVE_ASCII GROVE_COLOR GROVE_CONFIG GROVE_CREDENTIAL GROVE_OUTPUT
     export scratch=$BATS_FILE_TMPDIR
     export XDG_RUNTIME_DIR=$scratch/runtime XDG_CONFIG_HOME=$scratch/config TMPDIR=$scratch/tmp HOME=$scratch
-    export TERM=xterm
-    unset NO_COLOR GROVE_CREDENTIAL GROVE_CONFIG
     mkdir -p -m 700 "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME/grove" "$TMPDIR"
 }
 
