@@ -56,7 +56,11 @@ static struct join *open_join(struct history *history, const char *id, struct ta
                               const struct line *terms)
 {
     struct join *join = pile_take(&history->kept, sizeof(*join));
+    struct join *former = model_join(history, id); /* of a task that has come again */
 
+    if (former) {
+        HASH_DEL(history->all_joins, former);
+    }
     join->id = pile_text(&history->kept, id);
     join->state = "open";
     join->winners = "";

@@ -68,7 +68,7 @@ static struct task *plant(struct history *history, const struct line *item, stru
     task->inputs = NULL;
     task->joins = NULL;
     task->is_open = true;
-    task->is_announced = task->is_spent = task->is_marked = false;
+    task->is_announced = task->is_spent = task->is_marked = task->has_run = false;
     task->is_join = strcmp(task->function, "grove.join") == 0;
     task->attempts = task->is_join;
     task->generation = task->losses = task->sure_losses = task->refusals = 0;

@@ -123,10 +123,105 @@ static void each_is_taken_or_rejected_by_the_pass_it_names(void **state)
     assert_true(made.good >= 20 && made.bad >= 40);
 }
 
+/* ---- what comes again */
+
+static void say(struct history *history, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(struct history *history, const char *format, ...)
+{
+    char line[512];
+    va_list values;
+
+    va_start(values, format);
+    (void)vsnprintf(line, sizeof(line), format, values);
+    va_end(values);
+    read_line(history, line);
+}
+
+/* A join from outside, and a task that begins. */
+static void submit(struct history *history, const char *join, const char *task, unsigned ms)
+{
+    say(history, "do submit ms=%u", ms);
+    say(history, "  item at=0 id=%s function=grove.join digest=d by=c expires=%u kind=gather", join,
+        ms + 100);
+    say(history, "  item at=1 id=%s function=f digest=d by=c once expires=%u", task, ms + 100);
+    say(history, "  -> answer at=0 task=%s", join);
+    say(history, "  -> answer at=1 task=%s", task);
+    say(history, "  -> assign task=%s attempt=1 session=5", task);
+    say(history, "  -> done");
+}
+
+static void run(struct history *history, const char *task)
+{
+    say(history, "exec w start task=%s attempt=1", task);
+    say(history, "exec w end task=%s attempt=1", task);
+}
+
+static void report(struct history *history, const char *task, unsigned ms)
+{
+    say(history, "do report ms=%u session=5", ms);
+    say(history,
+        "  result at=0 task=%s attempt=1 session=5 code=succeeded digest=r by=w root=%s "
+        "function=f payload=d",
+        task, task);
+    say(history, "  -> settled task=%s code=succeeded digest=r", task);
+    say(history, "  -> done");
+}
+
+static void follow(struct history *history, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char join[16];
+        char task[16];
+        (void)snprintf(join, sizeof(join), "j%u", i);
+        (void)snprintf(task, sizeof(task), "a%u", i);
+        submit(history, join, task, 1001);
+        report(history, task, 1001);
+    }
+}
+
+static const char *come_again(struct history *history, unsigned followers)
+{
+    read_beginning(history, "worker");
+    submit(history, "j", "a", 10);
+    run(history, "a");
+    report(history, "a", 11);
+    say(history, "do cancel ms=12 task=j code=cancelled who=c");
+    say(history, "  -> settled task=j code=cancelled");
+    say(history, "  -> join id=j state=cancelled succeeded=0 failed=0");
+    say(history, "  -> done");
+    submit(history, "j", "a", 1000);
+    follow(history, followers);
+    run(history, "a");
+    say(history, "do expand ms=1002 session=0");
+    say(history, "  append at=0 join=j parent=j close");
+    say(history, "  -> join id=j state=complete succeeded=0 failed=0");
+    say(history, "  -> settled task=j code=joined");
+    say(history, "  -> appended at=0");
+    say(history, "  -> done");
+    return history_end(history);
+}
+
+/* Of equal keys a table finds another each time that it has grown. */
+static void of_what_comes_again_the_latest_is_meant_however_many_follow(void **state)
+{
+    (void)state;
+    for (unsigned followers = 125; followers <= 1000; followers *= 2) {
+        struct history *history = history_create();
+        const char *fault = come_again(history, followers);
+        if (fault) {
+            fail_msg("rejected with %u that follow: %s", followers, fault);
+        }
+        history_destroy(history);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_taken_or_rejected_by_the_pass_it_names),
+        cmocka_unit_test(of_what_comes_again_the_latest_is_meant_however_many_follow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,6 +228,7 @@ void workers_assign(struct history *history, const struct line *effect)
     struct task *task = model_task(history, line_get(effect, "task"));
     struct session *session = model_session(history, line_number(effect, "session"));
     struct attempt *attempt = NULL;
+    struct attempt *former = NULL; /* of a task that has come again */
     const char *why = "nobody knows it";
 
     if (task && task->is_open && model_held(history, effect, session)) {
@@ -251,7 +252,7 @@ void workers_assign(struct history *history, const struct line *effect)
     attempt->task = task;
     (void)snprintf(attempt->key, sizeof(attempt->key), "%s/%s", task->id,
                    line_get(effect, "attempt"));
-    HASH_ADD_STR(history->attempts, key, attempt);
+    HASH_REPLACE_STR(history->attempts, key, attempt, former);
     joins_hold(history, task, 1);
 }
 
