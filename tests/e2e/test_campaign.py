@@ -20,7 +20,7 @@ Found on the way there:
 """
 PROGRAM = """#!/bin/sh
 echo "$(basename "$0") $*" >> "%s/ran"
-[ ! -e "%s/fails" ] || { echo "failed in seed 44217" >&2; exit 1; }
+[ ! -e "%s/fails" ] || { echo "failed in seed 44017" >&2; echo "failed in seed 44003" >&2; exit 1; }
 """
 
 
@@ -35,7 +35,7 @@ class Place:
     def __init__(self, directory):
         self.directory = directory
         self.git("init", "-q")
-        for path in ("tests/simulation", "core", "nodes/coordinator/replica", "build/tests"):
+        for path in ("tests/simulation/mesh", "core", "nodes/coordinator/replica", "build/tests"):
             os.makedirs(os.path.join(directory, path))
         shutil.copy(os.path.join(SOURCE, "tests/simulation/campaign"),
                     os.path.join(directory, "tests/simulation/campaign"))
@@ -65,10 +65,11 @@ class Place:
         self.git("commit", "-qm", name)
         return self.git("log", "-1", "--format=%h")
 
-    def run(self):
-        """Runs the shortest campaign: a batch of each kind. (status, what it printed)"""
+    def run(self, *size):
+        """Runs a campaign, the shortest one: a batch of each kind. (status, what it printed)"""
         done = subprocess.run([os.path.join(self.directory, "tests/simulation/campaign"),
-                               "--minutes", "0", "--build", os.path.join(self.directory, "build")],
+                               "--build", os.path.join(self.directory, "build")] +
+                              list(size or ("--minutes", "0")),
                               stdout=subprocess.PIPE, check=False)
         return done.returncode, done.stdout.decode()
 
@@ -104,15 +105,35 @@ def counts_from_the_last_commit_that_matters(place):
     check("test_seeds: 200 seeds since %s\n" % by in place.run()[1], "a README is no reason")
     for name in ("nodes/coordinator/replica/a", "tests/simulation/a", "core/b"):
         by = place.commit(name)
-        check("test_seeds: 100 seeds since %s\n" % by in place.run()[1], name)
+        said = place.run()[1]
+        for kind in ("test_seeds", "test_disks", "test_meshes"):
+            check("%s: 100 seeds since %s\n" % (kind, by) in said, "%s and %s" % (name, kind))
 
 
-def says_which_seed_failed(place):
+def counts_meshes_alone_from_a_change_of_theirs(place):
+    before = place.commit("core/a")
+    place.run()
+    by = place.commit("tests/simulation/mesh/a")
+    said = place.run()[1]
+    for kind in ("test_seeds", "test_disks"):
+        check("%s: 200 seeds since %s\n" % (kind, before) in said, kind)
+    check("test_meshes: 100 seeds since %s\n" % by in said, "its own change")
+
+
+def runs_as_many_as_it_is_told(place):
+    place.commit("core/a")
+    said = place.run("--seeds", "500")[1]
+    check([said.count(kind + ": 200 seeds") for kind in ("test_seeds", "test_disks",
+                                                         "test_meshes")] == [1, 1, 0] and
+          "test_meshes: 100 seeds" in said, "five batches: %s" % said)
+
+
+def says_which_seeds_failed(place):
     by = place.commit("core/a")
     place.write("fails", "")
     status, said = place.run()
-    check(status == 1 and "failed in seed 44217" in said, "it fails, and says why")
-    check("%s  test_seeds, release       44000 to 44099   1: 44217\n" % by in
+    check(status == 1 and "failed in seed 44017" in said, "it fails, and says why")
+    check("%s  test_seeds, release       44000 to 44099   2: 44003 44017\n" % by in
           place.read("tests/CAMPAIGNS"), "and it is written down")
 
 
@@ -125,7 +146,9 @@ def takes_minutes_for_long_runs_only():
 
 
 for test in (goes_on_at_the_next_unused_seed, writes_a_line_a_kind,
-             counts_from_the_last_commit_that_matters, says_which_seed_failed):
+             counts_from_the_last_commit_that_matters,
+             counts_meshes_alone_from_a_change_of_theirs, runs_as_many_as_it_is_told,
+             says_which_seeds_failed):
     with tempfile.TemporaryDirectory() as scratch:
         test(Place(scratch))
     print("ok", test.__name__)

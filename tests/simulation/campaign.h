@@ -3,7 +3,8 @@
  *
  *   without arguments    the size for every day
  *   --seeds FROM COUNT   these; a failure prints its seed
- *   --jobs N             processes, 2 by default */
+ *   --jobs N             processes, 2 by default
+ *   --all                goes on after a failure */
 #ifndef GROVE_TESTS_SIMULATION_CAMPAIGN_H
 #define GROVE_TESTS_SIMULATION_CAMPAIGN_H
 
