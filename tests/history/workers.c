@@ -130,16 +130,27 @@ static void set_offers(struct history *history, struct session *session)
     (void)snprintf(session->offers, size, ",%s,", offers);
 }
 
+/* It may list a former attempt, too, that it has not stopped yet. */
+static bool lists(const struct command *command, const struct task *task)
+{
+    for (size_t i = 0; i < command->count; i++) {
+        const struct line *line = command->lines[i];
+        if (line_is(line, 0, "held") && strcmp(line_get(line, "task"), task->id) == 0 &&
+            line_number(line, "attempt") == task->attempts) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The worker of a session shows up again: what it had begun and does not list is lost. */
 static void resume_session(struct history *history, struct session *session)
 {
     struct task *next = NULL;
 
     for (struct task *task = LIST_FIRST(&session->held); task; task = next) {
-        const struct line *line = model_detail(history, "held", "task", task->id);
         next = LIST_NEXT(task, held);
-        const bool is_gone =
-            task->waited && !(line && line_number(line, "attempt") == task->attempts);
+        const bool is_gone = task->waited && !lists(&history->command, task);
         if (is_gone && task->is_instant) {
             task->doubted = history->commands;
         } else if (is_gone) {
