@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * What a node has of its host: clocks, the guard of the door, threads that verify (at once), the id
- * of a disk, and a poll for what a disk has finished. */
+ * of a disk, files that a snapshot goes through, and a poll for what a disk has finished. */
 #include "tests/simulation/mesh/host.h"
 
 #include "nodes/coordinator/member_id.h"
@@ -9,6 +9,7 @@
 #include "tests/simulation/mesh/threads.h"
 #include "tests/simulation/mesh/world.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,4 +161,41 @@ int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout_ms)
     }
     journal_hurry(volume->journal);
     return 1;
+}
+
+/* ---- files of a volume, as a snapshot on its way to a peer is read and written */
+
+static struct volume_file *file_of(int fd)
+{
+    struct volume *volume = volume_of_fd(fd);
+
+    return volume != NULL ? volume->open[fd - volume_directory(volume)] : NULL;
+}
+
+ssize_t __wrap_pread(int fd, void *data, size_t size, off_t offset)
+{
+    const struct volume_file *file = file_of(fd);
+
+    if (file == NULL) {
+        return __real_pread(fd, data, size, offset);
+    }
+    if ((size_t)offset + size > file->size) {
+        size = (size_t)offset < file->size ? file->size - (size_t)offset : 0;
+    }
+    memcpy(data, file->cache + offset, size);
+    return (ssize_t)size;
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t size)
+{
+    if (file_of(fd) == NULL) {
+        return __real_fallocate(fd, mode, offset, size);
+    }
+    errno = EOPNOTSUPP; /* as on some file systems: it grows as it is written */
+    return -1;
+}
+
+int __wrap_sync_file_range(int fd, off_t offset, off_t size, unsigned flags)
+{
+    return file_of(fd) == NULL ? __real_sync_file_range(fd, offset, size, flags) : 0;
 }

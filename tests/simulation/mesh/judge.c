@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
- * The history of a run: what lies on the disk of a coordinator, then what was said. */
+ * The history of a run: what was applied, what lies on the disks of coordinators, then what was
+ * said. */
+#include "core/id.h"
 #include "core/ledger.h"
 #include "nodes/coordinator/parts.h"
 #include "nodes/coordinator/replica/recovery.h"
-#include "tests/simulation/mesh/players.h"
+#include "tests/simulation/mesh/annals.h"
 #include "tests/support/witness.h"
 
 #include <inttypes.h>
@@ -14,6 +16,7 @@ struct reading {
     struct witness *witness;
     struct forest *forest;
     struct effects effects;
+    struct recovery disks[PLAYERS_COORDINATORS];
 };
 
 static void apply(struct reading *reading, struct bytes entry)
@@ -32,60 +35,92 @@ static void apply(struct reading *reading, struct bytes entry)
     }
 }
 
-/* Of one the commands, too; of the others, that they have the same entries. */
-static void read_ledger(struct reading *reading, struct players *players, unsigned which)
+/* ---- disks */
+
+static void read_disk(struct reading *reading, struct players *players, unsigned which)
 {
     struct volume *volume = &players->coordinators[which].volume;
-    struct recovery read;
-    struct recovery *recovery = &read;
     struct fault fault;
 
     volume_settle(volume);
-    if (recovery_read(volume_directory(volume), recovery, &fault) != GROVE_OK) {
+    if (recovery_read(volume_directory(volume), &reading->disks[which], &fault) != GROVE_OK) {
         players_fail(players, "%s", fault.text);
     }
-    for (size_t i = 0; i < recovery->record_count; i++) {
-        const struct record *record = &recovery->records[i];
+}
+
+/* The log has what was applied; all have the same entries, those too that nobody applies. */
+static void read_log(const struct reading *reading, const struct players *players, unsigned which)
+{
+    const struct recovery *disk = &reading->disks[which];
+
+    for (size_t i = 0; i < disk->record_count; i++) {
+        const struct record *record = &disk->records[i];
         uint64_t size = 0;
+        if (i == 0) {
+            witness_hear(reading->witness, "start c%u index=%" PRIu64, which + 1,
+                         record->index - 1);
+        }
         witness_hear(reading->witness, "log c%u index=%" PRIu64 " term=%" PRIu64 " hash=%02x%02x",
                      which + 1, record->index, record->term, record->hash.byte[0],
                      record->hash.byte[1]);
         memcpy(&size, record->payload.data, sizeof(size));
-        if (which == 0 && record->type == RAFT_COMMAND &&
-            size <= record->payload.size - sizeof(size)) {
-            apply(reading, bytes_of(record->payload.data + sizeof(size), (size_t)size));
+        if (record->type == RAFT_COMMAND && size <= record->payload.size - sizeof(size) &&
+            !bytes_equal(annals_group(record->index),
+                         bytes_of(record->payload.data + sizeof(size), (size_t)size))) {
+            players_fail(players, "entry %" PRIu64 " of c%u is another than was applied",
+                         record->index, which + 1);
         }
     }
-    recovery_clear(recovery);
 }
 
-static bool put(void *context, const void *data, size_t size)
+/* A snapshot is what comes of applying all that it stands for. */
+static void compare_snapshots(const struct reading *reading, const struct players *players,
+                              uint64_t index)
 {
-    buffer_append(context, data, size);
-    return true;
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        const struct snapshot *snapshot = &reading->disks[i].snapshot;
+        if (!reading->disks[i].has_snapshot || snapshot->head.end.index != index) {
+            continue;
+        }
+        const struct digest expected = annals_state(reading->forest);
+        const struct digest found = digest_of(snapshot->state);
+        if (!digest_equal(&expected, &found)) {
+            players_fail(players, "snapshot %" PRIu64 " of c%u has another state", index, i + 1);
+        }
+    }
 }
 
-/* After the calm all three have applied the same, and have the same state. */
-static void compare_forests(const struct players *players)
+static void read_ledger(struct reading *reading, struct players *players)
 {
-    struct buffer expected = {.size = 0};
-    struct buffer bytes = {.size = 0};
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        read_disk(reading, players, i);
+    }
+    for (uint64_t index = 1; index <= annals_end_index(); index++) {
+        apply(reading, annals_group(index));
+        compare_snapshots(reading, players, index);
+    }
+    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+        read_log(reading, players, i);
+        recovery_clear(&reading->disks[i]);
+    }
+}
+
+/* After the calm all have the same state: that which comes of all that was applied. */
+static void compare_forests(const struct reading *reading, const struct players *players)
+{
+    const struct digest expected = annals_state(reading->forest);
 
     for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
         const struct player *player = &players->coordinators[i];
-        const struct forest *forest = player->coordinator->machine.forest;
+        const struct digest found = annals_state(player->coordinator->machine.forest);
         const char *broken = forest_check(player->coordinator->machine.forest);
         if (broken != NULL) {
             players_fail(players, "the forest of %s: %s", player->process->name, broken);
         }
-        buffer_reset(&bytes);
-        forest_snapshot(forest, put, i == 0 ? &expected : &bytes);
-        if (i > 0 && !bytes_equal(buffer_bytes(&expected), buffer_bytes(&bytes))) {
-            players_fail(players, "c1 and %s have different forests", player->process->name);
+        if (!digest_equal(&expected, &found)) {
+            players_fail(players, "%s has another forest", player->process->name);
         }
     }
-    buffer_clear(&expected);
-    buffer_clear(&bytes);
 }
 
 static void read_events(struct reading *reading, struct players *players)
@@ -104,10 +139,8 @@ void players_judge(struct players *players)
     const struct forest_options options = {.mesh = players->party.mesh.public_key};
     struct reading reading = {.witness = witness_create(), .forest = forest_create(&options)};
 
-    compare_forests(players);
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
-        read_ledger(&reading, players, i);
-    }
+    read_ledger(&reading, players);
+    compare_forests(&reading, players);
     read_events(&reading, players);
     const char *wrong = witness_end_quiet(reading.witness);
     if (wrong != NULL) {

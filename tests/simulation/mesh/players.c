@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "tests/simulation/mesh/players.h"
+#include "tests/simulation/mesh/annals.h"
 
 #include "nodes/coordinator/parts.h"
 #include "nodes/coordinator/replica/heap.h"
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SEGMENT_SIZE ((size_t)256 << 10)
 #define BIRTH 7u /* of the disks */
 
 void players_fail(const struct players *players, const char *format, ...)
@@ -108,7 +107,7 @@ static void found(const struct players *players, struct player *player)
 {
     static const struct id ledger = {{1}};
     const struct journal_options options = {.directory = volume_path(&player->volume),
-                                            .segment_size = SEGMENT_SIZE,
+                                            .segment_size = players->segment_size,
                                             .now_ns = clock_monotonic_ns};
     struct raft_configuration configuration;
     struct raft_buffer encoded;
@@ -158,6 +157,18 @@ static void make_coordinators(struct players *players)
     }
 }
 
+/* How much of its past a ledger keeps: all of it in some runs, little in most. */
+static void draw_sizes(struct players *players)
+{
+    const size_t records = (size_t)dice_between(&world.dice, 4, 64) << 10;
+    const bool compacts = dice_chance(&world.dice, 750);
+
+    players->segment_size = SEGMENT_RECORDS_OFFSET + records;
+    players->snapshot_size =
+        compacts ? (size_t)dice_between(&world.dice, 1 << 10, 64 << 10) : SIZE_MAX / 2;
+    annals_begin(players, dice_chance(&world.dice, 500) ? dice_between(&world.dice, 1, 20000) : 0);
+}
+
 static void admit(struct players *players, struct player *player, unsigned *count)
 {
     players->admitted[(*count)++] = buffer_bytes(&player->credential.certificate_bytes);
@@ -172,6 +183,7 @@ void players_begin(struct players *players, uint64_t seed)
 
     world_begin(seed);
     *players = (struct players){.seed = seed};
+    draw_sizes(players);
     party_make(&players->party);
     scratch_make(&players->keys);
     make_coordinators(players);
@@ -195,6 +207,7 @@ void players_begin(struct players *players, uint64_t seed)
 void players_end(struct players *players)
 {
     world_end();
+    annals_end();
     for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
         players->coordinators[i].volume.journal = NULL;
         volume_clear(&players->coordinators[i].volume);
@@ -239,8 +252,8 @@ void players_start_coordinator(struct player *player)
         .has_peers = true,
         .admitted = players->admitted,
         .admitted_count = sizeof(players->admitted) / sizeof(players->admitted[0]),
-        .segment_size = SEGMENT_SIZE,
-        .snapshot_size = SIZE_MAX / 2, /* the whole ledger is judged at the end */
+        .segment_size = players->segment_size,
+        .snapshot_size = players->snapshot_size,
     };
     char error[COORDINATOR_ERROR_SIZE] = "";
 

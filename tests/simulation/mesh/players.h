@@ -43,7 +43,8 @@ struct players {
     struct player coordinators[PLAYERS_COORDINATORS];
     struct player workers[PLAYERS_WORKERS];
     struct player clients[PLAYERS_CLIENTS];
-    struct buffer events; /* of clients and workers: lines of a history */
+    size_t segment_size, snapshot_size; /* bytes, of each coordinator's log */
+    struct buffer events;               /* of clients and workers: lines of a history */
 };
 
 void players_begin(struct players *players, uint64_t seed);

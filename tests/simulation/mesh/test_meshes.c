@@ -71,15 +71,19 @@ static enum grove_status flow(struct grove_attempt *attempt, void *context)
 
 /* ---- clients */
 
+/* One in seven is asked for a second time: as long as it has not expired, it is the same task. */
 static void call(struct player *player, struct grove_client *client, unsigned i)
 {
+    const bool again = dice_chance(&world.dice, 150);
+    const unsigned number = again ? (unsigned)dice_below(&world.dice, i + 1) | 1 : i;
     struct grove_task task = GROVE_TASK_INIT;
     struct grove_id id;
     char key[32], text[GROVE_ID_TEXT_SIZE];
 
-    snprintf(key, sizeof(key), "%s.%u", player->process->name, i);
-    task.function = dice_chance(&world.dice, 300) ? "flow" : "work";
+    snprintf(key, sizeof(key), "%s.%u", player->process->name, number);
+    task.function = number % 3 == 2 ? "flow" : "work";
     task.key = key;
+    task.expires_ms = number % 2 == 1 ? 600000 : 0;
     task.max_attempts = 3;
     task.at_most_once = dice_chance(&world.dice, 100);
     task.payload = (struct grove_bytes){key, strlen(key)};
@@ -133,13 +137,19 @@ static void *use(void *context)
 
 /* ---- what goes wrong */
 
+/* Mostly short; after a long one the others have no log any more for what it missed. */
+static uint64_t draw_absence(void)
+{
+    return dice_between(&world.dice, 10000, dice_chance(&world.dice, 250) ? 25000000 : 3000000);
+}
+
 static void trouble_coordinators(struct players *players, unsigned chance)
 {
     struct player *player = &players->coordinators[dice_below(&world.dice, PLAYERS_COORDINATORS)];
 
     if (player->coordinator != NULL && dice_chance(&world.dice, chance)) {
         players_crash_coordinator(player, dice_chance(&world.dice, 500));
-        player->restart_us = world.schedule.now_us + dice_between(&world.dice, 10000, 3000000);
+        player->restart_us = world.schedule.now_us + draw_absence();
     }
     for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
         player = &players->coordinators[i];
