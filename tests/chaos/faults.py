@@ -10,14 +10,10 @@ import subprocess
 import threading
 import time
 
-import zmq
-from zmq.utils import z85
-
 import cuts
-from mesh import (GROVE, HELLO, LONG, WELCOME, Message, check, encode, free_ports, message, scaled,
-                  until)
+from crowd import Crowd
+from mesh import GROVE, LONG, check, free_ports, scaled, until
 
-NO_LEADER = 12  # the code of a refusal
 BULK = "x" * 60000  # a payload, and a result
 
 
@@ -120,41 +116,10 @@ class Faults:
             thread.join()
 
     def reconnect(self):
-        """Many clients that come at once; again, should the leader go meanwhile."""
-        until(self.all_are_welcome, 120, "all are welcome")
-
-    def all_are_welcome(self):
-        """False: some were told that this one leads no more."""
+        """Many clients that come at once, and go to the next leader should this one go meanwhile."""
         count = (2000 if LONG else 200) if scaled(1, 0) else 100
-        leader, node = self.leader(), self.mesh.nodes["client"]
-        context = zmq.Context()
-        context.set(zmq.MAX_SOCKETS, 2 * count + 64)
-        sockets, poller, answers = [], zmq.Poller(), {}
-        try:
-            for _ in range(count):
-                link = context.socket(zmq.DEALER)
-                link.linger = 0
-                link.curve_serverkey = z85.encode(bytes(self.mesh.nodes[leader].link.public_key))
-                link.curve_publickey = z85.encode(bytes(node.link.public_key))
-                link.curve_secretkey = z85.encode(bytes(node.link))
-                link.connect("tcp://%s:%d" % (self.mesh.address(leader), self.mesh.port))
-                link.send(message(HELLO, encode({1: self.mesh.public, 2: os.urandom(16)}), 1))
-                sockets.append(link)
-                poller.register(link, zmq.POLLIN)
-            until(lambda: self.hear(poller, answers) == count, 60, "all are answered")
-        finally:
-            for link in sockets:
-                link.close()
-            context.term()
-        return all(answer.kind == WELCOME for answer in answers.values())
-
-    def hear(self, poller, answers):
-        for link, _ in poller.poll(100):
-            answer = Message(link.recv_multipart()[-1])
-            check(answer.kind == WELCOME or answer.refusal() == NO_LEADER, "a Welcome, not",
-                  answer.kind, answer.body)
-            answers[link] = answer
-        return len(answers)
+        with Crowd(self.mesh, count) as crowd:
+            until(lambda: crowd.come_to(self.leader()), 120, "all are welcome")
 
     # ---- disks
 

@@ -41,6 +41,11 @@ class Record:
         with self.lock:
             self.lines.append(" ".join(str(word) for word in words if word is not None))
 
+    def save(self, path):
+        """What clients and workers have said so far."""
+        with self.lock, open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(self.lines) + "\n")
+
     def keep(self):
         """A snapshot lets go of what the log held before; a second link keeps it."""
         while not self.is_over.wait(0.02):

@@ -75,7 +75,7 @@ class Cluster(Mesh):
         def look():
             return [name for name, member in self.members().items()
                     if member["leads"] and member.get("answers")]
-        self.server = until(look, 20, "somebody leads")[0]
+        self.server = until(look, 60, "somebody leads")[0]
         self.port = self.ports[self.server]
         return self.server
 
