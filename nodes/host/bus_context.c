@@ -17,7 +17,7 @@ void *bus_context_retain(void)
     pthread_mutex_lock(&lock);
     if (users++ == 0) {
         shared = zmq_ctx_new();
-        if (shared == NULL) {
+        if (shared == NULL || zmq_ctx_set(shared, ZMQ_IO_THREADS, BUS_THREAD_COUNT) != 0) {
             abort();
         }
     }

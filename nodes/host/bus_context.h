@@ -6,6 +6,14 @@
 
 #include <stdbool.h>
 
+/* Its I/O threads. A crowd that comes keeps one at handshakes for seconds, and would cost a leader
+ * its office: coordinators, who take each other for dead sooner, talk on one of their own. */
+enum bus_thread {
+    BUS_THREAD_MAIN,
+    BUS_THREAD_PEERS,
+    BUS_THREAD_COUNT,
+};
+
 /* Makes the context if there is none; any thread. Out of memory aborts. */
 void *bus_context_retain(void);
 

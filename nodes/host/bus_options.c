@@ -6,6 +6,7 @@
 #include <zmq.h>
 
 #include "core/limits.h"
+#include "nodes/host/bus_context.h"
 #include "nodes/host/log.h"
 
 /* What CURVE adds to a frame on the wire, where ZMQ_MAXMSGSIZE counts: name, nonce, MAC, flags. */
@@ -92,6 +93,19 @@ static enum grove_status set_largest(void *socket, size_t frame_size)
                : did_not_hold(ZMQ_MAXMSGSIZE);
 }
 
+/* Of what is bound or connected from now on. */
+static enum grove_status set_thread(void *socket, enum bus_thread thread)
+{
+    const uint64_t wanted = UINT64_C(1) << thread;
+    uint64_t value = 0;
+    size_t size = sizeof(value);
+
+    zmq_setsockopt(socket, ZMQ_AFFINITY, &wanted, sizeof(wanted));
+    return zmq_getsockopt(socket, ZMQ_AFFINITY, &value, &size) == 0 && value == wanted
+               ? GROVE_OK
+               : did_not_hold(ZMQ_AFFINITY);
+}
+
 static enum grove_status set_common(void *socket, const struct link_pair *link)
 {
 
@@ -99,8 +113,11 @@ static enum grove_status set_common(void *socket, const struct link_pair *link)
         zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, link->secret, 32) != 0) {
         return did_not_hold(ZMQ_CURVE_SECRETKEY);
     }
-    const enum grove_status status = set_largest(socket, LIMIT_FRAME_SIZE);
+    enum grove_status status = set_largest(socket, LIMIT_FRAME_SIZE);
 
+    if (status == GROVE_OK) {
+        status = set_thread(socket, BUS_THREAD_MAIN);
+    }
     return status == GROVE_OK ? set_all(socket, common, sizeof(common) / sizeof(common[0]))
                               : status;
 }
@@ -198,8 +215,11 @@ enum grove_status bus_options_dealer(void *dealer, const struct link_pair *link,
 
 enum grove_status bus_options_peers(void *socket)
 {
-    const enum grove_status status = set_largest(socket, LIMIT_PEER_FRAME_SIZE);
+    enum grove_status status = set_largest(socket, LIMIT_PEER_FRAME_SIZE);
 
+    if (status == GROVE_OK) {
+        status = set_thread(socket, BUS_THREAD_PEERS);
+    }
     return status == GROVE_OK ? set_all(socket, of_peers, sizeof(of_peers) / sizeof(of_peers[0]))
                               : status;
 }

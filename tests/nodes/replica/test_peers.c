@@ -8,10 +8,12 @@
 #include "nodes/coordinator/replica/peer_message.h"
 #include "nodes/coordinator/replica/snapshot.h"
 #include "nodes/coordinator/replica/voter.h"
+#include "nodes/host/bus_context.h"
 #include "nodes/host/zap.h"
 #include "tests/support/scratch.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -663,6 +665,44 @@ static void a_follower_hears_its_leader_while_the_snapshot_comes(void **state)
     assert_int_equal(f->node[1].received, f->node[1].beats + 1);
 }
 
+/* How often an I/O thread of libzmq, which names them by number, has slept and gone on so far. */
+static unsigned long turns_of(enum bus_thread thread)
+{
+    glob_t names;
+    unsigned long turns = 0, part;
+    char name[32] = "", line[128], wanted[32];
+
+    snprintf(wanted, sizeof(wanted), "Name:\tZMQbg/IO/%u\n", thread);
+    assert_int_equal(glob("/proc/self/task/*/status", 0, NULL, &names), 0);
+    for (size_t i = 0; i < names.gl_pathc; i++) {
+        FILE *file = fopen(names.gl_pathv[i], "r");
+        if (file == NULL || fgets(name, sizeof(name), file) == NULL) {
+            name[0] = '\0'; /* one that has ended meanwhile */
+        }
+        while (strcmp(name, wanted) == 0 && fgets(line, sizeof(line), file) != NULL) {
+            turns += sscanf(line, "voluntary_ctxt_switches: %lu", &part) == 1 ? part : 0;
+        }
+        if (file != NULL) {
+            fclose(file);
+        }
+    }
+    globfree(&names);
+    return turns;
+}
+
+/* Where clients come in crowds, and keep the other one at their handshakes. */
+static void coordinators_talk_on_a_thread_of_their_own(void **state)
+{
+    struct fixture *f = *state;
+
+    make_snapshot(&f->node[0], 42);
+    connect_first(f);
+    const unsigned long others = turns_of(BUS_THREAD_MAIN), theirs = turns_of(BUS_THREAD_PEERS);
+    assert_true(send_snapshot(f, 42));
+    run_until(f, snapshot_is_over);
+    assert_true(turns_of(BUS_THREAD_PEERS) - theirs > 4 * (turns_of(BUS_THREAD_MAIN) - others));
+}
+
 static void a_snapshot_that_rotted_on_its_way_is_not_handed_over(void **state)
 {
     struct fixture *f = *state;
@@ -737,6 +777,7 @@ int main(void)
         TEST(one_that_waits_is_heard_by_those_whose_id_it_does_not_know),
         TEST(a_snapshot_arrives_whole),
         TEST(a_follower_hears_its_leader_while_the_snapshot_comes),
+        TEST(coordinators_talk_on_a_thread_of_their_own),
         TEST(a_snapshot_that_rotted_on_its_way_is_not_handed_over),
         TEST(a_snapshot_that_is_not_there_is_not_begun),
         cmocka_unit_test(addresses_and_ids_are_of_their_keys),
