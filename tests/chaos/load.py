@@ -46,6 +46,10 @@ class Load:
         for thread in self.threads:
             thread.start()
 
+    def was_there(self):
+        """Some of each kind was answered."""
+        return self.acknowledged and self.joined and self.reads
+
     def stop(self, seconds=120):
         """No new calls; those under way end, or it is a fault."""
         self.is_over.set()
