@@ -33,7 +33,9 @@ static int run(char *jobs, char *option)
     char name[] = "campaign", word[] = "--jobs";
     char *words[] = {name, word, jobs, option, NULL};
 
-    memset((void *)runs, 0, SEEDS * sizeof(runs[0]));
+    for (unsigned seed = 0; seed < SEEDS; seed++) {
+        runs[seed] = 0;
+    }
     (void)fflush(stdout);
     return campaign_main(&campaign, option ? 4 : 3, words);
 }
