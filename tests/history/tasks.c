@@ -113,6 +113,60 @@ static void accept(struct history *history, const struct line *item, const struc
     history->command.answered[line_number(item, "at") % ITEMS_MOST] = task;
 }
 
+static bool is_of(const struct line *item, const struct line *append)
+{
+    const uint64_t at = line_number(item, "at");
+    const uint64_t from = line_number(append, "from");
+
+    return at >= from && at - from < line_number(append, "count");
+}
+
+/* Whether an item is, word for word, a task that is there. */
+static bool is_known(const struct history *history, const struct line *item)
+{
+    const struct task *task = model_task(history, line_get(item, "id"));
+
+    return task && strcmp(task->digest, line_get(item, "digest")) == 0 &&
+           strcmp(task->function, line_get(item, "function")) == 0;
+}
+
+/* Of a map no input may be there already, and open. */
+static bool may_conflict(const struct history *history, const struct line *append,
+                         const struct line *item)
+{
+    const struct join *join = model_join(history, line_get(append, "join"));
+    const bool is_map = join ? join->is_map : strcmp(line_get(append, "kind"), "map") == 0;
+
+    return !is_known(history, item) ||
+           (is_map && model_task(history, line_get(item, "id"))->is_open);
+}
+
+static bool has_conflict(const struct history *history, const struct line *append)
+{
+    const struct command *command = &history->command;
+    bool found = false;
+
+    for (size_t i = 0; i < command->count; i++) {
+        const struct line *line = command->lines[i];
+        found |=
+            line_is(line, 0, "item") && is_of(line, append) && may_conflict(history, append, line);
+    }
+    return found;
+}
+
+/* An Append is refused as a whole, for one of its inputs that may not be. */
+static bool conflicts_beside(const struct history *history, const struct line *item)
+{
+    const struct command *command = &history->command;
+    bool found = false;
+
+    for (size_t i = 0; i < command->count; i++) {
+        const struct line *line = command->lines[i];
+        found |= line_is(line, 0, "append") && is_of(item, line) && has_conflict(history, line);
+    }
+    return found;
+}
+
 void tasks_answer(struct history *history, const struct line *effect)
 {
     const struct line *item = model_detail(history, "item", "at", line_get(effect, "at"));
@@ -122,12 +176,9 @@ void tasks_answer(struct history *history, const struct line *effect)
         history_fault(history, pass, "an answer to nothing");
     } else if (*refused == '\0') {
         accept(history, item, effect);
-    } else if (strcmp(refused, "conflict") == 0) {
-        const struct task *task = model_task(history, line_get(item, "id"));
-        if (task && strcmp(task->digest, line_get(item, "digest")) == 0 &&
-            strcmp(task->function, line_get(item, "function")) == 0) {
-            history_fault(history, pass, "%s is refused, but is the same", task->id);
-        }
+    } else if (strcmp(refused, "conflict") == 0 && is_known(history, item) &&
+               !conflicts_beside(history, item)) {
+        history_fault(history, pass, "%s is refused, but is the same", line_get(item, "id"));
     }
 }
 
