@@ -434,6 +434,18 @@ enum grove_status session_why(enum bus_handshake handshake, const char *endpoint
     return GROVE_NO_LEADER;
 }
 
+/* One of several coordinators that has started and hears no other yet knows nobody: that it shuts
+ * us out says nothing of the mesh. */
+static enum grove_status why_several(const struct session *session, const char *endpoint,
+                                     const char *path, char *error)
+{
+    snprintf(error, SESSION_ERROR_SIZE,
+             "no leader among %u coordinators; %s shuts out %.300s: it has only just started, or "
+             "does not know this key (grove keys admit %.300s)",
+             session->places.count, endpoint, path, path);
+    return GROVE_NO_LEADER;
+}
+
 enum grove_status session_complaint(const struct session *session, const char *path, char *error)
 {
     const char *endpoint = session->places.list[session->coordinator].endpoint;
@@ -443,6 +455,9 @@ enum grove_status session_complaint(const struct session *session, const char *p
         snprintf(error, SESSION_ERROR_SIZE, "%s refuses the credential %.600s: %s", endpoint, path,
                  session->refusal_text);
         return session->refusal;
+    }
+    if (handshake == BUS_SHUT_OUT && session->places.count > 1) {
+        return why_several(session, endpoint, path, error);
     }
     return session_why(handshake, endpoint, path, error);
 }

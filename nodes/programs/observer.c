@@ -226,14 +226,21 @@ json_t *observer_ask_at(struct observer *observer, const char *tasks, const stru
     return observer->answer;
 }
 
-json_t *observer_try(struct observer *observer, const char *request)
+/* NULL, and not a word, when nobody answers in time, or only with an error. */
+static json_t *ask_quietly(struct observer *observer, const char *request, uint32_t patience_ms)
 {
-    ask(observer, request, AT_PATIENCE_MS);
-    if (json_object_get(observer->answer, "error") != NULL) {
+    ask(observer, request, patience_ms);
+    if (json_object_get(observer->answer, "error") != NULL &&
+        json_object_get(observer->answer, "id") == NULL) {
         json_decref(observer->answer);
         return NULL;
     }
     return observer->answer;
+}
+
+json_t *observer_try(struct observer *observer, const char *request)
+{
+    return ask_quietly(observer, request, AT_PATIENCE_MS);
 }
 
 enum exit_code observer_ask(struct observer *observer, const char *request, json_t **answer)
@@ -309,20 +316,27 @@ struct observer *observer_open_quietly(const char *path)
     return (roles & (ROLE_OBSERVER | ROLE_OPERATOR)) != 0 ? observer_open(path, &code) : NULL;
 }
 
+/* One that has not heard of the task yet, as a follower may be, says that it is not found: that is
+ * no news to whoever was told its id. NULL is fine, and NULL when it cannot be known. */
+static json_t *ask_of(struct observer *observer, const char *what, const char *id)
+{
+    char request[REQUEST_SIZE];
+
+    snprintf(request, sizeof(request), "%s %.40s", what, id);
+    return observer != NULL ? ask_quietly(observer, request, CONNECT_PATIENCE_MS) : NULL;
+}
+
 char *observer_unoffered(const char *path, const char *id)
 {
     struct observer *observer = observer_open_quietly(path);
-    char request[REQUEST_SIZE];
-    json_t *task = NULL;
     char *waiting = NULL;
+    json_t *task = ask_of(observer, "task", id);
+    const char *text = json_string_value(json_object_get(task, "waiting"));
 
-    snprintf(request, sizeof(request), "task %.40s", id);
-    if (observer != NULL && observer_ask(observer, request, &task) == EXIT_DONE) {
-        const char *text = json_string_value(json_object_get(task, "waiting"));
-
-        waiting = text != NULL ? strdup(text) : NULL;
-        json_decref(task);
+    if (text != NULL) {
+        waiting = strdup(text);
     }
+    json_decref(task);
     observer_close(observer);
     return waiting;
 }
@@ -352,15 +366,10 @@ static char *last_reason(const json_t *answer)
 char *observer_waiting(const char *path, const char *id)
 {
     struct observer *observer = observer_open_quietly(path);
-    char request[REQUEST_SIZE];
-    json_t *answer = NULL;
-    char *line = NULL;
+    json_t *answer = ask_of(observer, "explain", id);
+    char *line = answer != NULL ? last_reason(answer) : NULL;
 
-    snprintf(request, sizeof(request), "explain %.40s", id);
-    if (observer != NULL && observer_ask(observer, request, &answer) == EXIT_DONE) {
-        line = last_reason(answer);
-        json_decref(answer);
-    }
+    json_decref(answer);
     observer_close(observer);
     return line;
 }

@@ -76,7 +76,7 @@ class Faults:
     def stop_worker(self):
         name = self.chance.choice(sorted(self.workers))
         self.workers[name].terminate()
-        check(self.workers[name].wait(60) == 0, "a worker ends with 0 at SIGTERM")
+        check(self.workers[name].wait(120) == 0, "a worker ends with 0 at SIGTERM")
         self.start_worker(name)
 
     def pause_worker(self):

@@ -253,7 +253,7 @@ def state_of(task):
 def terminate(process):
     process.terminate()
     try:
-        process.wait(30)
+        process.wait(120)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

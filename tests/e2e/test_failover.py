@@ -5,9 +5,11 @@ was acknowledged is lost or doubled. GROVE_LONG=1: 50 kills."""
 
 import os
 import shutil
+import subprocess
+import time
 
 from cluster import NAMES, Cluster, Load, kill_leader
-from mesh import LONG, check, run_tests, scaled, until
+from mesh import GROVE, LONG, check, run_tests, scaled, until
 
 KILLS = 50 if LONG else scaled(4, 2)
 
@@ -111,5 +113,28 @@ def a_member_whose_disk_is_lost_is_replaced():
         check(all(outcome[0] == "succeeded" for outcome in outcomes.values()), "all of it runs")
 
 
+def one_that_knows_nobody_yet_refuses_nobody():
+    """All start again: of what is on its disk none can tell yet what holds, and calls give up then,
+    one after the other."""
+    with Cluster() as mesh:
+        mesh.leader()
+        for name in NAMES:
+            mesh.running[name].kill()
+        killed, calls = time.monotonic(), []
+        while time.monotonic() < killed + 4.8:
+            if len(calls) < 50:
+                calls.append(mesh.spawn("call", [GROVE, "submit", "-t", "echo", "x"], "client",
+                                        stdout=subprocess.DEVNULL))
+            time.sleep(0.05)
+        mesh.processes += calls
+        for name in NAMES:
+            mesh.running[name].wait()
+            check(mesh.run(name), name, "starts:", mesh.complaints()[-1500:])
+        codes = [call.wait(60) for call in calls]
+        check(set(codes) <= {0, 5}, "acknowledged, or no leader:", codes, mesh.complaints())
+        check("not found" not in mesh.complaints(), "what was just accepted:", mesh.complaints())
+
+
 run_tests([the_leader_is_killed_under_submits, a_worker_outlives_the_leader,
-           what_may_run_once_runs_once_over_a_failover, a_member_whose_disk_is_lost_is_replaced])
+           what_may_run_once_runs_once_over_a_failover, a_member_whose_disk_is_lost_is_replaced,
+           one_that_knows_nobody_yet_refuses_nobody])
