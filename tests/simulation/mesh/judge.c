@@ -16,7 +16,7 @@ struct reading {
     struct witness *witness;
     struct forest *forest;
     struct effects effects;
-    struct recovery disks[PLAYERS_COORDINATORS];
+    struct recovery disks[PLAYERS_COORDINATORS]; /* of those that vote */
 };
 
 static void apply(struct reading *reading, struct bytes entry)
@@ -77,7 +77,7 @@ static void read_log(const struct reading *reading, const struct players *player
 static void compare_snapshots(const struct reading *reading, const struct players *players,
                               uint64_t index)
 {
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
         const struct snapshot *snapshot = &reading->disks[i].snapshot;
         if (!reading->disks[i].has_snapshot || snapshot->head.end.index != index) {
             continue;
@@ -90,28 +90,35 @@ static void compare_snapshots(const struct reading *reading, const struct player
     }
 }
 
-static void read_ledger(struct reading *reading, struct players *players)
+static void read_ledger(struct reading *reading, struct players *players,
+                        const struct coordinator *leader)
 {
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
-        read_disk(reading, players, i);
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
+        if (players_votes(leader, &players->coordinators[i])) {
+            read_disk(reading, players, i);
+        }
     }
     for (uint64_t index = 1; index <= annals_end_index(); index++) {
         apply(reading, annals_group(index));
         compare_snapshots(reading, players, index);
     }
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
         read_log(reading, players, i);
         recovery_clear(&reading->disks[i]);
     }
 }
 
 /* After the calm all have the same state: that which comes of all that was applied. */
-static void compare_forests(const struct reading *reading, const struct players *players)
+static void compare_forests(const struct reading *reading, const struct players *players,
+                            const struct coordinator *leader)
 {
     const struct digest expected = annals_state(reading->forest);
 
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
         const struct player *player = &players->coordinators[i];
+        if (!players_votes(leader, player)) {
+            continue;
+        }
         const struct digest found = annals_state(player->coordinator->machine.forest);
         const char *broken = forest_check(player->coordinator->machine.forest);
         if (broken != NULL) {
@@ -137,10 +144,14 @@ static void read_events(struct reading *reading, struct players *players)
 void players_judge(struct players *players)
 {
     const struct forest_options options = {.mesh = players->party.mesh.public_key};
+    const struct coordinator *leader = players_leader(players);
     struct reading reading = {.witness = witness_create(), .forest = forest_create(&options)};
 
-    read_ledger(&reading, players);
-    compare_forests(&reading, players);
+    if (leader == NULL) {
+        players_fail(players, "nobody leads");
+    }
+    read_ledger(&reading, players, leader);
+    compare_forests(&reading, players, leader);
     read_events(&reading, players);
     const char *wrong = witness_end_quiet(reading.witness);
     if (wrong != NULL) {

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BIRTH 7u /* of the disks */
 
@@ -21,12 +22,12 @@ void players_fail(const struct players *players, const char *format, ...)
 {
     va_list arguments;
 
-    fprintf(stderr, "seed %" PRIu64 ": after %.6f s: ", players->seed,
+    dprintf(STDERR_FILENO, "seed %" PRIu64 ": after %.6f s: ", players->seed,
             (double)world.schedule.now_us / 1e6);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vdprintf(STDERR_FILENO, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    dprintf(STDERR_FILENO, "\n");
     _Exit(1);
 }
 
@@ -66,13 +67,13 @@ static void make_player(struct players *players, struct player *player, const ch
     snprintf(player->path, sizeof(player->path), "%s/%s", players->keys.path, name);
 }
 
-/* Every credential names the coordinators. */
-static void name_coordinators(struct players *players, struct player *player)
+/* Every credential names coordinators. */
+static void name_coordinators(struct players *players, struct player *player, unsigned count)
 {
     struct credential *credential = &player->credential;
     char error[CREDENTIAL_ERROR_SIZE];
 
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < count; i++) {
         const struct player *coordinator = &players->coordinators[i];
         struct coordinator_address *address = &credential->coordinator[i];
         snprintf(address->endpoint, sizeof(address->endpoint), "tcp://%s", coordinator->listen);
@@ -80,18 +81,18 @@ static void name_coordinators(struct players *players, struct player *player)
         buffer_append(&address->certificate_bytes, coordinator->credential.certificate_bytes.data,
                       coordinator->credential.certificate_bytes.size);
     }
-    credential->coordinator_count = PLAYERS_COORDINATORS;
+    credential->coordinator_count = count;
     if (credential_save(player->path, credential, error) != GROVE_OK) {
         players_fail(players, "%s", error);
     }
 }
 
-/* ---- a ledger of three voters */
+/* ---- a ledger of its founders */
 
 static void configure(const struct players *players, struct raft_configuration *configuration)
 {
     raft_configuration_init(configuration);
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players->founder_count; i++) {
         const struct player *player = &players->coordinators[i];
         struct peer_address address = {.identity = player->credential.signer->public_key};
         char text[REPLICA_ADDRESS_SIZE];
@@ -135,24 +136,32 @@ static void found(const struct players *players, struct player *player)
     volume_kill(&player->volume);
 }
 
+static void make_coordinator(struct players *players, unsigned number)
+{
+    static const char *const names[] = {"c1", "c2", "c3", "c4", "c5", "c6", "c7"};
+    struct player *player = &players->coordinators[number];
+
+    make_player(players, player, names[number], ROLE_COORDINATOR);
+    player->number = number;
+    snprintf(player->listen, sizeof(player->listen), "10.0.0.%u:7310", number + 1);
+    disk_init(&player->habits, &world.schedule, &world.dice);
+    volume_init(&player->volume, &player->habits);
+    player->volume.runs = world_runs;
+    player->volume.ring = bus_ring;
+    player->volume.owner = player->process;
+    player->process->volume = &player->volume;
+    if (number < players->founder_count) {
+        player->volume.member = peer_id(&player->credential.signer->public_key, BIRTH);
+    }
+}
+
 static void make_coordinators(struct players *players)
 {
-    static const char *const names[] = {"c1", "c2", "c3"};
-
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
-        struct player *player = &players->coordinators[i];
-        make_player(players, player, names[i], ROLE_COORDINATOR);
-        snprintf(player->listen, sizeof(player->listen), "10.0.0.%u:7310", i + 1);
-        disk_init(&player->habits, &world.schedule, &world.dice);
-        volume_init(&player->volume, &player->habits);
-        player->volume.runs = world_runs;
-        player->volume.ring = bus_ring;
-        player->volume.owner = player->process;
-        player->volume.member = peer_id(&player->credential.signer->public_key, BIRTH);
-        player->process->volume = &player->volume;
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
+        make_coordinator(players, i);
     }
     heap_install();
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players->founder_count; i++) {
         found(players, &players->coordinators[i]);
     }
 }
@@ -169,21 +178,47 @@ static void draw_sizes(struct players *players)
     annals_begin(players, dice_chance(&world.dice, 500) ? dice_between(&world.dice, 1, 20000) : 0);
 }
 
-static void admit(struct players *players, struct player *player, unsigned *count)
+static void draw_members(struct players *players)
 {
-    players->admitted[(*count)++] = buffer_bytes(&player->credential.certificate_bytes);
-    name_coordinators(players, player);
+    players->churns = dice_chance(&world.dice, 600);
+    players->founder_count = dice_chance(&world.dice, 300) ? 5 : 3;
+    players->coordinator_count = players->founder_count + (players->churns ? PLAYERS_SPARE : 0);
+}
+
+static void admit(struct players *players, struct player *player, unsigned known)
+{
+    players->admitted[players->admitted_count++] =
+        buffer_bytes(&player->credential.certificate_bytes);
+    name_coordinators(players, player, known);
+}
+
+/* Clients and workers may have to hear of a coordinator from another. */
+static void admit_all(struct players *players)
+{
+    const unsigned all = players->coordinator_count;
+    const unsigned known = dice_chance(&world.dice, 500) ? players->founder_count : all;
+
+    for (unsigned i = 0; i < all; i++) {
+        admit(players, &players->coordinators[i], all);
+    }
+    for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
+        admit(players, &players->workers[i], known);
+    }
+    for (unsigned i = 0; i < PLAYERS_CLIENTS; i++) {
+        admit(players, &players->clients[i], known);
+    }
+    admit(players, &players->operator, known);
 }
 
 void players_begin(struct players *players, uint64_t seed)
 {
     static const char *const workers[] = {"w1", "w2"};
     static const char *const clients[] = {"p1", "p2"};
-    unsigned count = 0;
 
     world_begin(seed);
     *players = (struct players){.seed = seed};
     draw_sizes(players);
+    draw_members(players);
     party_make(&players->party);
     scratch_make(&players->keys);
     make_coordinators(players);
@@ -193,22 +228,15 @@ void players_begin(struct players *players, uint64_t seed)
     for (unsigned i = 0; i < PLAYERS_CLIENTS; i++) {
         make_player(players, &players->clients[i], clients[i], ROLE_CLIENT);
     }
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
-        admit(players, &players->coordinators[i], &count);
-    }
-    for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
-        admit(players, &players->workers[i], &count);
-    }
-    for (unsigned i = 0; i < PLAYERS_CLIENTS; i++) {
-        admit(players, &players->clients[i], &count);
-    }
+    make_player(players, &players->operator, "o1", ROLE_OPERATOR);
+    admit_all(players);
 }
 
 void players_end(struct players *players)
 {
     world_end();
     annals_end();
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
         players->coordinators[i].volume.journal = NULL;
         volume_clear(&players->coordinators[i].volume);
     }
@@ -251,7 +279,7 @@ void players_start_coordinator(struct player *player)
         .join = true,
         .has_peers = true,
         .admitted = players->admitted,
-        .admitted_count = sizeof(players->admitted) / sizeof(players->admitted[0]),
+        .admitted_count = players->admitted_count,
         .segment_size = players->segment_size,
         .snapshot_size = players->snapshot_size,
     };
@@ -266,9 +294,37 @@ void players_start_coordinator(struct player *player)
     begin_thread(player, run_coordinator);
 }
 
+const struct coordinator *players_leader(const struct players *players)
+{
+    const struct coordinator *leader = NULL;
+    uint64_t term = 0;
+
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
+        const struct coordinator *coordinator = players->coordinators[i].coordinator;
+        if (coordinator != NULL && coordinator->leads &&
+            replica_status(coordinator->replica).term > term) {
+            leader = coordinator;
+            term = replica_status(coordinator->replica).term;
+        }
+    }
+    return leader;
+}
+
+bool players_votes(const struct coordinator *leader, const struct player *player)
+{
+    for (size_t i = 0; i < leader->members.count; i++) {
+        const struct member *member = &leader->members.list[i];
+        if (member->role == REPLICA_VOTER &&
+            key_equal(&member->address.identity, &player->credential.signer->public_key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void players_watch(struct players *players)
 {
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
         struct player *player = &players->coordinators[i];
         if (player->coordinator != NULL && player->coordinator->leads) {
             const uint64_t term = replica_status(player->coordinator->replica).term;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Whole nodes in a world: three coordinators of one ledger, workers and clients. */
+ * Whole nodes in a world: three or five coordinators of one ledger and those that may join them,
+ * workers and clients, and perhaps an operator. */
 #ifndef GROVE_TESTS_SIMULATION_MESH_PLAYERS_H
 #define GROVE_TESTS_SIMULATION_MESH_PLAYERS_H
 
@@ -10,7 +11,8 @@
 #include "tests/support/party.h"
 #include "tests/support/scratch.h"
 
-#define PLAYERS_COORDINATORS 3u
+#define PLAYERS_COORDINATORS 7u /* at most */
+#define PLAYERS_SPARE 2u        /* ... that are none of the founders */
 #define PLAYERS_WORKERS 2u
 #define PLAYERS_CLIENTS 2u
 
@@ -23,10 +25,13 @@ struct player {
     char path[SCRATCH_PATH_SIZE + 32]; /* of its credential */
 
     /* Of a coordinator. */
+    unsigned number; /* from 0 */
     struct disk habits;
     struct volume volume;
     char listen[32];
     uint64_t led;                    /* the last term that it was seen to lead */
+    bool is_lost;                    /* its disk is, and the ledger still counts on it */
+    bool is_discarded;               /* it was removed, and is to begin anew */
     struct coordinator *coordinator; /* NULL while it is down */
 
     /* Of a worker. */
@@ -39,10 +44,14 @@ struct players {
     uint64_t seed;
     struct party party;
     struct scratch keys;
-    struct bytes admitted[PLAYERS_COORDINATORS + PLAYERS_WORKERS + PLAYERS_CLIENTS];
+    unsigned founder_count, coordinator_count;
+    bool churns; /* members come and go */
+    struct bytes admitted[PLAYERS_COORDINATORS + PLAYERS_WORKERS + PLAYERS_CLIENTS + 1];
+    size_t admitted_count;
     struct player coordinators[PLAYERS_COORDINATORS];
     struct player workers[PLAYERS_WORKERS];
     struct player clients[PLAYERS_CLIENTS];
+    struct player operator;
     size_t segment_size, snapshot_size; /* bytes, of each coordinator's log */
     struct buffer events;               /* of clients and workers: lines of a history */
 };
@@ -68,10 +77,17 @@ void players_tell(struct players *players, const char *format, ...)
 void players_fail(const struct players *players, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));
 
+/* The one that leads with the highest term, as a coordinator that was not told of another knows;
+ * NULL for none. */
+const struct coordinator *players_leader(const struct players *players);
+
+/* Does it take part, by that one, and vote? */
+bool players_votes(const struct coordinator *leader, const struct player *player);
+
 /* Notes who leads, for the history. */
 void players_watch(struct players *players);
 
-/* Has the second model judge the ledger, and then what clients and workers said. All coordinators
+/* Has the second model judge the ledger, and then what clients and workers said. All that vote
  * are up, have applied the same, and are at rest. */
 void players_judge(struct players *players);
 

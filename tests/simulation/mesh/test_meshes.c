@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Whole nodes in virtual time: three coordinators, two workers and two clients, each as it is but
- * for its sockets, threads, clock and disk. Coordinators and workers crash, links are cut, clocks
- * jump; then calm, in which every call of a client must end. What the ledger then has, what clients
- * were told and what workers ran is a history for the second model. */
+ * Whole nodes in virtual time: three or five coordinators, two workers and two clients, each as it
+ * is but for its sockets, threads, clock and disk. Coordinators and workers crash, links are cut,
+ * clocks jump, members come and go, and disks are lost; then calm, in which every call of a client
+ * must end. What the ledger then has, what clients were told and what workers ran is a history for
+ * the second model. */
 #include "nodes/host/log.h"
 #include "tests/simulation/campaign.h"
-#include "tests/simulation/mesh/players.h"
+#include "tests/simulation/mesh/annals.h"
+#include "tests/simulation/mesh/churn.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define STORM_US (UINT64_C(40) * 1000000)
-#define CALM_US (UINT64_C(120) * 1000000)
+#define CALM_US (UINT64_C(120) * 1000000) /* in which every call ends */
+#define QUIET_US (UINT64_C(30) * 1000000) /* ... and then all that nobody waits for */
 #define MOMENT_US 20000u
 #define CALLS 25u
 
@@ -145,13 +148,14 @@ static uint64_t draw_absence(void)
 
 static void trouble_coordinators(struct players *players, unsigned chance)
 {
-    struct player *player = &players->coordinators[dice_below(&world.dice, PLAYERS_COORDINATORS)];
+    struct player *player =
+        &players->coordinators[dice_below(&world.dice, players->coordinator_count)];
 
     if (player->coordinator != NULL && dice_chance(&world.dice, chance)) {
         players_crash_coordinator(player, dice_chance(&world.dice, 500));
         player->restart_us = world.schedule.now_us + draw_absence();
     }
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
         player = &players->coordinators[i];
         if (player->coordinator == NULL && world.schedule.now_us >= player->restart_us) {
             players_start_coordinator(player);
@@ -201,6 +205,7 @@ static void storm(struct players *players)
     const unsigned crash = (unsigned)dice_below(&world.dice, 10);
     const unsigned kill = (unsigned)dice_below(&world.dice, 6);
     const unsigned cut = (unsigned)dice_below(&world.dice, 6);
+    const unsigned lose = (unsigned)dice_below(&world.dice, 4);
 
     world.most_us = dice_chance(&world.dice, 500) ? 500 : 20000;
     while (world.schedule.now_us < until_us) {
@@ -209,25 +214,36 @@ static void storm(struct players *players)
         trouble_coordinators(players, crash);
         trouble_workers(players, kill);
         trouble_network(cut);
+        churn_trouble(players, lose);
     }
 }
 
 static void calm(struct players *players)
 {
-    const uint64_t until_us = world.schedule.now_us + CALM_US;
+    uint64_t until_us = world.schedule.now_us + CALM_US;
+    bool is_over = false;
 
     memset(world.cut, 0, sizeof(world.cut));
     for (unsigned i = 0; i < world.count; i++) {
         world.processes[i].paused_until_us = 0;
     }
+    churn_calm();
     while (world.schedule.now_us < until_us) {
         world_run(MOMENT_US);
         players_watch(players);
         trouble_coordinators(players, 0);
         trouble_workers(players, 0);
+        churn_trouble(players, 0);
+        if (!is_over && clients_done == PLAYERS_CLIENTS && churn_is_over()) {
+            is_over = true;
+            until_us = world.schedule.now_us + QUIET_US;
+        }
     }
     if (clients_done != PLAYERS_CLIENTS) {
         players_fail(players, "%u clients still wait", PLAYERS_CLIENTS - clients_done);
+    }
+    if (!churn_is_over()) {
+        players_fail(players, "what was lost is not replaced");
     }
 }
 
@@ -237,7 +253,7 @@ static struct outcome run(uint64_t seed)
 
     clients_done = 0;
     players_begin(&players, seed);
-    for (unsigned i = 0; i < PLAYERS_COORDINATORS; i++) {
+    for (unsigned i = 0; i < players.coordinator_count; i++) {
         players_start_coordinator(&players.coordinators[i]);
     }
     for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
@@ -246,18 +262,18 @@ static struct outcome run(uint64_t seed)
     for (unsigned i = 0; i < PLAYERS_CLIENTS; i++) {
         players_start_client(&players.clients[i], use);
     }
+    churn_begin(&players);
     storm(&players);
     calm(&players);
     players_judge(&players);
-    const struct outcome outcome = {.trace = world.trace,
-                                    .groups = players.coordinators[0].volume.said.end};
+    const struct outcome outcome = {.trace = world.trace, .groups = annals_end_index()};
     players_end(&players);
     return outcome;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct campaign campaign = {.everyday = 10, .twice = 5, .run = run};
+    static const struct campaign campaign = {.everyday = 8, .twice = 5, .run = run};
 
     log_set_level(LOG_ERROR);
     return campaign_main(&campaign, argc, argv);
