@@ -85,6 +85,9 @@ void coordinator_land(struct coordinator *coordinator)
         follow(coordinator);
         return;
     }
+    if (coordinator->reads.is_barrier && !replica_is_busy(coordinator->replica)) {
+        reads_prove(&coordinator->reads);
+    }
     if (!coordinator->proposals.is_in_flight || machine->tokens != NULL) {
         return;
     }
@@ -97,9 +100,19 @@ void coordinator_land(struct coordinator *coordinator)
     egress_apply(&coordinator->egress, &machine->effects, machine->index);
     effects_reset(&machine->effects);
     end_group(coordinator);
+    reads_prove(&coordinator->reads);
     if (coordinator->egress.trust_changed) {
         egress_judge_sessions(&coordinator->egress);
         coordinator->egress.trust_changed = false;
+    }
+}
+
+/* By a barrier, since no group is to be proposed. */
+static void prove(struct coordinator *coordinator)
+{
+    if (reads_want(&coordinator->reads) && replica_barrier(coordinator->replica) == GROVE_OK) {
+        reads_begin(&coordinator->reads);
+        coordinator->reads.is_barrier = true;
     }
 }
 
@@ -108,10 +121,14 @@ void coordinator_propose(struct coordinator *coordinator)
     struct proposal proposal;
     enum grove_status status;
 
-    if (replica_is_busy(coordinator->replica) ||
-        !proposals_next(&coordinator->proposals, coordinator->egress.stamp_ms, &proposal)) {
+    if (replica_is_busy(coordinator->replica)) {
         return;
     }
+    if (!proposals_next(&coordinator->proposals, coordinator->egress.stamp_ms, &proposal)) {
+        prove(coordinator);
+        return;
+    }
+    reads_begin(&coordinator->reads);
     coordinator->machine.tokens = proposal.tokens;
     coordinator->machine.token_count = proposal.count;
     status = replica_propose(coordinator->replica, proposal.entry.data, proposal.entry.size);

@@ -4,7 +4,6 @@
 
 #include "core/message.h"
 #include "nodes/coordinator/drain.h"
-#include "nodes/coordinator/fetch.h"
 #include "nodes/coordinator/owed.h"
 
 /* Routes that said Hello. */
@@ -206,35 +205,6 @@ static void on_heartbeat(struct ingress *ingress, const struct incoming *incomin
                      incoming->message.correlation);
 }
 
-static void on_wait(struct ingress *ingress, const struct incoming *incoming)
-{
-    struct bytes ids;
-
-    if (wire_wait_decode(incoming->message.body, &ids) != GROVE_OK ||
-        ids.size % sizeof(struct id) != 0) {
-        refuse(ingress, incoming, REFUSED_MALFORMED);
-        return;
-    }
-    egress_ask(ingress->egress, incoming->session, &incoming->from->envelope,
-               incoming->message.correlation, ids);
-}
-
-static void on_page(struct ingress *ingress, const struct incoming *incoming)
-{
-    struct watcher question = {
-        .session = incoming->session,
-        .envelope = incoming->from->envelope,
-        .correlation = incoming->message.correlation,
-        .type = MESSAGE_PAGE,
-    };
-
-    if (wire_page_decode(incoming->message.body, &question.page) != GROVE_OK) {
-        refuse(ingress, incoming, REFUSED_MALFORMED);
-        return;
-    }
-    egress_watch(ingress->egress, &question);
-}
-
 static void on_progress(struct ingress *ingress, const struct incoming *incoming)
 {
     struct egress *egress = ingress->egress;
@@ -324,10 +294,9 @@ static void handle(struct ingress *ingress, const struct incoming *incoming)
         on_heartbeat(ingress, incoming);
         break;
     case MESSAGE_WAIT:
-        on_wait(ingress, incoming);
-        break;
     case MESSAGE_PAGE:
-        on_page(ingress, incoming);
+    case MESSAGE_FETCH:
+        reads_receive(ingress->reads, incoming->session, incoming->from, &incoming->message);
         break;
     case MESSAGE_PROGRESS:
         on_progress(ingress, incoming);
@@ -337,9 +306,6 @@ static void handle(struct ingress *ingress, const struct incoming *incoming)
         break;
     case MESSAGE_CHANGE:
         on_change(ingress, incoming);
-        break;
-    case MESSAGE_FETCH:
-        fetch_task(ingress->egress, incoming->session, incoming->from, &incoming->message);
         break;
     case MESSAGE_DRAIN:
         drain_workers(ingress->egress, incoming->session, incoming->from, &incoming->message);

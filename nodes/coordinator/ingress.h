@@ -11,6 +11,7 @@
 #include "nodes/coordinator/penalties.h"
 #include "nodes/coordinator/pool.h"
 #include "nodes/coordinator/proposals.h"
+#include "nodes/coordinator/reads.h"
 
 /* What an operator may ask of the ledger itself; true when it was begun. */
 typedef bool ingress_snapshot(void *context);
@@ -32,6 +33,7 @@ struct ingress {
     struct egress *egress;
     struct pool *pool;
     struct proposals *proposals;
+    struct reads *reads;
     ingress_snapshot *snapshot;
     void *snapshot_context;
     ingress_change *change; /* NULL: one coordinator, which has no peers */

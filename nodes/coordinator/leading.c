@@ -141,6 +141,7 @@ void coordinator_end_term(struct coordinator *coordinator)
     coordinator_look_at_members(coordinator);
     refuse_queued(coordinator);
     changes_lost(&coordinator->changes);
+    reads_clear(&coordinator->reads);
     egress_flush(&coordinator->egress); /* what was applied is still answered */
     end_sessions(coordinator);
     empty_seats(coordinator);

@@ -114,6 +114,7 @@ static void make_parts(struct coordinator *coordinator)
     events_init(&coordinator->events);
     coordinator->machine.effects.notices = &coordinator->events.notices;
     egress_init(&coordinator->egress, hash_key);
+    reads_init(&coordinator->reads);
     ingress_init(&coordinator->ingress, hash_key);
     coordinator->verifier.mesh = options.mesh;
 }
@@ -149,6 +150,8 @@ static void join_parts(struct coordinator *coordinator)
     egress->session_ms = session_ms;
     ingress->egress = egress;
     ingress->proposals = &coordinator->proposals;
+    ingress->reads = &coordinator->reads;
+    coordinator->reads.egress = egress;
     ingress->snapshot = snapshot;
     ingress->snapshot_context = coordinator;
     ingress->session_ms = session_ms;
@@ -318,6 +321,7 @@ void coordinator_close(struct coordinator *coordinator)
     session_release(coordinator->changes.session);
     coordinator->changes.session = NULL;
     jobs_clear(&coordinator->jobs);
+    reads_clear(&coordinator->reads);
     end_sessions(coordinator);
     proposals_clear(&coordinator->proposals);
     ingress_clear(&coordinator->ingress);

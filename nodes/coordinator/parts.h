@@ -44,6 +44,7 @@ struct coordinator {
     struct progress progress;
     struct proposals proposals;
     struct egress egress;
+    struct reads reads;
     struct ingress ingress;
     struct stats stats;
     struct buffer stats_frame;

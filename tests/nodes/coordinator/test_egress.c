@@ -251,7 +251,7 @@ static void waiting_tells_apart_what_is_unknown_settled_and_open(void **state)
     ids[2] = (struct id){{0xee}};
     put_wait(h, ids, 3);
     receive(h, 1, &h->party.client);
-    egress_flush(&h->egress);
+    prove(h);
     notify = expect_notify(h, 1, 1);
     assert_int_equal(notify.unknown.count, 1);
     assert_true(wire_next(&notify.unknown, &element));
@@ -278,7 +278,7 @@ static void a_task_is_read_by_those_who_may(void **state)
     greet(h, 4, &other);
     put_wait(h, &id, 1);
     receive(h, 4, &other);
-    egress_flush(&h->egress);
+    prove(h);
     assert_int_equal(expect_notify(h, 4, 0).unknown.count, 1);
 
     greet(h, 3, &h->party.operator);

@@ -10,6 +10,7 @@ static void ask(struct harness *h, uint8_t route, const struct credential *from,
 {
     wire_fetch_encode(&h->frame, 8, task);
     receive(h, route, from);
+    prove(h);
 }
 
 /* The only item of what came, which verifies and has the id that was asked for. */

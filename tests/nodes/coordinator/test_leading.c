@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
- * What a whole coordinator does by itself: it goes on with what a command left over, and ends joins
- * whose signer is gone. */
+ * What a whole coordinator does by itself: it goes on with what a command left over, ends joins
+ * whose signer is gone, and proves that it leads. */
 #include "tests/nodes/coordinator/peers.h"
 
 #define ABANDON_MS 200u
@@ -104,11 +104,33 @@ static void a_join_ends_when_its_signer_is_gone(void **state)
     assert_int_equal(verdict.code, CODE_ABANDONED);
 }
 
+/* Nothing else happens, so the proof that this one leads is a barrier. */
+static void what_is_not_there_is_denied(void **state)
+{
+    static const struct id unknown = {{0xee}};
+    struct fixture *f = *state;
+    struct wire_writer writer;
+    struct notify notify;
+
+    greet(f, &f->client);
+    for (uint64_t i = 1; i <= 3; i++) {
+        wire_open(&writer, &f->frame, MESSAGE_WAIT, i);
+        wire_put_bytes(&writer, WAIT_IDS, bytes_of(&unknown, sizeof(unknown)));
+        wire_close(&writer);
+        send_frame(f, &f->client);
+        const struct message message = expect(f, &f->client, MESSAGE_NOTIFY);
+        assert_int_equal(message.correlation, i);
+        assert_int_equal(wire_notify_decode(message.body, &notify), GROVE_OK);
+        assert_int_equal(notify.unknown.count, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_a_command_leaves_over_is_gone_on_with, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_denied, setup, teardown),
         cmocka_unit_test_setup_teardown(a_join_ends_when_its_signer_is_gone, setup, teardown),
     };
 

@@ -23,6 +23,7 @@ static void a_join_is_read_by_those_who_may(void **state)
 
     greet(h, 4, &other);
     ask_page(h, 4, &other, &page);
+    prove(h);
     expect_refused(4, REFUSED_NOT_FOUND);
     assert_int_equal(h->egress.counters.refused[REFUSED_NOT_FOUND], 1);
     greet(h, 3, &h->party.operator);
@@ -35,6 +36,7 @@ static void a_join_is_read_by_those_who_may(void **state)
     expect_paged(2, JOIN_OPEN, 0);
     page.join = (struct id){{9}};
     ask_page(h, 3, &h->party.operator, & page);
+    prove(h);
     expect_refused(3, REFUSED_NOT_FOUND);
     credential_clear(&other);
 }
