@@ -32,6 +32,25 @@ static enum refusal judge_join(const struct entry *entry, struct join_terms *ter
                : REFUSED_OPTION;
 }
 
+/* Who may run a root again: whoever submitted it, or an operator; for anyone else there is none.
+ * What the forest does not have (any more) is nobody's, and its id only says what this is for. */
+static enum refusal judge_retry(const struct entry *entry)
+{
+    const struct forest *forest = entry->forest;
+    const struct key *signer = &entry->batch->sealed.seal.signer;
+    const struct task *old =
+        entry->item.has_retry_of ? tree_find(forest, &entry->item.retry_of) : NULL;
+
+    if (!old) {
+        return REFUSED_NOT;
+    }
+    if (!key_equal(&old->tree->root->record->seal.signer, signer) &&
+        trust_has_role(&forest->trust, signer, ROLE_OPERATOR, forest->now_ms) != REFUSED_NOT) {
+        return REFUSED_NOT_FOUND;
+    }
+    return old->request.parent ? REFUSED_OPTION : REFUSED_NOT;
+}
+
 static enum refusal judge_root(const struct forest *forest, const struct entry *entry)
 {
     const struct task_item *item = &entry->item;
@@ -41,6 +60,9 @@ static enum refusal judge_root(const struct forest *forest, const struct entry *
         (item->expires_ms < forest->now_ms ||
          item->expires_ms > forest->now_ms + forest->options.retention_ms)) {
         refusal = REFUSED_EXPIRED;
+    }
+    if (refusal == REFUSED_NOT) {
+        refusal = judge_retry(entry);
     }
     if (refusal == REFUSED_NOT && !memory_has_room(forest)) {
         refusal = REFUSED_QUOTA;

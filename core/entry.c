@@ -27,7 +27,8 @@ enum refusal entry_judge_options(const struct entry *entry)
     }
     if (item->priority > LIMIT_PRIORITY || item->priority < -LIMIT_PRIORITY ||
         item->delay_ms > LIMIT_DELAY_MS || item->max_attempts > LIMIT_ATTEMPTS ||
-        item->deadline_ms > entry->forest->now_ms + LIMIT_DELAY_MS) {
+        item->deadline_ms > entry->forest->now_ms + LIMIT_DELAY_MS ||
+        (item->has_retry_of && item->lineage.present)) {
         return REFUSED_OPTION;
     }
     return REFUSED_NOT;

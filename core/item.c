@@ -39,6 +39,8 @@ static const struct shape_field task_fields[] = {
     [TASK(expires_ms)] = {SHAPE_UINT64, SHAPE_AT(task_item, expires_ms)},
     [TASK(max_tasks)] = {SHAPE_UINT32, SHAPE_AT(task_item, max_tasks)},
     [TASK(max_bytes)] = {SHAPE_UINT64, SHAPE_AT(task_item, max_bytes)},
+    [TASK(retry_of)] = {SHAPE_FIXED, SHAPE_AT(task_item, retry_of),
+                        .present = offsetof(struct task_item, has_retry_of), .limit = 16},
     [TASK(parent)] = {SHAPE_FIXED, SHAPE_AT(task_item, lineage.parent),
                       .present = offsetof(struct task_item, lineage.present), .limit = 16},
     [TASK(root)] = {SHAPE_FIXED, SHAPE_AT(task_item, lineage.root),

@@ -55,6 +55,8 @@ struct task_item {
     uint64_t expires_ms;
     uint32_t max_tasks; /* budget of what it starts; 0: none of its own */
     uint64_t max_bytes;
+    bool has_retry_of;
+    struct id retry_of; /* a root: the root that it runs again */
     struct lineage lineage;
 };
 

@@ -66,6 +66,7 @@ struct grove_task {
     bool at_most_once;          /* an attempt that may have started is never followed by another */
     bool fresh;                 /* no child of an earlier attempt answers */
     uint64_t expires_ms;        /* how long submitting may take, from now; 0: 30 s */
+    struct grove_id retry_of;   /* of a root: the root that this runs again; zero: none */
 };
 /* clang-format off */
 #define GROVE_TASK_INIT {.size = sizeof(struct grove_task)}

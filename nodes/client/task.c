@@ -64,6 +64,8 @@ struct task_item task_make_item(const struct grove_task *task, uint64_t ledger_m
         .expires_ms = ledger_ms + task_expires_ms(task),
     };
 
+    memcpy(&item.retry_of, &task->retry_of, sizeof(item.retry_of));
+    item.has_retry_of = !id_is_zero(&item.retry_of);
     nonce_fill(item.nonce);
     return item;
 }

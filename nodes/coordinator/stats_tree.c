@@ -98,6 +98,16 @@ static json_t *place_of(const struct stats *stats, const struct task_view *view,
                      "state", states[join->state], "position", (int)view->join_position);
 }
 
+/* Which root a root runs again. */
+static void put_retry(const struct task_view *view, json_t *task)
+{
+    struct task_item item;
+
+    if (view->is_root && wire_task_decode(view->item, &item) == GROVE_OK && item.has_retry_of) {
+        json_object_set_new(task, "retry_of", stats_id(&item.retry_of));
+    }
+}
+
 static json_t *task_of(const struct stats *stats, const struct task_view *view)
 {
     struct join_view join;
@@ -111,6 +121,7 @@ static json_t *task_of(const struct stats *stats, const struct task_view *view)
         "started_ms", time_of(view->started_ms), "ended_ms", time_of(view->ended_ms), "progress",
         progress_of(stats, view), "error", error_of(view), "join", place_of(stats, view, &join));
 
+    put_retry(view, task);
     put_waiting(stats, view, task);
     return task;
 }

@@ -119,6 +119,7 @@ static void add(struct retrying *retrying, size_t i, const struct task_item *ite
     again->task.timeout_ms = item->timeout_ms;
     again->task.max_attempts = item->max_attempts;
     again->task.at_most_once = item->at_most_once;
+    memcpy(&again->task.retry_of, &retrying->ids[i], sizeof(again->task.retry_of));
     retrying->size += item->payload.size;
     if (retrying->count == BATCH || retrying->size >= BATCH_SIZE) {
         submit(retrying);

@@ -81,6 +81,7 @@ void task_print(FILE *out, const struct look *look, const json_t *task)
     print_progress(out, look, json_object_get(task, "progress"));
     print_member(out, look, "root", task, "root_id");
     print_member(out, look, "parent", task, "parent_id");
+    print_member(out, look, "retry of", task, "retry_of");
     print_member(out, look, "depth", task, "depth");
     print_member(out, look, "children", task, "children");
     print_join(out, look, json_object_get(task, "join"));

@@ -47,6 +47,16 @@ static void print_progress(FILE *out, const struct tree_node *node)
     }
 }
 
+static void print_retry(FILE *out, const struct tree_node *node)
+{
+    const char *retry_of = json_text(node->task, "retry_of");
+
+    if (retry_of[0] != '\0') {
+        fputs(" retry of ", out);
+        print_bytes(out, retry_of, strnlen(retry_of, TREE_ID_SHOWN));
+    }
+}
+
 static bool is_sought(const struct tree_node *node, const struct tree_style *style)
 {
     return style->sought != NULL && strcmp(style->sought, json_text(node->task, "id")) == 0;
@@ -85,6 +95,7 @@ void tree_print_node(FILE *out, const struct tree_model *model, const struct tre
                 strnlen(json_text(node->task, "id"), TREE_ID_SHOWN));
     fputc(' ', out);
     print_state(out, node->kind, tree_kind_name(node->kind), style);
+    print_retry(out, node);
     print_attempts(out, node);
     print_progress(out, node);
     print_time(out, model, node, style);

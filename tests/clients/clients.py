@@ -171,6 +171,15 @@ def the_same_key_is_the_same_task(language):
         check(client.do("result", first) == "x", first)
 
 
+def a_root_names_the_one_that_it_runs_again(language):
+    with Clients() as clients:
+        client = clients.client(language)
+        first = client.do("submit", language + ".echo", "x")
+        again = client.do("submit", language + ".echo", "x", retryOf=first)
+        check(clients.mesh.ask("task " + again)["retry_of"] == first, first, again)
+        check("retry_of" not in clients.mesh.ask("task " + first), first)
+
+
 def a_cancelled_handler_stops_and_frees_its_slot(language):
     with Clients() as clients:
         clients.worker(language)
@@ -288,6 +297,7 @@ def a_worker_without_a_mesh_ends_all_the_same(language):
 
 
 TESTS = (the_samples_run, a_failure_says_what_and_where, the_same_key_is_the_same_task,
+         a_root_names_the_one_that_it_runs_again,
          a_cancelled_handler_stops_and_frees_its_slot, a_timeout_ends_an_attempt,
          a_checkpoint_reaches_the_next_attempt, a_parent_that_died_goes_on,
          a_parent_that_takes_another_path_begins_another_join, joins_in_a_handler, joins_from_outside,

@@ -67,6 +67,47 @@ static void the_same_key_with_another_payload_is_a_conflict(void **state)
         f, "answer 0 a ok\ndone ok\nanswer 0 a conflict\ndone ok\nanswer 0 a conflict\ndone ok\n");
 }
 
+/* Fine print 16. What is not there any more is nobody's. */
+static void a_root_is_run_again_by_its_submitter_or_an_operator(void **state)
+{
+    struct fixture *f = *state;
+    struct certificate chief = certificate_of(f, "w4", ROLE_CLIENT | ROLE_OPERATOR, "*");
+    struct task_item item;
+
+    chief.not_before_ms++;
+    f->now_ms += 2;
+    admit(f, &chief);
+    enlist(f, "w1", .slots = 1);
+    submit_with(f, "a", .function = "flow");
+    expand(f, "w1", "a", "child");
+    skip_effects(f);
+    f->token = 7;
+    submit_with(f, "b", .retry_of = "a", .signer = "w2");
+    submit_with(f, "c", .retry_of = "child");
+    expect_effects(f, "answer 0 b not-found\ndone ok\nanswer 0 c option\ndone ok\n");
+    submit_with(f, "d", .retry_of = "a");
+    submit_with(f, "e", .retry_of = "a", .signer = "w4");
+    submit_with(f, "g", .retry_of = "b", .signer = "w2");
+    expect_effects(f, "answer 0 d ok\ndone ok\nanswer 0 e ok\ndone ok\nanswer 0 g ok\ndone ok\n");
+
+    restart(f);
+    const struct id old = id_of(f, "a");
+    assert_int_equal(wire_task_decode(view_of(f, "e").item, &item), GROVE_OK);
+    assert_true(item.has_retry_of && id_equal(&item.retry_of, &old));
+}
+
+static void a_child_runs_no_root_again(void **state)
+{
+    struct fixture *f = *state;
+
+    enlist(f, "w1", .slots = 1);
+    submit_with(f, "a", .function = "flow");
+    skip_effects(f);
+    f->token = 7;
+    expand_with(f, "w1", "a", "b", .retry_of = "a");
+    expect_effects(f, "answer 0 b option\ndone ok\n");
+}
+
 static void an_item_past_its_expiry_or_too_far_ahead_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -514,6 +555,8 @@ int main(void)
         TEST(each_item_gets_its_own_answer),
         TEST(the_same_task_submitted_again_is_answered),
         TEST(the_same_key_with_another_payload_is_a_conflict),
+        TEST(a_root_is_run_again_by_its_submitter_or_an_operator),
+        TEST(a_child_runs_no_root_again),
         TEST(an_item_past_its_expiry_or_too_far_ahead_is_refused),
         TEST(who_may_not_submit_a_function_is_refused),
         cmocka_unit_test_setup_teardown(no_more_is_accepted_than_there_is_room_for,

@@ -20,9 +20,13 @@ static void task_items_come_back(void **state)
 
     (void)state;
     for (uint8_t i = 0; i < 2; i++) {
-        const struct task_item sent = i == 0 ? sample_root(1) : sample_child(2);
+        struct task_item sent = i == 0 ? sample_root(1) : sample_child(2);
         struct task_item item;
 
+        if (i == 0) {
+            sent.has_retry_of = true;
+            memset(&sent.retry_of, 0x53, sizeof(sent.retry_of));
+        }
         buffer_reset(&bytes);
         wire_task_encode(&bytes, &sent);
         assert_int_equal(wire_task_decode(buffer_bytes(&bytes), &item), GROVE_OK);
@@ -40,6 +44,8 @@ static void task_items_come_back(void **state)
         assert_int_equal(item.at_most_once, sent.at_most_once);
         assert_int_equal(item.fresh, sent.fresh);
         assert_int_equal(item.expires_ms, sent.expires_ms);
+        assert_int_equal(item.has_retry_of, sent.has_retry_of);
+        assert_true(id_equal(&item.retry_of, &sent.retry_of));
         assert_int_equal(item.lineage.present, sent.lineage.present);
         assert_true(id_equal(&item.lineage.parent, &sent.lineage.parent));
         assert_true(id_equal(&item.lineage.root, &sent.lineage.root));
@@ -162,7 +168,7 @@ static void task_items_are_walked_strictly(void **state)
 
     (void)state;
     assert_int_equal(with_raw("", 0), GROVE_OK);
-    assert_int_equal(with_uint(16, 1), GROVE_MALFORMED);                   /* unknown */
+    assert_int_equal(with_uint(17, 1), GROVE_MALFORMED);                   /* unknown */
     assert_int_equal(with_uint(27, 1), GROVE_MALFORMED);                   /* past the table */
     assert_int_equal(with_uint(7, 1), GROVE_MALFORMED);                    /* delay twice */
     assert_int_equal(with_bytes(3, bytes_of("x", 1)), GROVE_MALFORMED);    /* payload twice */

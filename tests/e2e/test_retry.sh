@@ -24,6 +24,13 @@ expect 0 "$grove" result "$again"
 says first
 expect 0 "$grove" task -o json "$again"
 json_is 'j["function"], j["priority"], j["state"]' "('picky', 7, 'succeeded')"
+json_is 'j["retry_of"]' "$one"
+expect 0 "$grove" task "$again"
+grep -q "^retry of  *$one\$" <<<"$out" || fail "the task says $out"
+expect 0 "$grove" tree "$again"
+grep -q " retry of ${one:0:8}" <<<"$out" || fail "the tree says $out"
+expect 0 "$grove" task -o json "$one"
+json_is '"retry_of" in j' False
 expect 0 "$grove" retry "$one"
 says "$one $again"
 

@@ -29,6 +29,19 @@ static const char *why_not_child(const struct history *history, const struct lin
                                                                    : NULL;
 }
 
+/* Only the submitter of a root that is there for certain, or an operator, runs it again. */
+static const char *why_not_retry(const struct history *history, const struct line *item)
+{
+    const struct task *old = model_task(history, line_get(item, "retry"));
+    const char *by = line_get(item, "by");
+
+    return !old || !old->is_open ? NULL
+           : old->parent         ? "it runs a child again"
+           : strcmp(old->by, by) != 0 && !rights_allow(history, by, RIGHTS_OPERATOR, NULL)
+               ? "it runs another's root again"
+               : NULL;
+}
+
 /* A root may come again once its id is forgotten, which may be no earlier than it expires; a child
  * when its parent has come again. */
 static struct task *place_of(struct history *history, const char *id, const struct task *parent)
@@ -91,7 +104,7 @@ static void accept(struct history *history, const struct line *item, const struc
     if (is_new) {
         why = strcmp(line_get(effect, "task"), line_get(item, "id")) != 0 ? "it has another id"
               : is_child ? why_not_child(history, item, parent, line_get(item, "root"))
-                         : NULL;
+                         : why_not_retry(history, item);
         const char *function = line_get(item, "function");
         function =
             strcmp(function, "grove.join") == 0 ? NULL : function; /* its inputs are judged */

@@ -384,6 +384,10 @@ static struct task_item item_asked(struct fixture *f, struct fixture_task *task,
             (uint64_t)((int64_t)f->now_ms + (how->expires_ms ? how->expires_ms : LIMIT_EXPIRES_MS)),
     };
 
+    if (how->retry_of) {
+        item.has_retry_of = true;
+        item.retry_of = id_of(f, how->retry_of);
+    }
     for (size_t i = 0; i < sizeof(item.nonce) && task->name[i] != '\0'; i++) {
         item.nonce[i] = (uint8_t)task->name[i];
     }

@@ -56,6 +56,7 @@ struct asked {
     uint64_t max_bytes;
     bool at_most_once, fresh;
     const char *root; /* of a child, when not its parent's */
+    const char *retry_of;
 };
 
 /* How a worker enlists. */

@@ -101,6 +101,9 @@ static void put_item(struct buffer *out, const struct batch *batch, uint16_t at)
     } else if (bytes_equal(item.function, bytes_of_text(JOIN_FUNCTION))) {
         put_terms(out, item.payload);
     }
+    if (item.has_retry_of) {
+        put_hex(out, "retry", &item.retry_of);
+    }
     put(out, "\n");
 }
 

@@ -437,6 +437,10 @@ static void draw_submit(struct swarm *swarm)
         if (chance(swarm, 1)) {
             known->item.lineage = (struct lineage){.present = true, .parent = draw_id(swarm)};
         }
+        if (chance(swarm, 8)) {
+            known->item.has_retry_of = true;
+            known->item.retry_of = chance(swarm, 90) ? draw_known(swarm)->id : draw_id(swarm);
+        }
         add_task(swarm, &draft, known);
     }
     swarm->command.submit.batch = draft_end(swarm, &draft);

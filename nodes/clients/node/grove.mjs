@@ -45,8 +45,9 @@ message TaskItem { bytes nonce = 1; string function = 2; bytes payload = 3;
  string content_type = 4; string key = 5; optional sint32 priority = 6; uint64 delay_ms = 7;
  uint64 deadline_ms = 8; uint64 timeout_ms = 9; uint32 max_attempts = 10; bool at_most_once = 11;
  bool fresh = 12; uint64 expires_ms = 13; uint32 max_tasks = 14; uint64 max_bytes = 15;
- bytes parent = 20; bytes root = 21; uint32 attempt = 22; uint32 generation = 23;
- uint32 occurrence = 24; uint32 join_kind = 25; uint32 join_position = 26; }
+ bytes retry_of = 16; bytes parent = 20; bytes root = 21; uint32 attempt = 22;
+ uint32 generation = 23; uint32 occurrence = 24; uint32 join_kind = 25; uint32 join_position = 26;
+ }
 message ResultItem { bytes nonce = 1; bytes task = 2; bytes root = 3; bytes parent = 4;
  string function = 5; bytes payload_digest = 6; uint32 attempt = 7; uint64 session = 8;
  uint32 code = 9; bytes bytes = 10; string text = 11; uint64 run_ms = 12; string content_type = 13;
@@ -682,7 +683,7 @@ function outcomeOf(kind, item) {
 const OPTIONS = {
     key: "key", priority: "priority", delayMs: "delay_ms", deadlineMs: "deadline_ms",
     timeoutMs: "timeout_ms", maxAttempts: "max_attempts", atMostOnce: "at_most_once", fresh: "fresh",
-    maxTasks: "max_tasks", maxBytes: "max_bytes",
+    maxTasks: "max_tasks", maxBytes: "max_bytes", retryOf: "retry_of",
 };
 
 /* What is to be done. errors: GroveError: an option that there is none of. */
@@ -692,7 +693,7 @@ function specOf(task, payload, options = {}) {
         if (!(name in OPTIONS)) {
             throw new GroveError(`no such option: ${name}`);
         }
-        fields[OPTIONS[name]] = value;
+        fields[OPTIONS[name]] = name === "retryOf" ? idOf(value) : value;
     }
     const [bytes, type] = toPayload(payload);
     return { function: task.name ?? task, payload: bytes, content_type: type, ...fields };

@@ -74,8 +74,9 @@ message TaskItem { bytes nonce = 1; string function = 2; bytes payload = 3;
  string content_type = 4; string key = 5; optional sint32 priority = 6; uint64 delay_ms = 7;
  uint64 deadline_ms = 8; uint64 timeout_ms = 9; uint32 max_attempts = 10; bool at_most_once = 11;
  bool fresh = 12; uint64 expires_ms = 13; uint32 max_tasks = 14; uint64 max_bytes = 15;
- bytes parent = 20; bytes root = 21; uint32 attempt = 22; uint32 generation = 23;
- uint32 occurrence = 24; uint32 join_kind = 25; uint32 join_position = 26; }
+ bytes retry_of = 16; bytes parent = 20; bytes root = 21; uint32 attempt = 22;
+ uint32 generation = 23; uint32 occurrence = 24; uint32 join_kind = 25; uint32 join_position = 26;
+ }
 message ResultItem { bytes nonce = 1; bytes task = 2; bytes root = 3; bytes parent = 4;
  string function = 5; bytes payload_digest = 6; uint32 attempt = 7; uint64 session = 8;
  uint32 code = 9; bytes bytes = 10; string text = 11; uint64 run_ms = 12; string content_type = 13;
@@ -607,7 +608,7 @@ def _outcome_of(kind: int, item: Any) -> Outcome:
 
 
 OPTIONS = ("key", "priority", "delay_ms", "deadline_ms", "timeout_ms", "max_attempts", "at_most_once",
-           "fresh", "max_tasks", "max_bytes")
+           "fresh", "max_tasks", "max_bytes", "retry_of")
 
 
 class Spec(NamedTuple):
@@ -629,6 +630,8 @@ def spec_of(function: Union[str, "Task"], payload: Any = None, options: Optional
     unknown = set(options) - set(OPTIONS)
     if unknown:
         raise TypeError("no such option: " + ", ".join(sorted(unknown)))
+    if "retry_of" in options:
+        options = {**options, "retry_of": _id(options["retry_of"])}
     return Spec(function if isinstance(function, str) else function.name, *to_payload(payload), options)
 
 

@@ -163,7 +163,7 @@ def shown(outcome):
 async def do(client, what, options):
     """What a line asks for."""
     given = {"timeoutMs": "timeout_ms", "maxAttempts": "max_attempts", "stopOnFailure": "stop_on_failure",
-             "returnFailures": "return_exceptions", "firstSettled": "first_settled"}
+             "returnFailures": "return_exceptions", "firstSettled": "first_settled", "retryOf": "retry_of"}
     options = {given.get(name, name): value for name, value in options.items()}
     name, *arguments = what
     if name in ("submit", "wait", "result", "cancel", "stats"):
