@@ -23,7 +23,7 @@ class Faults:
     def __init__(self, mesh, record, load, chance, world):
         self.mesh, self.record, self.load, self.chance = mesh, record, load, chance
         self.world, self.workers, self.counts = world, {}, {}
-        self.kinds = self.possible()
+        self.kinds, self.deck = self.possible(), []
 
     def coordinators(self):
         """{name: process}"""
@@ -56,9 +56,15 @@ class Faults:
             check(process.poll() is None, name, "ended by itself:", process.returncode,
                   self.mesh.complaints()[-2000:])
 
+    def next(self):
+        """All of them before any comes again, for a run may be short."""
+        if not self.deck:
+            self.deck = self.chance.sample(self.kinds, len(self.kinds))
+        return self.deck.pop()
+
     def one(self):
         self.expect_alive()
-        fault = self.chance.choice(self.kinds)
+        fault = self.next()
         self.counts[fault.__name__] = self.counts.get(fault.__name__, 0) + 1
         self.record.add("fault", fault.__name__, "on")
         fault(self)
