@@ -42,6 +42,28 @@ static struct player *any_coordinator(void)
     return &churn.players->coordinators[dice_below(&world.dice, churn.players->coordinator_count)];
 }
 
+/* Do all that vote know of the same members, and nobody of a change? */
+static bool membership_rests(const struct coordinator *leader)
+{
+    const struct raft *leading = &leader->replica->voter.raft;
+
+    for (unsigned i = 0; i < churn.players->coordinator_count; i++) {
+        const struct player *player = &churn.players->coordinators[i];
+        if (!players_votes(leader, player)) {
+            continue;
+        }
+        if (player->coordinator == NULL) {
+            return false;
+        }
+        const struct raft *raft = &player->coordinator->replica->voter.raft;
+        if (raft->configuration_uncommitted_index != 0 ||
+            raft->configuration_index != leading->configuration_index) {
+            return false;
+        }
+    }
+    return leader->changes.step == CHANGE_IDLE && !churn.is_busy;
+}
+
 /* ---- the operator */
 
 static enum exit_code ask(struct player *operator, enum change_kind kind, const char *name)
@@ -86,7 +108,9 @@ static void change(struct player *operator)
     if (leader == NULL) {
         return;
     }
-    if (lost != NULL) {
+    if (lost != NULL && !players_takes_part(leader, lost) && membership_rests(leader)) {
+        lost->is_lost = false; /* it was removed, and nobody heard so */
+    } else if (lost != NULL) {
         take_away(operator, lost);
     } else if (!players_votes(leader, player)) {
         (void)ask(operator, CHANGE_ADD, player->process->name);
@@ -145,28 +169,6 @@ bool churn_is_over(void)
 }
 
 /* ---- disks */
-
-/* Do all that vote know of the same members, and nobody of a change? */
-static bool membership_rests(const struct coordinator *leader)
-{
-    const struct raft *leading = &leader->replica->voter.raft;
-
-    for (unsigned i = 0; i < churn.players->coordinator_count; i++) {
-        const struct player *player = &churn.players->coordinators[i];
-        if (!players_votes(leader, player)) {
-            continue;
-        }
-        if (player->coordinator == NULL) {
-            return false;
-        }
-        const struct raft *raft = &player->coordinator->replica->voter.raft;
-        if (raft->configuration_uncommitted_index != 0 ||
-            raft->configuration_index != leading->configuration_index) {
-            return false;
-        }
-    }
-    return leader->changes.step == CHANGE_IDLE && !churn.is_busy;
-}
 
 static void lose_disk(struct player *player)
 {

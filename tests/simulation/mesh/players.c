@@ -310,16 +310,27 @@ const struct coordinator *players_leader(const struct players *players)
     return leader;
 }
 
-bool players_votes(const struct coordinator *leader, const struct player *player)
+static const struct member *member_of(const struct coordinator *leader, const struct player *player)
 {
     for (size_t i = 0; i < leader->members.count; i++) {
         const struct member *member = &leader->members.list[i];
-        if (member->role == REPLICA_VOTER &&
-            key_equal(&member->address.identity, &player->credential.signer->public_key)) {
-            return true;
+        if (key_equal(&member->address.identity, &player->credential.signer->public_key)) {
+            return member;
         }
     }
-    return false;
+    return NULL;
+}
+
+bool players_takes_part(const struct coordinator *leader, const struct player *player)
+{
+    return member_of(leader, player) != NULL;
+}
+
+bool players_votes(const struct coordinator *leader, const struct player *player)
+{
+    const struct member *member = member_of(leader, player);
+
+    return member != NULL && member->role == REPLICA_VOTER;
 }
 
 void players_watch(struct players *players)

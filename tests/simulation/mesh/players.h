@@ -81,7 +81,8 @@ void players_fail(const struct players *players, const char *format, ...)
  * NULL for none. */
 const struct coordinator *players_leader(const struct players *players);
 
-/* Does it take part, by that one, and vote? */
+/* Does it take part, by that one, under whichever id? And vote? */
+bool players_takes_part(const struct coordinator *leader, const struct player *player);
 bool players_votes(const struct coordinator *leader, const struct player *player);
 
 /* Notes who leads, for the history. */
