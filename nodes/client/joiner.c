@@ -154,6 +154,8 @@ static void open_join(struct joiner *joiner)
     give_first(joiner);
     if (call) {
         await_root(joiner, call);
+    } else if (!joiner->is_exhausted) {
+        kick(joiner);
     }
 }
 
