@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 import hosts
 from mesh import GROVE, check, free_ports, run_tests, scaled, until
@@ -34,8 +35,11 @@ class Operator:
         self.credential = os.path.join(self.keys, "operator.credential")
 
     def grove(self, *words, code=0):
-        """A command that ends with `code`; returns what it printed."""
+        """A command that ends with `code`, once somebody leads; returns what it printed."""
         done = self.attempt(*words)
+        end = time.monotonic() + 60
+        while done.returncode == 5 != code and time.monotonic() < end:
+            done = self.attempt(*words)
         check(done.returncode == code, words, done.returncode, done.stderr.decode())
         return done.stdout.decode()
 
