@@ -52,15 +52,19 @@ void joins_end(struct task *task)
     }
 }
 
+void joins_forget(struct history *history, struct task *task)
+{
+    for (struct join *join = task->joins; join; join = join->next) {
+        HASH_DEL(history->all_joins, join);
+    }
+    task->joins = NULL;
+}
+
 static struct join *open_join(struct history *history, const char *id, struct task *parent,
                               const struct line *terms)
 {
     struct join *join = pile_take(&history->kept, sizeof(*join));
-    struct join *former = model_join(history, id); /* of a task that has come again */
 
-    if (former) {
-        HASH_DEL(history->all_joins, former);
-    }
     join->id = pile_text(&history->kept, id);
     join->state = "open";
     join->winners = "";

@@ -161,6 +161,8 @@ struct join *joins_open_root(struct history *history, struct task *root, const s
 /* A task has ended, or failed and tries again: its open joins are over. */
 void joins_settle(struct history *history, struct task *task);
 void joins_end(struct task *task);
+/* A task comes again: its joins of before are no more. */
+void joins_forget(struct history *history, struct task *task);
 /* Whether it is an input of a join that is over. */
 bool joins_left_over(const struct task *task);
 /* A session got an attempt of it, or gave it back. */

@@ -79,7 +79,7 @@ static struct task *plant(struct history *history, const struct line *item, stru
     task->deadline_ms =
         deadline_ms == 0 || (above_ms > 0 && above_ms < deadline_ms) ? above_ms : deadline_ms;
     task->inputs = NULL;
-    task->joins = NULL;
+    joins_forget(history, task);
     task->is_open = true;
     task->is_announced = task->is_spent = task->is_marked = task->has_run = false;
     task->is_join = strcmp(task->function, "grove.join") == 0;
@@ -207,15 +207,25 @@ void tasks_settle(struct history *history, struct task *task, const char *code, 
     joins_settle(history, task);
 }
 
+static bool is_head(const struct history *history, const struct task *task, const char *code)
+{
+    return model_is(history, "cancel") && strcmp(model_word(history, "task"), task->id) == 0 &&
+           strcmp(model_word(history, "code"), code) == 0;
+}
+
+/* Of whoever is revoked a tree is cancelled from its root when any of it comes up. */
+static void heed_revocation(const struct history *history, const struct task *task,
+                            const char *code)
+{
+    if (strcmp(code, "cancelled") == 0 && !is_head(history, task, code) && !model_doomed(task)) {
+        task->root->is_marked = rights_revoked(history, task->root->by);
+    }
+}
+
 static bool is_verdict_due(const struct history *history, const struct task *task, const char *code)
 {
-    const bool is_head = model_is(history, "cancel") &&
-                         strcmp(model_word(history, "task"), task->id) == 0 &&
-                         strcmp(model_word(history, "code"), code) == 0;
-
-    return strcmp(code, "cancelled") == 0
-               ? is_head || model_doomed(task) || rights_revoked(history, task->root->by)
-           : strcmp(code, "abandoned") == 0 ? is_head
+    return strcmp(code, "cancelled") == 0   ? is_head(history, task, code) || model_doomed(task)
+           : strcmp(code, "abandoned") == 0 ? is_head(history, task, code)
            : strcmp(code, "deadline") == 0
                ? task->deadline_ms > 0 && task->deadline_ms <= history->now_ms
            : strcmp(code, "poison") == 0  ? task->losses >= LOSSES_MOST
@@ -236,6 +246,9 @@ void tasks_settled(struct history *history, const struct line *effect)
         return;
     }
     workers_doubt(history, task);
+    if (task->is_open) {
+        heed_revocation(history, task, code);
+    }
     if (task->is_open && is_verdict_due(history, task, code)) {
         task->is_marked =
             strcmp(code, "abandoned") == 0 ||
