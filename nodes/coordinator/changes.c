@@ -19,6 +19,8 @@ static const struct answer nobody = {
 static const struct answer alone = {
     REFUSED_OPTION,
     "this ledger was begun without an address for peers or under other keys, and takes none"};
+static const struct answer leading = {REFUSED_OPTION,
+                                      "it leads: hand that over first (grove cluster transfer)"};
 static const struct answer failed = {REFUSED_BUSY, "the change did not come into force"};
 static const struct answer unknown = {REFUSED_NO_LEADER,
                                       "leadership went: whether it is in force is not known"};
@@ -108,6 +110,9 @@ static struct answer begin_removing(struct changes *changes, struct bytes name)
 
     if (member == NULL) {
         return nobody;
+    }
+    if (member->id == changes->members->id) {
+        return leading;
     }
     changes->id = member->id;
     changes->step = CHANGE_REMOVING;

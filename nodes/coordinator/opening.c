@@ -35,6 +35,15 @@ static bool is_of_this_mesh(const struct forest *forest)
            forest_certificate_at(forest, 0, &certificate, &signed_form);
 }
 
+/* Whether the votes that lie here are of our key. One that is alone may have taken another. */
+static bool is_of_our_key(const struct coordinator *coordinator)
+{
+    const struct key *identity = &coordinator->options.credential->signer->public_key;
+
+    return coordinator->id == 0 || coordinator_is_alone(coordinator) ||
+           peer_id_is_of(coordinator->id, identity);
+}
+
 static enum grove_status open_ledger(struct coordinator *coordinator, char *error)
 {
     const struct coordinator_options *options = &coordinator->options;
@@ -62,6 +71,12 @@ static enum grove_status open_ledger(struct coordinator *coordinator, char *erro
     if (status == GROVE_OK && options->has_peers && coordinator->id == 0 &&
         !coordinator_is_alone(coordinator)) {
         snprintf(fault.text, sizeof(fault.text), "%s/member-id: missing: whose votes are these?",
+                 options->directory);
+        status = GROVE_CORRUPT;
+    }
+    if (status == GROVE_OK && !is_of_our_key(coordinator)) {
+        snprintf(fault.text, sizeof(fault.text),
+                 "%s/member-id: offset 0: of the key of another coordinator, or of another mesh",
                  options->directory);
         status = GROVE_CORRUPT;
     }

@@ -45,6 +45,15 @@ static struct bus_bind_options options_of(const struct coordinator *coordinator,
     };
 }
 
+/* Of an address. Denied is what the guard's own test of the socket ends with. */
+static void say(char *error, const char *address, enum grove_status status)
+{
+    snprintf(error, COORDINATOR_ERROR_SIZE, "%s: %s", address,
+             status == GROVE_DENIED
+                 ? "the socket did not pass its test: whom it lets in is not certain; try again"
+                 : grove_status_text(status));
+}
+
 static enum grove_status bind_tasks(struct coordinator *coordinator, const char *address)
 {
     const struct bus_bind_options options = options_of(coordinator, address, ZAP_DOMAIN_TASK);
@@ -102,7 +111,7 @@ static enum grove_status bind_all(struct coordinator *coordinator, const char *h
     }
     if (status != GROVE_OK) {
         unbind(coordinator);
-        snprintf(error, COORDINATOR_ERROR_SIZE, "%s: %s", address, grove_status_text(status));
+        say(error, address, status);
     }
     return status;
 }
@@ -202,8 +211,7 @@ static enum grove_status bind_peers(struct coordinator *coordinator, char *error
         status = peers_bind(coordinator->peers);
     }
     if (status != GROVE_OK) {
-        snprintf(error, COORDINATOR_ERROR_SIZE, "%s: %s", coordinator->peers_listen,
-                 grove_status_text(status));
+        say(error, coordinator->peers_listen, status);
     }
     return status;
 }

@@ -203,6 +203,29 @@ static void what_a_revoked_identity_has_queued_never_begins(void **state)
     expect_state(f, "b", "cancelled");
 }
 
+/* A new leader does not know who has been told. */
+static void a_new_leader_stops_what_was_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    struct effects owed = {0};
+
+    enlist(f, "w1", .slots = 2);
+    submit(f, "a b");
+    cancel(f, "a");
+
+    const struct id a = id_of(f, "a");
+
+    restart(f);
+    forest_outstanding(f->forest, 0, &owed);
+    assert_int_equal(owed.count, 2);
+    for (size_t i = 0; i < owed.count; i++) {
+        const bool is_cancelled = id_equal(&owed.list[i].task, &a);
+
+        assert_int_equal(owed.list[i].kind, is_cancelled ? EFFECT_STOP : EFFECT_ASSIGN);
+    }
+    effects_clear(&owed);
+}
+
 /* ---- who may */
 
 static void others_find_no_such_task(void **state)
@@ -319,6 +342,7 @@ int main(void)
         TEST(cancelling_what_is_over_counts_it),
         TEST(a_task_in_a_cancelled_tree_is_cancelled_already),
         TEST(what_a_revoked_identity_has_queued_never_begins),
+        TEST(a_new_leader_stops_what_was_cancelled),
         TEST(others_find_no_such_task),
         TEST(an_attempt_cancels_only_what_is_below_it),
         TEST(no_command_moves_more_than_a_thousand),

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MPL-2.0
 """A coordinator whose disk was lost, with what it had promised to the others: however it is started, it
-neither votes under its old id nor keeps a ledger beside theirs."""
+neither votes under its old id nor keeps a ledger beside theirs. And other ways to take votes wrongly."""
 
 import datetime
 import os
@@ -102,5 +102,32 @@ def a_ledger_without_its_id_is_refused():
         mesh.leader()
 
 
+def a_ledger_of_another_key_is_refused():
+    """Its votes are of the key that its id is made of; so are those of one that waits."""
+    with Cluster() as mesh:
+        name = lose(mesh, "member-id")
+        other = next(each for each in NAMES if each not in (name, mesh.leader()))
+        shutil.copy(os.path.join(mesh.data_of(other), "member-id"), mesh.data_of(name))
+        check(not mesh.run(name), "it does not start")
+        refused(mesh, name, "member-id: offset 0: of the key of another coordinator")
+        shutil.rmtree(mesh.data_of(name))
+        check(mesh.run(name, "--join"), "it waits")
+        mesh.running[name].kill()
+        mesh.running.pop(name).wait()
+        shutil.copy(os.path.join(mesh.data_of(other), "member-id"), mesh.data_of(name))
+        check(not mesh.run(name, "--join"), "nor does one that waits")
+        refused(mesh, name, "member-id: offset 0: of the key of another coordinator")
+        mesh.leader()
+
+
+def who_leads_is_not_removed():
+    with Cluster() as mesh:
+        before = voters(mesh)
+        code, _, error = mesh.grove("cluster", "remove", mesh.leader())
+        check(code == 4 and "it leads: hand that over first" in error, "refused:", code, error)
+        check(voters(mesh) == before, "all vote as before", voters(mesh))
+
+
 run_tests([a_lost_disk_begins_no_second_ledger, a_lost_disk_gets_another_id,
-           an_id_is_not_made_of_a_clock, a_ledger_without_its_id_is_refused])
+           an_id_is_not_made_of_a_clock, a_ledger_without_its_id_is_refused,
+           a_ledger_of_another_key_is_refused, who_leads_is_not_removed])
