@@ -34,6 +34,7 @@ static const char script[] =
     "  twice) printf '{\"id\":\"%s\",\"result\":\"a\"}\\n{\"id\":\"b\"}\\n' $id ;;\n"
     "  endless) tr '\\0' x </dev/zero ;;\n"
     "  hang) sleep 600 ;;\n"
+    "  tidy) trap ': >$TMPDIR/tidied; exit' TERM; : >$TMPDIR/begun; sleep 600 & wait ;;\n"
     "  refuse) echo '{\"id\":\"'$id'\",\"error\":\"no\",\"permanent\":true,\"bytes\":\"more\"}' "
     ";;\n"
     "  fail) echo noise >&2; echo '{\"id\":\"'$id'\",\"error\":\"\"}' ;;\n"
@@ -54,13 +55,19 @@ struct fixture {
     struct scratch files;
 };
 
-static void offer(const struct mesh_worker *worker, const char *function, const char *command)
+static void offer_for(const struct mesh_worker *worker, const char *function, const char *command,
+                      uint32_t grace_ms)
 {
     struct grove_command_options options = GROVE_COMMAND_OPTIONS_INIT;
 
     options.mode = GROVE_COMMAND_STAYS;
-    options.grace_ms = PATIENCE_MS;
+    options.grace_ms = grace_ms;
     assert_int_equal(grove_worker_command(worker->worker, function, command, &options), GROVE_OK);
+}
+
+static void offer(const struct mesh_worker *worker, const char *function, const char *command)
+{
+    offer_for(worker, function, command, PATIENCE_MS);
 }
 
 static int start(void **state)
@@ -83,6 +90,7 @@ static int start(void **state)
     offer(&f->worker, "hasty",
           "head=$(head -c 39); head=${head#*id\\\":\\\"}\n"
           "echo '{\"id\":\"'${head%%\\\"*}'\",\"result\":\"x\"}'; exec sleep 600");
+    offer_for(&f->worker, "deaf", "trap '' TERM; sh $TMPDIR/script; exec sleep 600", 50);
     mesh_worker_run(&f->worker);
     f->client = mesh_client(&f->mesh);
     *state = f;
@@ -286,6 +294,45 @@ static void one_that_is_over_its_time_is_replaced(void **state)
     assert_int_not_equal(result_of(f, "who"), before);
 }
 
+/* Cancels a task once it has begun, and waits for its slot: both are free again for a meeting. */
+static void one_that_is_told_to_stop_has_its_grace(void **state)
+{
+    struct fixture *f = *state;
+    const struct grove_task task = task_of("tidy");
+    struct grove_id id;
+
+    assert_int_equal(grove_submit(f->client, &task, &id, NULL), GROVE_OK);
+    await_file(f, "begun");
+    assert_int_equal(grove_cancel(f->client, &id, NULL, NULL), GROVE_OK);
+    await_file(f, "tidied");
+    there_is_one_for_each_slot(state);
+}
+
+static void one_that_does_not_stop_is_killed_after_its_grace(void **state)
+{
+    struct fixture *f = *state;
+    struct grove_task task = task_of("hang");
+    struct grove_failure failure;
+
+    task.function = "deaf";
+    task.timeout_ms = 200;
+    assert_int_equal(grove_wait(f->client, &task, NULL, &failure), GROVE_FAILED);
+    assert_int_equal(failure.code, GROVE_CODE_TIMEOUT);
+    grove_failure_clear(&failure);
+}
+
+static void one_that_does_not_end_with_the_worker_is_killed_after_its_grace(void **state)
+{
+    struct fixture *f = *state;
+    struct grove_task task = task_of("who");
+
+    task.function = "deaf";
+    assert_int_equal(grove_wait(f->client, &task, NULL, NULL), GROVE_OK);
+    mesh_worker_stop(&f->worker);
+    f->has_stopped = true;
+    await_file(f, "ended"); /* that is, it was told */
+}
+
 static void one_that_answers_that_it_failed_stays(void **state)
 {
     struct fixture *f = *state;
@@ -329,6 +376,9 @@ int main(void)
         TEST(one_that_answers_too_much_is_replaced),
         TEST(one_that_speaks_unasked_is_replaced),
         TEST(one_that_is_over_its_time_is_replaced),
+        TEST(one_that_is_told_to_stop_has_its_grace),
+        TEST(one_that_does_not_stop_is_killed_after_its_grace),
+        TEST(one_that_does_not_end_with_the_worker_is_killed_after_its_grace),
         TEST(one_that_answers_that_it_failed_stays),
         TEST(with_the_worker_they_end_by_themselves),
     };
