@@ -8,7 +8,74 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- ports */
+
+/* A socket that has this port (0: any that is free) and does not listen. It was free when it was
+ * taken; since then whoever listens as ZeroMQ does, with SO_REUSEADDR, may do so beside it, but no
+ * other socket is given it. */
+static int hold(uint16_t *port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    const int yes = 1;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0) {
+        close(fd);
+        return -1;
+    }
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void release_ports(struct mesh *mesh)
+{
+    for (size_t i = 0; i < MESH_PORTS; i++) {
+        if (mesh->held[i] >= 0) {
+            close(mesh->held[i]);
+        }
+        mesh->held[i] = -1;
+    }
+}
+
+static bool try_ports(struct mesh *mesh)
+{
+    uint16_t port = 0;
+
+    for (size_t i = 0; i < MESH_PORTS; i++) {
+        mesh->held[i] = -1;
+    }
+    for (size_t i = 0; i < MESH_PORTS; i++, port++) {
+        mesh->held[i] = i > 0 && port == 0 ? -1 : hold(&port); /* there is none behind the last */
+        if (mesh->held[i] < 0) {
+            release_ports(mesh);
+            return false;
+        }
+        mesh->port = i == 0 ? port : mesh->port;
+    }
+    return true;
+}
+
+/* All that a coordinator listens at, one behind the other, for as long as the mesh lives: also
+ * while its coordinator starts again. */
+static void hold_ports(struct mesh *mesh)
+{
+    int tries = 1000;
+
+    while (!try_ports(mesh)) {
+        assert_true(tries-- > 0);
+    }
+}
+
+/* ---- the coordinator */
 
 static void *serve(void *context)
 {
@@ -18,15 +85,17 @@ static void *serve(void *context)
     return coordinator_run(mesh->coordinator, error) == GROVE_OK ? NULL : mesh;
 }
 
-static void open_coordinator(struct mesh *mesh, const char *listen)
+static void open_coordinator(struct mesh *mesh)
 {
     char error[COORDINATOR_ERROR_SIZE] = "";
+    char listen[32];
 
+    snprintf(listen, sizeof(listen), "127.0.0.1:%u", mesh->port);
     mesh->options.listen = listen;
     if (coordinator_open(&mesh->options, &mesh->coordinator, error) != GROVE_OK) {
         fail_msg("%s", error);
     }
-    mesh->port = coordinator_task_port(mesh->coordinator);
+    assert_int_equal(coordinator_task_port(mesh->coordinator), mesh->port);
     assert_int_equal(pthread_create(&mesh->thread, NULL, serve, mesh), 0);
 }
 
@@ -83,7 +152,8 @@ void mesh_start(struct mesh *mesh)
         .admitted = mesh->admitted,
         .admitted_count = 3,
     };
-    open_coordinator(mesh, "127.0.0.1:0");
+    hold_ports(mesh);
+    open_coordinator(mesh);
     save(mesh, &mesh->party.client, "client", mesh->client_path, sizeof(mesh->client_path));
     save(mesh, &mesh->party.worker, "worker", mesh->worker_path, sizeof(mesh->worker_path));
 }
@@ -91,6 +161,7 @@ void mesh_start(struct mesh *mesh)
 void mesh_stop(struct mesh *mesh)
 {
     close_coordinator(mesh);
+    release_ports(mesh);
     scratch_remove(&mesh->ledger);
     scratch_remove(&mesh->keys);
     party_clear(&mesh->party);
@@ -98,11 +169,8 @@ void mesh_stop(struct mesh *mesh)
 
 void mesh_restart(struct mesh *mesh)
 {
-    char listen[32];
-
-    snprintf(listen, sizeof(listen), "127.0.0.1:%u", mesh->port);
     close_coordinator(mesh);
-    open_coordinator(mesh, listen);
+    open_coordinator(mesh);
 }
 
 struct grove_client *mesh_client(struct mesh *mesh)

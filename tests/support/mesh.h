@@ -11,6 +11,8 @@
 #include "tests/support/party.h"
 #include "tests/support/scratch.h"
 
+#define MESH_PORTS 4 /* of a coordinator: tasks, stats, peers, events */
+
 struct mesh {
     struct party party;
     struct scratch ledger, keys;
@@ -19,7 +21,8 @@ struct mesh {
     struct coordinator *coordinator;
     pthread_t thread;
     bool is_silent;
-    uint16_t port;
+    uint16_t port;        /* of tasks */
+    int held[MESH_PORTS]; /* sockets that hold the ports for it */
     char client_path[SCRATCH_PATH_SIZE + 32];
     char worker_path[SCRATCH_PATH_SIZE + 32];
 };
