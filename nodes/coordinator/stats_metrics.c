@@ -10,6 +10,7 @@
 
 /* Functions that are shown, so that a page holds them: each takes 4 KiB at most. */
 #define FUNCTIONS_MOST 100u
+#define FUNCTIONS_COUNTED 10000u /* beyond those: at most so many are counted */
 
 enum metric_type { COUNTER, GAUGE, HISTOGRAM };
 
@@ -223,6 +224,21 @@ static unsigned put_functions(const struct stats *stats, struct buffer *out)
     return shown;
 }
 
+/* How many they do not show: without it nobody could tell that a sum over them is none over all. */
+static unsigned count_rest(const struct stats *stats)
+{
+    struct function_view view;
+    const char *after = NULL;
+    unsigned count = 0;
+
+    while (count < FUNCTIONS_MOST + FUNCTIONS_COUNTED &&
+           forest_function(stats->egress->forest, after, &view)) {
+        after = view.function;
+        count++;
+    }
+    return count > FUNCTIONS_MOST ? count - FUNCTIONS_MOST : 0;
+}
+
 /* ---- the coordinator */
 
 static void put_seconds(struct buffer *out, const char *name, enum metric_type type,
@@ -321,4 +337,7 @@ void stats_put_metrics(struct stats *stats, struct buffer *out)
     put_handshakes(stats->zap, out);
     put(out, "functions_shown", GAUGE, "Functions that the families by function show.",
         put_functions(stats, out));
+    put(out, "functions_not_shown", GAUGE,
+        "Functions that the families by function leave out; 10,000 are that many or more.",
+        count_rest(stats));
 }

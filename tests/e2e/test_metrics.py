@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 
-from mesh import GROVE, Link, Mesh, check, run_tests
+from mesh import DONE, GROVE, Link, Mesh, check, run_tests
+
+LIMIT = 43
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*"'
@@ -134,6 +136,21 @@ def the_text_follows_the_format_and_tells_what_stats_tell():
             check(value(families, name) > 0, name, "counts")
 
 
+def what_is_not_shown_is_counted():
+    """A hundred functions are shown, in byte order; one is known while it has a limit."""
+    with Mesh() as mesh:
+        with mesh.peer("operator") as operator:
+            for number in range(103):
+                answer = operator.ask(LIMIT, {1: b"f%03d" % number, 2: 1, 3: 7})
+                check(answer.kind == DONE, answer.refusal())
+        families = parse(metrics(mesh))
+        check(value(families, "grove_functions_shown") == 100, "as many are shown")
+        check(value(families, "grove_functions_not_shown") == 3, "the others are counted")
+        shown = families["grove_function_limit_running"].samples
+        check(('grove_function_limit_running', 'function="f099"') in shown
+              and ('grove_function_limit_running', 'function="f100"') not in shown, shown)
+
+
 def counters_only_grow():
     with Mesh() as mesh:
         mesh.worker(slots=3)
@@ -168,5 +185,5 @@ def the_command_prints_it_as_it_is():
         check(value(parse(out), "grove_leader") == 1, out[:200])
 
 
-run_tests([the_text_follows_the_format_and_tells_what_stats_tell, counters_only_grow,
-           promtool_accepts_it, the_command_prints_it_as_it_is])
+run_tests([the_text_follows_the_format_and_tells_what_stats_tell, what_is_not_shown_is_counted,
+           counters_only_grow, promtool_accepts_it, the_command_prints_it_as_it_is])
