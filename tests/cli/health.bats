@@ -8,8 +8,8 @@ setup_file() {
     run -0 "$grove" dev -q --data "$scratch/mesh" -- true
     export unknown=$scratch/unknown.credential
     # Written, and never admitted: its mesh does not run.
-    "$grove" keys issue --credential "$scratch/mesh/dev.credential" --role client --out "$unknown" mallory \
-        >"$scratch/issue.log" 2>&1 3>&- &
+    background "$grove" keys issue --credential "$scratch/mesh/dev.credential" --role client --out "$unknown" mallory \
+        >"$scratch/issue.log" 2>&1
     until [ -s "$scratch/issue.log" ]; do
         sleep 0.02
     done

@@ -107,8 +107,8 @@ valid() {
 @test "what servers say when they are ready" {
     run -0 --separate-stderr "$grove" dev -o json -- true
     printf '%s\n' "$stderr" | grep grove.ready | "$source/tests/cli/validate" grove.ready/1
-    "$grove" worker --exec 'own=cat' --credential "$scratch/mesh/worker.credential" -o json \
-        >"$scratch/worker.log" 2>/dev/null 3>&- &
+    background "$grove" worker --exec 'own=cat' --credential "$scratch/mesh/worker.credential" -o json \
+        >"$scratch/worker.log" 2>/dev/null
     echo $! >"$scratch/worker.pid"
     until [ -s "$scratch/worker.log" ]; do
         kill -0 "$(cat "$scratch/worker.pid")"

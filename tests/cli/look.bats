@@ -55,9 +55,9 @@ escape=$'\e'
 @test "names and progress from outside are escaped, too" {
     export NO_COLOR=1
     run -0 "$grove" keys issue --role worker --out "$scratch/evil.credential" $'evil\e[2J\u009b'
-    "$grove" worker --credential "$scratch/evil.credential" -o json \
+    background "$grove" worker --credential "$scratch/evil.credential" -o json \
         --exec 'slow=printf "{\"progress\":50,\"text\":\"\\u001b[2J\\u009bnice\"}\n" >&3; cat' \
-        >"$scratch/evil.log" 2>&1 3>&- &
+        >"$scratch/evil.log" 2>&1
     local worker=$!
     until grep -q grove.ready "$scratch/evil.log"; do
         kill -0 "$worker"

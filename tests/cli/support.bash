@@ -19,9 +19,34 @@ enter() {
     mkdir -p -m 700 "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME/grove" "$TMPDIR"
 }
 
+# background COMMAND...: starts it, for a while at most; its process id is $!. It ends with the test (or
+# with the file, if setup_file started it), whatever failed.
+background() {
+    timeout --foreground 240 "$@" 3>&- &
+}
+
+# Ends what is left of that: timeout passes SIGTERM on; what does not heed it is killed.
+end_background() {
+    local pid tries=0
+    for pid in $(jobs -rp); do
+        [ "$(ps -o comm= -p "$pid")" = timeout ] || continue
+        kill "$pid" || true
+        while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 200 ]; do
+            tries=$((tries + 1))
+            sleep 0.05
+        done
+        # shellcheck disable=SC2046  # words
+        kill -KILL $(pgrep -P "$pid") 2>/dev/null || true
+    done
+}
+
+teardown() {
+    end_background
+}
+
 # Starts `grove dev` for the whole file, with these options; waits until it says ready.
 start_mesh() {
-    timeout 240 "$grove" dev --quiet "$@" >"$scratch/dev.log" 2>&1 3>&- &
+    background "$grove" dev --quiet "$@" >"$scratch/dev.log" 2>&1
     echo $! >"$scratch/dev.pid"
     until grep -q '^ready' "$scratch/dev.log"; do
         kill -0 "$!" || { echo "the mesh does not start: $(cat "$scratch/dev.log")" && return 1; }
@@ -32,8 +57,9 @@ start_mesh() {
 }
 
 stop_mesh() {
-    kill "$(cat "$scratch/dev.pid")"
+    kill "$(cat "$scratch/dev.pid")" || true
     wait "$(cat "$scratch/dev.pid")" 2>/dev/null || true
+    end_background
 }
 
 # says TEXT: the output holds it. says_not TEXT: it does not.

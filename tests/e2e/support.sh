@@ -7,7 +7,6 @@ build=$(realpath "${GROVE_BUILD:?the build to test}")
 source=$(realpath "${GROVE_SOURCE:-.}")
 grove=$build/grove
 scratch=$(mktemp -d)
-servers=()
 failed=0
 export XDG_RUNTIME_DIR=$scratch/runtime TMPDIR=$scratch/tmp
 unset GROVE_CREDENTIAL
@@ -19,11 +18,26 @@ end() {
     wait "$1"
 }
 
-clean_up() {
-    local status=$? pid
-    for pid in "${servers[@]}"; do
-        kill -KILL "$pid" 2>/dev/null || true
+# Ends all that still runs in the background. It was started by timeout, which passes SIGTERM on, but
+# leaves its command behind when it is killed itself: so that is killed, and timeout ends with it.
+end_jobs() {
+    local pid tries=0
+    for pid in $(jobs -rp); do
+        kill -TERM "$pid" 2>/dev/null || true
     done
+    for pid in $(jobs -rp); do
+        while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do
+            tries=$((tries + 1))
+            sleep 0.05
+        done
+        # shellcheck disable=SC2046  # words
+        kill -KILL $(pgrep -P "$pid") "$pid" 2>/dev/null || true
+    done
+}
+
+clean_up() {
+    local status=$?
+    end_jobs
     if [ "$status" -ne 0 ] || [ "$failed" -ne 0 ]; then
         tail -n 20 "$scratch"/*.log 2>/dev/null || true
     fi
@@ -46,7 +60,6 @@ serve() {
     : >"$scratch/$name.log"
     timeout --foreground 120 "$@" >"$scratch/$name.log" 2>&1 &
     server=$!
-    servers+=("$server")
     until ready=$(grep '^ready' "$scratch/$name.log"); do
         kill -0 "$server" 2>/dev/null || { fail "$name ended: $(cat "$scratch/$name.log")" && exit 1; }
         tries=$((tries + 1))

@@ -24,7 +24,6 @@ grep -q "at most [23] at a time$" <<<"$out" || fail "the limit is 3, but: $out"
 serve dev "$grove" dev
 timeout --foreground 60 "$build/examples/hello" >"$scratch/hello.log" 2>&1 &
 hello=$!
-servers+=("$hello")
 expect 0 "$grove" run -t hello world
 says "hello, world"
 end "$hello" || true
@@ -59,7 +58,6 @@ sanitize=$(sed -n 's/^GROVE_SANITIZE:STRING=//p' "$build/CMakeCache.txt")
 serve dev "$grove" dev
 timeout --foreground 60 "$scratch/readme" >"$scratch/readme.log" 2>&1 &
 readme=$!
-servers+=("$readme")
 expect 0 "$grove" run -t hello
 says "hello, world"
 end "$readme" || true

@@ -17,7 +17,6 @@ measure() {
     started=$(now_ms)
     timeout --foreground 60 "$grove" dev >"$scratch/dev.log" 2>&1 &
     server=$!
-    servers+=("$server")
     until grep -q '^ready' "$scratch/dev.log"; do sleep 0.005; done
     ready_ms=$(($(now_ms) - started))
     started=$(now_ms)
