@@ -3,11 +3,17 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "core/wire.h"
+#include "nodes/host/clock.h"
 #include "nodes/programs/cluster_view.h"
 #include "nodes/programs/operator.h"
 #include "nodes/programs/outcome.h"
+
+#define HANDED_MS 10000u    /* until another must lead, after leadership was handed over */
+#define LOOK_AGAIN_US 50000 /* until we ask again who leads */
 
 static enum exit_code snapshot(const struct arguments *arguments)
 {
@@ -60,9 +66,58 @@ static enum exit_code take_away(const struct arguments *arguments)
     return change(arguments, CHANGE_REMOVE);
 }
 
+/* ... who leads; NULL: nobody. */
+static enum exit_code say_not_handed(const char *leader)
+{
+    if (leader == NULL) {
+        complain("leadership was given up, and nobody leads after %u s", HANDED_MS / 1000);
+        return EXIT_NO_LEADER;
+    }
+    complain("leadership was not handed over in %u s: %s leads", HANDED_MS / 1000, leader);
+    return EXIT_REFUSED;
+}
+
+/* Whoever was chosen may not take over in time, and then the old one leads on, or somebody else.
+ *
+ *   wanted   who is to lead; NULL: anyone but the one before
+ *   before   "": nobody led */
+static enum exit_code await_leader(const char *path, const char *wanted, const char *before,
+                                   char *leader)
+{
+    const uint64_t until_ms = clock_monotonic_ms() + HANDED_MS;
+    bool leads = cluster_leader(path, leader);
+
+    while (!leads || (wanted ? strcmp(leader, wanted) != 0 : strcmp(leader, before) == 0)) {
+        if (clock_monotonic_ms() >= until_ms) {
+            return say_not_handed(leads ? leader : NULL);
+        }
+        usleep(LOOK_AGAIN_US);
+        leads = cluster_leader(path, leader);
+    }
+    return EXIT_DONE;
+}
+
 static enum exit_code transfer(const struct arguments *arguments)
 {
-    return change(arguments, CHANGE_TRANSFER);
+    const char *wanted = arguments->word_count > 1 ? arguments->word[1] : NULL;
+    char before[LIMIT_NAME_LENGTH + 1] = "", leader[LIMIT_NAME_LENGTH + 1] = "";
+    char path[PATH_MAX];
+    enum exit_code code;
+
+    if (!connect_choose(arguments, path, &code)) {
+        return code;
+    }
+    (void)cluster_leader(path, before);
+    code = change(arguments, CHANGE_TRANSFER);
+    if (code == EXIT_DONE) {
+        code = await_leader(path, wanted, before, leader);
+    }
+    if (code == EXIT_DONE && argument_json(arguments)) {
+        print_json(json_pack("{s:s, s:s}", "schema", "grove.transfer/1", "leader", leader));
+    } else if (code == EXIT_DONE) {
+        printf("%s\n", leader);
+    }
+    return code;
 }
 
 static enum exit_code run(const struct arguments *arguments)
@@ -81,7 +136,8 @@ static const struct verb verbs[] = {
     {"add", "NAME", NULL,
      "give one that waits (grove coordinator --join) a vote, once it has caught up", add},
     {"remove", "NAME", NULL, "take its vote away", take_away},
-    {"transfer", "[NAME]", NULL, "hand leadership over", transfer},
+    {"transfer", "[NAME]", NULL, "hand leadership over, and print the name of who leads then",
+     transfer},
     {"snapshot", "", NULL,
      "have the leader write a snapshot of the forest, and print the ledger index that it covers",
      snapshot},

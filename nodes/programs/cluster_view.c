@@ -17,8 +17,8 @@ static const char *text_of(const json_t *object, const char *name)
     return text != NULL ? text : "?";
 }
 
-/* Adds to a member what it says of itself: pid, term, index; nothing when it is down. */
-static void ask_member(struct observer *observer, json_t *member)
+/* What a member itself answers; NULL when it is down. */
+static json_t *ask_at(struct observer *observer, const json_t *member)
 {
     const char *hex = json_string_value(json_object_get(member, "link_key"));
     struct key server;
@@ -26,9 +26,15 @@ static void ask_member(struct observer *observer, json_t *member)
 
     if (hex == NULL || sodium_hex2bin(server.byte, sizeof(server.byte), hex, strlen(hex), NULL,
                                       &size, NULL) != 0) {
-        return;
+        return NULL;
     }
-    json_t *answer = observer_ask_at(observer, text_of(member, "endpoint"), &server, "cluster");
+    return observer_ask_at(observer, text_of(member, "endpoint"), &server, "cluster");
+}
+
+/* Adds to a member what it says of itself: pid, term, index; nothing when it is down. */
+static void ask_member(struct observer *observer, json_t *member)
+{
+    json_t *answer = ask_at(observer, member);
     const json_t *self = json_object_get(answer, "self");
     static const char *const names[] = {"pid", "term", "index"};
 
@@ -117,6 +123,45 @@ enum exit_code cluster_ask(struct observer *observer, json_t **answer)
         set_lag(json_object_get(*answer, "members"));
     }
     return code;
+}
+
+/* Who leads, by an answer; NULL: it knows of nobody. */
+static const json_t *leading(const json_t *answer)
+{
+    const json_t *member, *found = NULL;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "members"), i, member)
+    {
+        found = json_is_true(json_object_get(member, "leads")) ? member : found;
+    }
+    return found;
+}
+
+bool cluster_leader(const char *path, char name[LIMIT_NAME_LENGTH + 1])
+{
+    enum exit_code code;
+    struct observer *observer = observer_open(path, &code);
+    json_t *answer = NULL, *own = NULL;
+
+    if (observer != NULL) {
+        observer_set_quiet(observer, true);
+        code = observer_ask(observer, "cluster", &answer);
+    }
+    if (code == EXIT_DONE && leading(answer) != NULL) {
+        own = ask_at(observer, leading(answer));
+    }
+    const char *leader = text_of(leading(own), "name");
+    const bool leads = strcmp(leader, text_of(json_object_get(own, "self"), "name")) == 0 &&
+                       strcmp(leader, "?") != 0;
+
+    if (leads) {
+        snprintf(name, LIMIT_NAME_LENGTH + 1, "%s", leader);
+    }
+    json_decref(own);
+    json_decref(answer);
+    observer_close(observer);
+    return leads;
 }
 
 enum exit_code cluster_status(const struct arguments *arguments)

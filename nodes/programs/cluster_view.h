@@ -3,6 +3,7 @@
 #ifndef GROVE_NODES_PROGRAMS_CLUSTER_VIEW_H
 #define GROVE_NODES_PROGRAMS_CLUSTER_VIEW_H
 
+#include "core/limits.h"
 #include "nodes/programs/observer.h"
 
 enum exit_code cluster_status(const struct arguments *arguments);
@@ -11,5 +12,10 @@ enum exit_code cluster_status(const struct arguments *arguments);
  * of the answer have `answers`, and if so `pid`, `term`, `index` and `lag`. As observer_ask; but
  * from then on the observer asks the last of them alone. */
 enum exit_code cluster_ask(struct observer *observer, json_t **answer);
+
+/* The name of the coordinator that leads and says so itself; false: there is none now.
+ *
+ *   path   of the credential to ask with */
+bool cluster_leader(const char *path, char name[LIMIT_NAME_LENGTH + 1]);
 
 #endif

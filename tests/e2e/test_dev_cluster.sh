@@ -14,11 +14,12 @@ leader() {
 status() {
     expect 0 "$grove" cluster status -o json
 }
-# Until all three answer and none lags.
+# Until all three answer, none lags and one leads.
 await_whole() {
     local tries=0
     status
-    until [ "$(json "sorted(m.get('lag', 99) for m in j['members'])")" = "[0, 0, 0]" ]; do
+    until [ "$(json "sorted(m.get('lag', 99) for m in j['members']), sum(m['leads'] for m in j['members'])")" = \
+        "([0, 0, 0], 1)" ]; do
         tries=$((tries + 1))
         [ "$tries" -lt 300 ] || { fail "not whole: $out" && exit 1; }
         sleep 0.05
@@ -50,11 +51,25 @@ status
 await_whole
 [ "$(of "$first" pid)" != "$pid" ] || fail "$first is not started again: $out"
 
-# ---- changes
+# ---- changes; to those who do not take it, leadership is not handed over
+expect 0 "$grove" cluster transfer -o json
+"$source/tests/cli/validate" grove.transfer/1 <<<"$out" || fail "who leads now: $out"
+status
+stopped=$(json "' '.join(str(m['pid']) for m in j['members'] if not m['leads'])")
+# shellcheck disable=SC2086  # words
+kill -STOP $stopped
+run "$grove" cluster transfer
+# shellcheck disable=SC2086  # words
+kill -CONT $stopped
+[ "$code" -eq 4 ] || [ "$code" -eq 5 ] || fail "nobody took it, and it exits with $code: $out $err"
+[ -n "$err" ] || fail "nobody took it, and it does not say so"
+await_whole
 expect 0 "$grove" cluster transfer "$first"
+says "$first"
 status
 [ "$(leader)" = "$first" ] || fail "$first does not lead: $out"
-other=$(json "[m['name'] for m in j['members'] if not m['leads']][0]")
+# Not the one that answers: it would not hear of it.
+other=$(json "[m['name'] for m in j['members'] if not m['leads'] and m['name'] != j['self']['name']][0]")
 expect 0 "$grove" cluster remove "$other"
 status
 [ "$(json "len(j['members'])")" -eq 2 ] || fail "$other is still there: $out"
