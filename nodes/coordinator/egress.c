@@ -172,7 +172,8 @@ static void on_recall(struct egress *egress)
     }
 }
 
-/* A session that comes back may have missed a Recall. */
+/* A session that comes back may have missed a Recall. Whatever was assigned to one that still asked
+ * was not taken, nor what came along. */
 static void on_enlisted(struct egress *egress, const struct effect *effect)
 {
     const bool is_back = seats_find(egress->seats, effect->session) != NULL;
@@ -182,6 +183,7 @@ static void on_enlisted(struct egress *egress, const struct effect *effect)
     seat->is_retiring = false;
     if (job != NULL && job->session->is_open) {
         seat_bind(seat, job->session);
+        shown_forget(&job->session->shown);
         egress_welcome(egress, job->session, &job->envelope, job->correlation);
         if (is_back) {
             recall(egress, job->session);

@@ -84,3 +84,12 @@ bool shown_add_root(struct shown *shown, const struct id *root)
     shown->root_count++;
     return true;
 }
+
+void shown_forget(struct shown *shown)
+{
+    shown_forget_signers(shown);
+    for (size_t i = 0; i < shown->root_count && i < SHOWN_ROOTS; i++) {
+        table_remove(&shown->by_root, &shown->roots[i]);
+    }
+    shown->root_count = 0;
+}

@@ -34,4 +34,7 @@ bool shown_add_root(struct shown *shown, const struct id *root);
 /* Certificates changed: each is to be shown again. */
 void shown_forget_signers(struct shown *shown);
 
+/* All is to be shown again. */
+void shown_forget(struct shown *shown);
+
 #endif

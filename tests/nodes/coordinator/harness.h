@@ -312,12 +312,12 @@ static void submit(struct harness *h, uint8_t route, uint8_t first, unsigned cou
     expect_sent(route, MESSAGE_ACCEPTED);
 }
 
-static uint64_t enlist(struct harness *h, uint8_t route, uint32_t slots)
+/* Of a session that is welcome: for the first time, or once more. */
+static uint64_t enlist_in(struct harness *h, uint8_t route, uint32_t slots)
 {
     struct wire_writer writer;
     struct welcome welcome;
 
-    greet(h, route, &h->party.worker);
     wire_open(&writer, &h->frame, MESSAGE_ENLIST, 2);
     wire_put_bytes(&writer, ENLIST_INSTANCE, bytes_of_text("host-1"));
     wire_put_bytes(&writer, ENLIST_FUNCTIONS, bytes_of_text("echo"));
@@ -331,6 +331,12 @@ static uint64_t enlist(struct harness *h, uint8_t route, uint32_t slots)
     assert_int_equal(wire_welcome_decode(expect_sent(route, MESSAGE_WELCOME).body, &welcome),
                      GROVE_OK);
     return welcome.session;
+}
+
+static uint64_t enlist(struct harness *h, uint8_t route, uint32_t slots)
+{
+    greet(h, route, &h->party.worker);
+    return enlist_in(h, route, slots);
 }
 
 static void put_expand(struct harness *h, const struct id *parent, unsigned children, bool waits,

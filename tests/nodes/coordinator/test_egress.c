@@ -126,6 +126,24 @@ static void a_turn_assigns_each_batch_as_one_excerpt(void **state)
     expect_assign(h, 2, (struct expected){.batches = 1, .assignments = 1, .certificates = 0});
 }
 
+/* Until it is answered, an Enlist that is said again has its worker pass over what comes. */
+static void who_enlists_again_is_shown_all_again(void **state)
+{
+    struct harness *h = *state;
+    struct id ids[2];
+
+    greet(h, 1, &h->party.client);
+    const uint64_t session = enlist(h, 2, 16);
+    submit(h, 1, 0, 1, ids);
+    egress_flush(&h->egress);
+    expect_assign(h, 2, (struct expected){.batches = 1, .assignments = 1, .certificates = 1});
+
+    assert_int_equal(enlist_in(h, 2, 16), session);
+    submit(h, 1, 1, 1, ids + 1);
+    egress_flush(&h->egress);
+    expect_assign(h, 2, (struct expected){.batches = 2, .assignments = 2, .certificates = 1});
+}
+
 /* Its worker would only have to hand it back. */
 static void what_a_later_entry_of_the_turn_takes_back_is_not_assigned(void **state)
 {
@@ -425,6 +443,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(refused_items_keep_their_positions, setup, teardown),
         cmocka_unit_test_setup_teardown(a_turn_assigns_each_batch_as_one_excerpt, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_enlists_again_is_shown_all_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_later_entry_of_the_turn_takes_back_is_not_assigned,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_of_a_turn_are_one_notify, setup, teardown),
