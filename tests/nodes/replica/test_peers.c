@@ -668,19 +668,22 @@ static void a_follower_hears_its_leader_while_the_snapshot_comes(void **state)
 /* How often an I/O thread of libzmq, which names them by number, has slept and gone on so far. */
 static unsigned long turns_of(enum bus_thread thread)
 {
+    static const char field[] = "voluntary_ctxt_switches:";
     glob_t names;
-    unsigned long turns = 0, part;
+    unsigned long turns = 0;
     char name[32] = "", line[128], wanted[32];
 
     snprintf(wanted, sizeof(wanted), "Name:\tZMQbg/IO/%u\n", thread);
     assert_int_equal(glob("/proc/self/task/*/status", 0, NULL, &names), 0);
     for (size_t i = 0; i < names.gl_pathc; i++) {
-        FILE *file = fopen(names.gl_pathv[i], "r");
+        FILE *file = fopen(names.gl_pathv[i], "re");
         if (file == NULL || fgets(name, sizeof(name), file) == NULL) {
             name[0] = '\0'; /* one that has ended meanwhile */
         }
         while (strcmp(name, wanted) == 0 && fgets(line, sizeof(line), file) != NULL) {
-            turns += sscanf(line, "voluntary_ctxt_switches: %lu", &part) == 1 ? part : 0;
+            if (strncmp(line, field, sizeof(field) - 1) == 0) {
+                turns += strtoul(line + sizeof(field) - 1, NULL, 10);
+            }
         }
         if (file != NULL) {
             fclose(file);
