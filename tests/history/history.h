@@ -28,7 +28,7 @@
  * Passes (SECURITY, section 7): replicas 1, submits 2, model 3, rights 3 (I20), executions 4,
  * reads 6, counters 7, drain 8. Seals (5) are verified outside of C, by tests/chaos/record.py.
  *
- * The second model is some 800 lines of code, where 300 had been set for it. In 300 it could say
+ * The second model is some 900 lines of code, where 300 had been set for it. In 300 it could say
  * what is accepted, what ends, and that once. What it finds lies in the rest, which judges each
  * assignment, window, winner, verdict and right: a map over its limit, an observer that opens a
  * join. It shares no line and no header with core, and speaks of words, not of structs. */
