@@ -182,6 +182,8 @@ static void on_hello(struct ingress *ingress, struct incoming *incoming)
     if (session == NULL) {
         session = sessions_open(egress->sessions, &incoming->from->route, &incoming->from->user,
                                 egress->now_ms);
+    } else {
+        shown_forget(&session->shown); /* what was on its way, it passes over until it is welcome */
     }
     session->boot = hello.boot;
     session->roles = roles;

@@ -191,6 +191,25 @@ static void outcomes_of_a_turn_are_one_notify(void **state)
     assert_int_equal(h->waiters.count, 0);
 }
 
+/* From its Hello to the Welcome, a session that lost its connection passes over what comes. */
+static void who_says_hello_again_is_shown_all_again(void **state)
+{
+    struct harness *h = *state;
+    struct id ids[2];
+
+    greet(h, 1, &h->party.client);
+    const uint64_t session = enlist(h, 2, 16);
+    for (uint8_t i = 0; i < 2; i++) {
+        submit(h, 1, i, 1, ids + i);
+        egress_flush(&h->egress);
+        expect_sent(2, MESSAGE_ASSIGN);
+        report(h, 2, session, ids + i, 1);
+        egress_flush(&h->egress);
+        assert_int_equal(expect_notify(h, 1, 1).certificates.count, 1);
+        greet(h, 1, &h->party.client);
+    }
+}
+
 static void a_root_goes_with_the_first_task_of_its_tree(void **state)
 {
     struct harness *h = *state;
@@ -447,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_later_entry_of_the_turn_takes_back_is_not_assigned,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_of_a_turn_are_one_notify, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_says_hello_again_is_shown_all_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_root_goes_with_the_first_task_of_its_tree, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_outcome_comes_before_the_resume_it_causes, setup,
