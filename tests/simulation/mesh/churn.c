@@ -194,7 +194,7 @@ void churn_trouble(struct players *players, unsigned chance)
             lose_disk(player);
         }
     } else if (dice_chance(&world.dice, chance) && membership_rests(leader) &&
-               count_voters(leader, players->coordinator_count) >= LEAST_VOTERS) {
+               may_go(leader, player)) {
         players_tell(players, "fault %s.lost on", player->process->name);
         player->is_lost = true;
         lose_disk(player);
