@@ -37,6 +37,18 @@ static struct player *find_lost(void)
     return NULL;
 }
 
+/* Its disk lies, or has lost something and nobody has seen yet what. */
+static struct player *find_sick(void)
+{
+    for (unsigned i = 0; i < churn.players->coordinator_count; i++) {
+        const struct volume *volume = &churn.players->coordinators[i].volume;
+        if (volume->lies || volume->damaged) {
+            return &churn.players->coordinators[i];
+        }
+    }
+    return NULL;
+}
+
 static struct player *any_coordinator(void)
 {
     return &churn.players->coordinators[dice_below(&world.dice, churn.players->coordinator_count)];
@@ -105,7 +117,7 @@ static void change(struct player *operator)
     struct player *player = any_coordinator();
     struct player *lost = find_lost();
 
-    if (leader == NULL) {
+    if (leader == NULL || find_sick() != NULL) {
         return;
     }
     if (lost != NULL && !players_takes_part(leader, lost) && membership_rests(leader)) {
@@ -125,7 +137,7 @@ static bool is_mended(void)
 {
     const struct coordinator *leader = players_leader(churn.players);
 
-    return leader != NULL && find_lost() == NULL &&
+    return leader != NULL && find_lost() == NULL && find_sick() == NULL &&
            count_voters(leader, churn.players->coordinator_count) >= LEAST_VOTERS;
 }
 
@@ -170,33 +182,82 @@ bool churn_is_over(void)
 
 /* ---- disks */
 
-static void lose_disk(struct player *player)
+/* May one be without what it had, and nothing be lost? */
+static bool may_lose(const struct coordinator *leader, const struct player *player)
+{
+    return players_votes(leader, player) && membership_rests(leader) && may_go(leader, player);
+}
+
+static void crash(struct player *player, bool loses_power)
 {
     if (player->coordinator != NULL) {
-        players_crash_coordinator(player, true);
+        players_crash_coordinator(player, loses_power);
     }
+    player->restart_us = world.schedule.now_us + dice_between(&world.dice, 10000, 3000000);
+}
+
+static void begin_anew(struct player *player)
+{
+    crash(player, true);
     volume_wipe(&player->volume);
     player->volume.member = 0;
     player->is_discarded = false;
-    player->restart_us = world.schedule.now_us + dice_between(&world.dice, 10000, 3000000);
+}
+
+void churn_lose(struct player *player)
+{
+    players_tell(churn.players, "fault %s.lost on", player->process->name);
+    player->is_lost = true;
+    begin_anew(player);
+}
+
+static void ail(struct player *player)
+{
+    const char *name = player->process->name;
+
+    switch (dice_below(&world.dice, 3)) {
+    case 0:
+        churn_lose(player);
+        break;
+    case 1:
+        players_tell(churn.players, "fault %s.rots on", name);
+        crash(player, dice_chance(&world.dice, 500));
+        (void)volume_flip(&player->volume);
+        break;
+    default:
+        players_tell(churn.players, "fault %s.lies on", name);
+        player->volume.lies = true;
+        break;
+    }
+}
+
+/* A disk writes what it holds in time, unless its power goes first. */
+static void end_lie(const struct coordinator *leader, struct player *player)
+{
+    if (churn.is_calm || leader == NULL || !may_lose(leader, player)) {
+        volume_settle(&player->volume);
+    } else {
+        crash(player, true);
+    }
+    player->volume.lies = false;
 }
 
 void churn_trouble(struct players *players, unsigned chance)
 {
     const struct coordinator *leader = players_leader(players);
     struct player *player = any_coordinator();
+    struct player *sick = find_sick();
 
-    if (!players->churns || leader == NULL || churn.is_busy || find_lost() != NULL) {
+    if (sick != NULL && sick->volume.lies && dice_chance(&world.dice, 20)) {
+        end_lie(leader, sick);
+    }
+    if (!players->churns || leader == NULL || churn.is_busy || sick != NULL ||
+        find_lost() != NULL) {
         return;
     }
-    if (!players_votes(leader, player)) {
-        if (player->is_discarded) {
-            lose_disk(player);
-        }
-    } else if (dice_chance(&world.dice, chance) && membership_rests(leader) &&
-               may_go(leader, player)) {
-        players_tell(players, "fault %s.lost on", player->process->name);
-        player->is_lost = true;
-        lose_disk(player);
+    if (player->is_discarded && !players_votes(leader, player)) {
+        begin_anew(player);
+    } else if (dice_chance(&world.dice, chance) && may_lose(leader, player)) {
+        ail(player);
     }
 }

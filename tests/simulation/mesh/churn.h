@@ -9,10 +9,13 @@
 /* Draws whether there is any, and lets the operator begin. */
 void churn_begin(struct players *players);
 
-/* Lets a disk be lost now and then, one at a time; gives a new one to who was removed.
+/* Lets a disk be lost, lie or rot now and then, one at a time; gives a new one to who was removed.
  *
  *   chance    permille */
 void churn_trouble(struct players *players, unsigned chance);
+
+/* Its disk is of no use: it gets a new one, and is replaced. */
+void churn_lose(struct player *player);
 
 /* The operator comes to an end when all that is lost has been replaced. */
 void churn_calm(void);

@@ -136,6 +136,15 @@ static void found(const struct players *players, struct player *player)
     volume_kill(&player->volume);
 }
 
+/* Some disks are slow. */
+static void draw_habits(struct disk *habits)
+{
+    static const uint64_t most_us[] = {500, 5000, 60000};
+
+    habits->write_most_us = habits->write_least_us + most_us[dice_below(&world.dice, 3)];
+    habits->snapshot_most_us = dice_between(&world.dice, 1000, 500000);
+}
+
 static void make_coordinator(struct players *players, unsigned number)
 {
     static const char *const names[] = {"c1", "c2", "c3", "c4", "c5", "c6", "c7"};
@@ -145,6 +154,7 @@ static void make_coordinator(struct players *players, unsigned number)
     player->number = number;
     snprintf(player->listen, sizeof(player->listen), "10.0.0.%u:7310", number + 1);
     disk_init(&player->habits, &world.schedule, &world.dice);
+    draw_habits(&player->habits);
     volume_init(&player->volume, &player->habits);
     player->volume.runs = world_runs;
     player->volume.ring = bus_ring;
@@ -269,8 +279,29 @@ static void begin_thread(struct player *player, void *(*start)(void *))
     world.current = NULL;
 }
 
-void players_start_coordinator(struct player *player)
+/* What only may be missing where a disk lied or rotted, with or without a sign. */
+static bool has_less(const struct volume_said *now, const struct volume_said *before)
 {
+    return now->end < before->end || now->term < before->term ||
+           (now->term == before->term && before->vote != 0 && now->vote != before->vote);
+}
+
+static bool end_damaged(struct player *player, const char *how)
+{
+    players_tell(player->players, "fault %s.%s on", player->process->name, how);
+    if (player->coordinator != NULL) {
+        players_crash_coordinator(player, false);
+    } else {
+        world_crash(player->process);
+        volume_kill(&player->volume);
+    }
+    return false;
+}
+
+bool players_start_coordinator(struct player *player)
+{
+    const struct volume_said before = player->volume.said;
+    const bool is_damaged = player->volume.damaged;
     const struct players *players = player->players;
     const struct coordinator_options options = {
         .directory = volume_path(&player->volume),
@@ -288,10 +319,23 @@ void players_start_coordinator(struct player *player)
     world_note(2, player->process->number);
     player->process->is_up = true;
     world.current = player->process;
-    if (coordinator_open(&options, &player->coordinator, error) != GROVE_OK) {
+    const enum grove_status status = coordinator_open(&options, &player->coordinator, error);
+    world.current = NULL;
+    if (status != GROVE_OK && is_damaged) {
+        return end_damaged(player, "refused");
+    }
+    if (status != GROVE_OK) {
         players_fail(players, "%s does not start: %s", player->process->name, error);
     }
+    if (has_less(&player->volume.said, &before)) {
+        if (!is_damaged) {
+            players_fail(players, "%s has forgotten what its disk had", player->process->name);
+        }
+        return end_damaged(player, "forgot");
+    }
+    player->volume.damaged = player->volume.flipped = false;
     begin_thread(player, run_coordinator);
+    return true;
 }
 
 const struct coordinator *players_leader(const struct players *players)

@@ -59,7 +59,8 @@ struct players {
 void players_begin(struct players *players, uint64_t seed);
 void players_end(struct players *players);
 
-void players_start_coordinator(struct player *player);
+/* False when it is down, for its disk has lost what it had said it has. */
+bool players_start_coordinator(struct player *player);
 void players_crash_coordinator(struct player *player, bool loses_power);
 void players_start_worker(struct player *player, grove_handler *work, grove_handler *flow);
 void players_crash_worker(struct player *player);

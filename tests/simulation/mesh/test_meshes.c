@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Whole nodes in virtual time: three or five coordinators, two workers and two clients, each as it
  * is but for its sockets, threads, clock and disk. Coordinators and workers crash, links are cut,
- * clocks jump, members come and go, and disks are lost; then calm, in which every call of a client
- * must end. What the ledger then has, what clients were told and what workers ran is a history for
- * the second model. */
+ * clocks jump, members come and go, and disks lie, rot and are lost; then calm, in which every call
+ * of a client must end. What the ledger then has, what clients were told and what workers ran is a
+ * history for the second model. */
 #include "nodes/host/log.h"
 #include "tests/simulation/campaign.h"
 #include "tests/simulation/mesh/annals.h"
@@ -152,13 +152,14 @@ static void trouble_coordinators(struct players *players, unsigned chance)
         &players->coordinators[dice_below(&world.dice, players->coordinator_count)];
 
     if (player->coordinator != NULL && dice_chance(&world.dice, chance)) {
-        players_crash_coordinator(player, dice_chance(&world.dice, 500));
+        players_crash_coordinator(player, !player->volume.lies && dice_chance(&world.dice, 500));
         player->restart_us = world.schedule.now_us + draw_absence();
     }
     for (unsigned i = 0; i < players->coordinator_count; i++) {
         player = &players->coordinators[i];
-        if (player->coordinator == NULL && world.schedule.now_us >= player->restart_us) {
-            players_start_coordinator(player);
+        if (player->coordinator == NULL && world.schedule.now_us >= player->restart_us &&
+            !players_start_coordinator(player)) {
+            churn_lose(player);
         }
     }
 }
@@ -205,7 +206,7 @@ static void storm(struct players *players)
     const unsigned crash = (unsigned)dice_below(&world.dice, 10);
     const unsigned kill = (unsigned)dice_below(&world.dice, 6);
     const unsigned cut = (unsigned)dice_below(&world.dice, 6);
-    const unsigned lose = (unsigned)dice_below(&world.dice, 4);
+    const unsigned lose = (unsigned)dice_below(&world.dice, 10);
 
     world.most_us = dice_chance(&world.dice, 500) ? 500 : 20000;
     while (world.schedule.now_us < until_us) {
@@ -254,7 +255,7 @@ static struct outcome run(uint64_t seed)
     clients_done = 0;
     players_begin(&players, seed);
     for (unsigned i = 0; i < players.coordinator_count; i++) {
-        players_start_coordinator(&players.coordinators[i]);
+        (void)players_start_coordinator(&players.coordinators[i]);
     }
     for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
         players_start_worker(&players.workers[i], work, flow);
@@ -273,7 +274,7 @@ static struct outcome run(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    static const struct campaign campaign = {.everyday = 8, .twice = 5, .run = run};
+    static const struct campaign campaign = {.everyday = 16, .twice = 5, .run = run};
 
     log_set_level(LOG_ERROR);
     return campaign_main(&campaign, argc, argv);
