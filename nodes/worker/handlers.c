@@ -105,7 +105,6 @@ static void end_attempt(struct handlers *handlers, struct grove_attempt *attempt
         buffer_clear(item);
     }
     STAILQ_INSERT_TAIL(&handlers->ended, attempt, ended);
-    atomic_fetch_add(&handlers->ended_count, 1);
     if (was_empty) {
         bus_signal_raise(handlers->signal);
     }

@@ -43,15 +43,10 @@ struct handlers {
     bool is_stopping;
     bool is_closed;                /* no I/O thread takes calls any more */
     struct ended_queue ended;      /* for the I/O thread */
-    atomic_uint ended_count;       /* ever; also read without the lock */
     struct call_queue calls;       /* likewise */
     struct untold_queue waits;     /* ... whose last thread that ran is gone: all others wait */
     struct joining_queue joinings; /* ... with something to send */
     bool has_dismissed;            /* ... calls to be dismissed */
-
-    /* I/O thread only. */
-    uint64_t gathered_ns; /* when it last took what has ended */
-    unsigned hope;        /* how often it may yet wait for more in vain */
 };
 
 /* What handlers leave for the I/O thread. */
@@ -127,10 +122,6 @@ void handlers_dismiss(struct handlers *handlers, struct grove_attempt *attempt, 
 
 /* I/O thread: whether every thread of the attempt waits, and none is about to go on. */
 bool handlers_are_waiting(struct handlers *handlers, const struct grove_attempt *attempt);
-
-/* I/O thread: when something has ended and nothing is queued, waits for what ends right behind it,
- * 200 us at most. */
-void handlers_gather(struct handlers *handlers);
 
 /* I/O thread: what handlers left for it. */
 void handlers_collect(struct handlers *handlers, struct handed *handed);

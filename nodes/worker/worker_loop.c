@@ -289,7 +289,6 @@ void worker_collect(struct grove_worker *worker)
     struct grove_attempt *attempt;
     struct call *call;
 
-    handlers_gather(&worker->handlers);
     handlers_collect(&worker->handlers, &handed);
     while ((call = STAILQ_FIRST(&handed.calls)) != NULL) {
         STAILQ_REMOVE_HEAD(&handed.calls, queued);
