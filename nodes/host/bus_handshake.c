@@ -12,25 +12,10 @@
      ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |                             \
      ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 
-/* Either names the address of `socket`, which no other has as long as it is open. */
-void handshake_watch(struct handshake *handshake, void *context, void *socket)
-{
-    const int linger = 0;
-    char endpoint[64];
-
-    snprintf(endpoint, sizeof(endpoint), "inproc://grove-handshake-%p", socket);
-    handshake->events = zmq_socket(context, ZMQ_PAIR);
-    if (handshake->events == NULL || zmq_socket_monitor(socket, endpoint, EVENTS) != 0) {
-        abort();
-    }
-    zmq_setsockopt(handshake->events, ZMQ_LINGER, &linger, sizeof(linger));
-    const int rc = zmq_connect(handshake->events, endpoint);
-    assert(rc == 0);
-}
-
-void handshake_end(struct handshake *handshake, void *socket)
+void handshake_end(struct handshake *handshake, struct bus *bus, void *socket)
 {
     if (handshake->events != NULL) {
+        bus_unwatch(bus, handshake->fd);
         zmq_socket_monitor(socket, NULL, 0);
         zmq_close(handshake->events);
         *handshake = (struct handshake){.events = NULL};
@@ -86,4 +71,34 @@ enum bus_handshake handshake_look(struct handshake *handshake)
         take(handshake, event);
     }
     return handshake->state;
+}
+
+static void on_events(void *context)
+{
+    handshake_look(context);
+}
+
+/* Either names the address of `socket`, which no other has as long as it is open. Without a bound
+ * on what waits there: libzmq's own thread would stand still at it, and all of its sockets with it.
+ * A server that is away makes some ten events a second, and so each is taken as it comes. */
+enum grove_status handshake_watch(struct handshake *handshake, struct bus *bus, void *context,
+                                  void *socket)
+{
+    const int none = 0;
+    char endpoint[64];
+    size_t size = sizeof(handshake->fd);
+
+    snprintf(endpoint, sizeof(endpoint), "inproc://grove-handshake-%p", socket);
+    handshake->events = zmq_socket(context, ZMQ_PAIR);
+    if (handshake->events == NULL || zmq_socket_monitor(socket, endpoint, EVENTS) != 0) {
+        abort();
+    }
+    zmq_setsockopt(handshake->events, ZMQ_LINGER, &none, sizeof(none));
+    zmq_setsockopt(handshake->events, ZMQ_RCVHWM, &none, sizeof(none));
+    int rc = zmq_connect(handshake->events, endpoint);
+    assert(rc == 0);
+    rc = zmq_getsockopt(handshake->events, ZMQ_FD, &handshake->fd, &size);
+    assert(rc == 0);
+    handshake_look(handshake); /* libzmq makes the fd readable only after a look found nothing */
+    return bus_watch(bus, handshake->fd, on_events, handshake);
 }

@@ -163,7 +163,7 @@ static bool receive_one(struct bus_socket *socket)
 
 static void socket_destroy(struct bus_socket *socket)
 {
-    handshake_end(&socket->handshake, socket->zmq);
+    handshake_end(&socket->handshake, socket->bus, socket->zmq);
     callers_end(&socket->callers, socket->zmq);
     zmq_close(socket->zmq);
     free(socket);
@@ -412,9 +412,10 @@ uint16_t bus_port(const struct bus_socket *socket)
 static enum grove_status connect_to(struct bus_socket *socket, const char *endpoint)
 {
     allow_ipv6(socket, endpoint);
-    handshake_watch(&socket->handshake, bus_context(socket->bus), socket->zmq);
-    if (zmq_connect(socket->zmq, endpoint) != 0) {
-        return GROVE_INVALID;
+    const enum grove_status status =
+        handshake_watch(&socket->handshake, socket->bus, bus_context(socket->bus), socket->zmq);
+    if (status != GROVE_OK || zmq_connect(socket->zmq, endpoint) != 0) {
+        return status != GROVE_OK ? status : GROVE_INVALID;
     }
     serve(socket);
     return GROVE_OK;
