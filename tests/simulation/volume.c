@@ -249,7 +249,7 @@ void volume_write(struct volume_file *file, struct bytes bytes, size_t offset)
     }
     memcpy(file->cache + offset, bytes.data, bytes.size);
     for (size_t i = offset / VOLUME_SECTOR; i < sectors_of(offset + bytes.size); i++) {
-        file->sector[i] = SECTOR_DIRTY;
+        file->sector[i] |= SECTOR_DIRTY;
     }
 }
 
@@ -269,8 +269,9 @@ int volume_sync(struct volume *volume, struct volume_file *file)
         return 0;
     }
     for (size_t i = 0; i < sectors_of(file->room); i++) {
-        if (file->sector[i] == SECTOR_DIRTY) {
+        if ((file->sector[i] & SECTOR_DIRTY) != 0) {
             if (fails) {
+                volume->damaged = volume->damaged || (file->sector[i] & SECTOR_HELD) != 0;
                 file->sector[i] = SECTOR_CLEAN;
             } else if (volume->lies) {
                 file->sector[i] = SECTOR_HELD;
@@ -343,7 +344,7 @@ void volume_kill(struct volume *volume)
 static void tear(struct volume *volume, struct volume_file *file, unsigned chance)
 {
     for (size_t i = 0; i < sectors_of(file->room); i++) {
-        const bool was_said = file->sector[i] == SECTOR_HELD;
+        const bool was_said = (file->sector[i] & SECTOR_HELD) != 0;
         if (file->sector[i] != SECTOR_CLEAN) {
             if (dice_chance(volume->dice, chance)) {
                 write_sector(file, i);

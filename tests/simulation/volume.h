@@ -24,15 +24,16 @@ struct volume_file {
     char durable[VOLUME_NAME_SIZE]; /* after a power cut */
     uint8_t *cache;                 /* as a process sees it */
     uint8_t *platter;
-    uint8_t *sector; /* what each of them is: enum volume_sector */
+    uint8_t *sector; /* what each of them is: a set of enum volume_sector */
     size_t size;
     size_t platter_size;
     size_t room; /* bytes of cache and platter */
     LIST_ENTRY(volume_file) link;
 };
 
-/* A sector that is not CLEAN may be lost. */
-enum volume_sector { SECTOR_CLEAN, SECTOR_DIRTY, SECTOR_HELD };
+/* A sector that is not CLEAN may be lost: what was written since its last sync, and what a disk that
+ * lies has said it has. */
+enum volume_sector { SECTOR_CLEAN = 0, SECTOR_DIRTY = 1, SECTOR_HELD = 2 };
 
 /* A change of names that is not on disk yet. */
 struct volume_rename {
