@@ -31,8 +31,8 @@ struct volume_file {
     LIST_ENTRY(volume_file) link;
 };
 
-/* A sector that is not CLEAN may be lost: what was written since its last sync, and what a disk that
- * lies has said it has. */
+/* A sector that is not CLEAN may be lost: what was written since its last sync, and what a disk
+ * that lies has said it has. */
 enum volume_sector { SECTOR_CLEAN = 0, SECTOR_DIRTY = 1, SECTOR_HELD = 2 };
 
 /* A change of names that is not on disk yet. */
