@@ -95,7 +95,7 @@ static void received(void *context, const struct message *message)
             return;
         }
         say_refused(&refused);
-        finish(exchange, EXIT_REFUSED);
+        finish(exchange, refused.code == REFUSED_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_REFUSED);
     }
 }
 
