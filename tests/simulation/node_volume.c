@@ -225,8 +225,9 @@ void node_volume_found(struct node *node, const struct raft_configuration *confi
 
 /* ---- its start */
 
-/* Does a majority of voters have, beside this one, all that was acknowledged? */
-static bool others_have(const struct node *node)
+/* Does a majority of voters have, beside this one, all that was acknowledged, and the last that
+ * this one said it has? A leader that heard so may acknowledge that at any moment. */
+static bool others_have(const struct node *node, uint64_t last, uint64_t last_term)
 {
     struct cluster *cluster = node->cluster;
     const struct node *leader = cluster_leader(cluster);
@@ -241,15 +242,19 @@ static bool others_have(const struct node *node)
         if (configuration->servers[i].role == RAFT_VOTER) {
             const struct node *other = cluster_node(cluster, configuration->servers[i].id);
             voters++;
-            have +=
-                other != node && node_is_up(other) && other->history.count >= cluster->oracle.count;
+            have += other != node && node_is_up(other) &&
+                    other->history.count >= cluster->oracle.count &&
+                    (last_term == UINT64_MAX || node_volume_has(other, last, last_term));
         }
     }
     return have > voters / 2;
 }
 
-/* What the disk said before must be there, unless it lied, or lost a bit of its last group. */
-static void expect_no_less(struct node *node, const struct volume_said *before, bool damaged)
+/* What the disk said before must be there, unless it lied, or lost a bit of its last group.
+ *
+ *   last_term   of the last entry before */
+static void expect_no_less(struct node *node, const struct volume_said *before, uint64_t last_term,
+                           bool damaged)
 {
     const struct volume_said *now = &node->volume->said;
     const bool forgot_vote =
@@ -267,7 +272,8 @@ static void expect_no_less(struct node *node, const struct volume_said *before, 
             "; its disk had %" PRIu64 ", %" PRIu64 " and %" PRIu64,
             node->id, now->end, now->term, now->vote, before->end, before->term, before->vote);
     }
-    node->cluster->forgot = node->cluster->forgot || forgot_vote || !others_have(node);
+    node->cluster->forgot =
+        node->cluster->forgot || forgot_vote || !others_have(node, before->end, last_term);
 }
 
 /* Names the file, and the offset unless that is all that is missing, for whoever has to look. */
@@ -321,6 +327,7 @@ static enum grove_status open_replica(struct node *node, struct fault *fault)
 bool node_volume_open(struct node *node)
 {
     const struct volume_said before = node->volume->said;
+    const uint64_t last_term = volume_term_of(node->volume, before.end);
     const bool damaged = node->volume->damaged;
     struct fault fault = {.text = ""};
 
@@ -344,7 +351,7 @@ bool node_volume_open(struct node *node)
     node->voter->host.settled = settled;
     node->volume->damaged = node->volume->flipped = false;
     node_volume_set_threshold(node);
-    expect_no_less(node, &before, damaged);
+    expect_no_less(node, &before, last_term, damaged);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "core/ledger.h"
 #include "nodes/coordinator/parts.h"
 #include "nodes/coordinator/replica/recovery.h"
+#include "nodes/coordinator/replica/replica_parts.h"
 #include "tests/simulation/mesh/annals.h"
 #include "tests/support/witness.h"
 
@@ -139,6 +140,27 @@ static void read_events(struct reading *reading, struct players *players)
             witness_hear(reading->witness, "%s", line);
         }
     }
+}
+
+bool players_are_even(const struct players *players)
+{
+    const struct coordinator *leader = players_leader(players);
+
+    if (leader == NULL) {
+        return false;
+    }
+    const raft_index end = raft_last_index(&leader->replica->voter.raft);
+    for (unsigned i = 0; i < players->coordinator_count; i++) {
+        struct coordinator *coordinator = players->coordinators[i].coordinator;
+        if (!players_votes(leader, &players->coordinators[i])) {
+            continue;
+        }
+        if (coordinator == NULL || raft_last_index(&coordinator->replica->voter.raft) != end ||
+            raft_last_applied(&coordinator->replica->voter.raft) != end) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void players_judge(struct players *players)

@@ -89,8 +89,11 @@ bool players_votes(const struct coordinator *leader, const struct player *player
 /* Notes who leads, for the history. */
 void players_watch(struct players *players);
 
+/* Are all that vote up, and have they applied the same, and all that they have? */
+bool players_are_even(const struct players *players);
+
 /* Has the second model judge the ledger, and then what clients and workers said. All that vote
- * are up, have applied the same, and are at rest. */
+ * are even. */
 void players_judge(struct players *players);
 
 #endif

@@ -240,6 +240,14 @@ static void calm(struct players *players)
             until_us = world.schedule.now_us + QUIET_US;
         }
     }
+    until_us += CALM_US;
+    while (!players_are_even(players) && world.schedule.now_us < until_us) {
+        world_run(MOMENT_US);
+        players_watch(players);
+    }
+    if (!players_are_even(players)) {
+        players_fail(players, "not all that vote have come to apply the same");
+    }
     if (clients_done != PLAYERS_CLIENTS) {
         players_fail(players, "%u clients still wait", PLAYERS_CLIENTS - clients_done);
     }
