@@ -214,8 +214,10 @@ static void on_tick(void *context)
 }
 
 /* The journal gets its group before the peers get their messages: it is the longer way. */
-static void send(struct coordinator *coordinator)
+static void on_turn_end(void *context)
 {
+    struct coordinator *coordinator = context;
+
     if (coordinator->leads) {
         chores_propose(&coordinator->chores);
         coordinator_propose(coordinator);
@@ -224,24 +226,12 @@ static void send(struct coordinator *coordinator)
     events_flush(&coordinator->events);
 }
 
-static void on_turn_end(void *context)
-{
-    struct coordinator *coordinator = context;
-
-    send(coordinator);
-    if (pool_help(coordinator->pool)) {
-        on_verified(coordinator);
-        send(coordinator);
-    }
-}
-
 enum grove_status coordinator_wire(struct coordinator *coordinator)
 {
     const uint32_t spin_us = coordinator->options.spin_us;
     struct pool_options pool = {
         .threads = coordinator->options.threads,
         .spin_us = spin_us,
-        .loop_helps = true,
         .work = verify_job,
         .context = &coordinator->verifier,
     };

@@ -14,7 +14,6 @@
 #include "nodes/host/clock.h"
 
 #define THREADS_MOST 64u
-#define LONE_SIZE 4096u /* bytes of a job that takes no longer than to hand it over and back */
 
 _Static_assert((LIMIT_UNCOMMITTED & (LIMIT_UNCOMMITTED - 1)) == 0, "the ring wraps by a mask");
 
@@ -27,7 +26,6 @@ struct pool {
     struct pool_options options;
     struct slot ring[LIMIT_UNCOMMITTED];
     uint64_t head;         /* the loop's: the next to be taken */
-    bool has_lone;         /* the loop's: a job for which nobody was woken */
     _Atomic uint64_t next; /* the next to be claimed */
     _Atomic uint64_t tail; /* where the loop gives */
     atomic_uint sleepers;
@@ -82,14 +80,6 @@ static void sleep_until_given(struct pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void work(struct pool *pool, uint64_t at)
-{
-    struct slot *slot = slot_at(pool, at);
-
-    pool->options.work(pool->options.context, slot->job);
-    atomic_store(&slot->done, true);
-}
-
 static void *serve(void *context)
 {
     struct pool *pool = context;
@@ -97,7 +87,10 @@ static void *serve(void *context)
 
     while (!atomic_load(&pool->stopping)) {
         if (claim(pool, &at)) {
-            work(pool, at);
+            struct slot *slot = slot_at(pool, at);
+
+            pool->options.work(pool->options.context, slot->job);
+            atomic_store(&slot->done, true);
             bus_signal_raise(pool->options.ready);
             continue;
         }
@@ -156,17 +149,6 @@ void pool_destroy(struct pool *pool)
     free(pool);
 }
 
-/* A sleeper that has looked is asleep by the time that the lock is had, for nothing else. Whoever
- * is woken needs the lock: on the same core it would run at once, and find it taken. */
-static void wake(struct pool *pool)
-{
-    if (atomic_load(&pool->sleepers) > 0) {
-        pthread_mutex_lock(&pool->lock);
-        pthread_mutex_unlock(&pool->lock);
-        pthread_cond_signal(&pool->given);
-    }
-}
-
 void pool_give(struct pool *pool, struct job *job)
 {
     const uint64_t tail = atomic_load(&pool->tail);
@@ -176,29 +158,13 @@ void pool_give(struct pool *pool, struct job *job)
     slot->job = job;
     atomic_store(&slot->done, false);
     atomic_store(&pool->tail, tail + 1);
-    if (pool->options.loop_helps && tail == pool->head && job->body.size <= LONE_SIZE) {
-        pool->has_lone = true;
-        return;
+    if (atomic_load(&pool->sleepers) > 0) {
+        /* Empty, but a sleeper that has looked is asleep by then. Whoever is woken needs the lock:
+         * on the same core it would run at once, and find it taken. */
+        pthread_mutex_lock(&pool->lock);
+        pthread_mutex_unlock(&pool->lock);
+        pthread_cond_signal(&pool->given);
     }
-    if (pool->has_lone) {
-        pool->has_lone = false;
-        wake(pool);
-    }
-    wake(pool);
-}
-
-/* One that is awake may have been faster. */
-bool pool_help(struct pool *pool)
-{
-    const bool has_lone = pool->has_lone;
-    uint64_t at;
-
-    pool->has_lone = false;
-    if (!has_lone || !claim(pool, &at)) {
-        return false;
-    }
-    work(pool, at);
-    return true;
 }
 
 struct job *pool_take(struct pool *pool)

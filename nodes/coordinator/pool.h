@@ -14,8 +14,6 @@ typedef void pool_work(void *context, struct job *job);
 struct pool_options {
     unsigned threads; /* 0: half of the cores, at least one */
     uint32_t spin_us; /* before a thread sleeps: waking one costs 40 to 50 us */
-    bool loop_helps;  /* calls pool_help at the end of each turn: a small job that has come alone
-                       * wakes nobody until then */
     pool_work *work;
     void *context;
     struct bus_signal *ready; /* raised when a job is done */
@@ -28,9 +26,6 @@ void pool_destroy(struct pool *pool);
 
 /* Gives a job to the threads; at most LIMIT_UNCOMMITTED at a time. */
 void pool_give(struct pool *pool, struct job *job);
-
-/* Does the job that came alone, on the thread of the loop: true when it is to be taken. */
-bool pool_help(struct pool *pool);
 
 /* The next job that is done, NULL when it is still being worked on. */
 struct job *pool_take(struct pool *pool);

@@ -104,67 +104,6 @@ static void a_sleeping_thread_wakes(void **state)
     pool_destroy(pool);
 }
 
-static void take(struct pool *pool, const struct job *expected)
-{
-    struct job *job;
-
-    while ((job = pool_take(pool)) == NULL) {
-        sem_wait(&raised);
-    }
-    assert_ptr_equal(job, expected);
-}
-
-/* Gives one, and helps; false when a thread was still awake, and faster. */
-static bool is_done_by_loop(struct pool *pool, struct job *job)
-{
-    pool_give(pool, job);
-    const bool is_done = pool_help(pool);
-
-    take(pool, job);
-    return is_done;
-}
-
-static void a_lone_job_is_done_by_the_loop_that_helps(void **state)
-{
-    struct work all = {.loop = pthread_self()};
-    const struct pool_options options = {
-        .threads = 2, .loop_helps = true, .work = work, .context = &all};
-    struct pool *pool = pool_create(&options);
-    struct job job = {.token = 0};
-    struct job large = {.body = bytes_of(&large, LIMIT_BATCH_SIZE)};
-
-    (void)state;
-    while (!is_done_by_loop(pool, &job)) {
-    }
-    assert_int_equal(all.on_loop, 1);
-    assert_false(pool_help(pool));
-    for (unsigned i = 0; i < 1000; i++) {
-        assert_false(is_done_by_loop(pool, &large));
-    }
-    assert_int_equal(all.on_loop, 1);
-    pool_destroy(pool);
-}
-
-static void what_comes_together_is_left_to_the_threads(void **state)
-{
-    struct work all = {.loop = pthread_self()};
-    const struct pool_options options = {
-        .threads = 2, .loop_helps = true, .work = work, .context = &all};
-    struct pool *pool = pool_create(&options);
-    struct job jobs[2] = {{.token = 0}, {.token = 6}};
-
-    (void)state;
-    for (unsigned i = 0; i < 1000; i++) {
-        pool_give(pool, &jobs[0]);
-        pool_give(pool, &jobs[1]);
-        assert_false(pool_help(pool));
-        take(pool, &jobs[0]);
-        take(pool, &jobs[1]);
-    }
-    assert_int_equal(all.on_loop, 0);
-    pool_destroy(pool);
-}
-
 static void a_pool_ends_with_jobs_left(void **state)
 {
     struct work all = {.loop = pthread_self()};
@@ -187,8 +126,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_come_back_in_order_from_other_threads),
         cmocka_unit_test(a_sleeping_thread_wakes),
-        cmocka_unit_test(a_lone_job_is_done_by_the_loop_that_helps),
-        cmocka_unit_test(what_comes_together_is_left_to_the_threads),
         cmocka_unit_test(a_pool_ends_with_jobs_left),
     };
 

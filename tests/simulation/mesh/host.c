@@ -124,12 +124,6 @@ void pool_give(struct pool *pool, struct job *job)
     bus_signal_raise(pool->options.ready);
 }
 
-bool pool_help(struct pool *pool)
-{
-    (void)pool;
-    return false;
-}
-
 struct job *pool_take(struct pool *pool)
 {
     struct job *job;
