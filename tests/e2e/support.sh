@@ -2,6 +2,7 @@
 # What the end-to-end scripts share: a scratch directory that is their whole world, servers that are
 # ended by their process id and do not outlive the script, checks that say what was expected.
 set -euo pipefail
+umask 022 # grove refuses what everyone may write
 
 build=$(realpath "${GROVE_BUILD:?the build to test}")
 source=$(realpath "${GROVE_SOURCE:-.}")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 # What systemd itself says of the units: it knows every line of them, and how much each leaves open.
 set -euo pipefail
+umask 022
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
