@@ -54,7 +54,7 @@ void joins_end(struct task *task)
 
 void joins_forget(struct history *history, struct task *task)
 {
-    for (struct join *join = task->joins; join; join = join->next) {
+    for (struct join *join = task->joins; join && history->all_joins; join = join->next) {
         HASH_DEL(history->all_joins, join);
     }
     task->joins = NULL;
