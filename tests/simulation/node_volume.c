@@ -326,13 +326,15 @@ static enum grove_status open_replica(struct node *node, struct fault *fault)
 
 bool node_volume_open(struct node *node)
 {
-    const struct volume_said before = node->volume->said;
+    struct volume_said before = volume_said_copy(&node->volume->said);
     const uint64_t last_term = volume_term_of(node->volume, before.end);
     const bool damaged = node->volume->damaged;
     struct fault fault = {.text = ""};
 
     enum grove_status status = open_replica(node, &fault);
     if (status != GROVE_OK) {
+        free(node->volume->said.terms);
+        node->volume->said = before; /* a start that failed takes nothing back */
         node->replica = NULL;
         node->refused = damaged && !node->volume->failed && !node->starves;
         if (!damaged && !node->volume->failed && !node->starves) {
@@ -352,6 +354,7 @@ bool node_volume_open(struct node *node)
     node->volume->damaged = node->volume->flipped = false;
     node_volume_set_threshold(node);
     expect_no_less(node, &before, last_term, damaged);
+    free(before.terms);
     return true;
 }
 

@@ -433,6 +433,18 @@ uint64_t volume_term_of(const struct volume *volume, uint64_t index)
     return index <= said->end ? said->terms[index - said->before - 1] : 0;
 }
 
+struct volume_said volume_said_copy(const struct volume_said *said)
+{
+    struct volume_said copy = *said;
+
+    copy.terms = NULL;
+    if (said->room > 0) {
+        copy.terms = resize(NULL, said->room * sizeof(*copy.terms));
+        memcpy(copy.terms, said->terms, said->room * sizeof(*copy.terms));
+    }
+    return copy;
+}
+
 void volume_says(struct volume *volume, uint64_t index, uint64_t term)
 {
     struct volume_said *said = &volume->said;

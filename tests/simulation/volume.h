@@ -119,6 +119,9 @@ void volume_wipe(struct volume *volume);
 /* The term of an entry that it says it has, 0 for none; UINT64_MAX for one within its snapshot. */
 uint64_t volume_term_of(const struct volume *volume, uint64_t index);
 
+/* Free its `terms`. */
+struct volume_said volume_said_copy(const struct volume_said *said);
+
 /* The bytes of a file; NULL when there is no such. */
 const struct volume_file *volume_find(const struct volume *volume, const char *name);
 
