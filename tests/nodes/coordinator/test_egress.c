@@ -442,11 +442,7 @@ static void a_stale_report_is_done_and_stopped(void **state)
     struct id id;
 
     greet(h, 1, &h->party.client);
-    session = enlist(h, 2, 4);
-    submit(h, 1, 0, 1, &id);
-    egress_flush(&h->egress);
-    expect_sent(2, MESSAGE_ASSIGN);
-    report(h, 2, session, &id, 1);
+    session = run_one(h, &id);
     report(h, 2, session, &id, 1);
     egress_flush(&h->egress);
     assert_int_equal(wire_stop_decode(expect_sent(2, MESSAGE_STOP).body, &list), GROVE_OK);

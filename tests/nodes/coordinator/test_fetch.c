@@ -59,12 +59,7 @@ static void how_it_ended_comes_with_it(void **state)
     struct id id;
 
     greet(h, 1, &h->party.client);
-    const uint64_t session = enlist(h, 2, 4);
-
-    submit(h, 1, 0, 1, &id);
-    egress_flush(&h->egress);
-    expect_sent(2, MESSAGE_ASSIGN);
-    report(h, 2, session, &id, 1);
+    run_one(h, &id);
     greet(h, 3, &h->party.operator);
     ask(h, 3, &h->party.operator, & id);
     expect_task(h, 3, &id, &fetched);

@@ -95,12 +95,7 @@ static void what_has_ended_is_told_at_once(void **state)
     struct id id;
 
     greet(h, 1, &h->party.client);
-    const uint64_t session = enlist(h, 2, 4);
-
-    submit(h, 1, 0, 1, &id);
-    egress_flush(&h->egress);
-    expect_sent(2, MESSAGE_ASSIGN);
-    report(h, 2, session, &id, 1);
+    run_one(h, &id);
     egress_flush(&h->egress);
     expect_sent(1, MESSAGE_NOTIFY); /* the submitter waits */
     ask(h, 1, &id, 1);
