@@ -13,9 +13,9 @@
 #include "nodes/programs/observer.h"
 
 #define DRAW_MS 200u  /* between two bars */
-#define LINE_MS 1000u /* before the first line; each waits as long as all before, or ... */
-#define LINE_MOST_MS 30000u
+#define LINE_MS 1000u /* before the first line */
 #define IDLE_MS 1000u /* nothing runs for so long: the mesh is asked why */
+#define AGAIN_MOST_MS 30000u
 #define BAR_WIDTH 20
 #define TEXT_SIZE 160
 
@@ -37,6 +37,7 @@ void progress_begin(struct progress *progress, const struct arguments *arguments
     progress->drawn_ms = progress->started_ms;
     progress->due_ms = progress->started_ms + LINE_MS;
     progress->idle_ms = progress->started_ms;
+    progress->ask_ms = progress->started_ms + IDLE_MS;
     atomic_init(&progress->is_interrupted, false);
     progress->is_silent = caller_is_inside(arguments);
     progress->is_watching = key == NULL && !progress->is_silent;
@@ -52,6 +53,8 @@ void progress_end(struct progress *progress)
     if (progress->is_watching) {
         signals_unwatch(&progress->signals);
     }
+    free(progress->why);
+    progress->why = NULL;
 }
 
 void progress_hide(struct progress *progress)
@@ -133,14 +136,21 @@ static void draw(struct progress *progress, uint64_t done)
     progress->is_drawn = true;
 }
 
+/* After as long as it has taken so far, so that a long wait fills no log. */
+static uint64_t again_ms(uint64_t since_ms, uint64_t now_ms)
+{
+    const uint64_t waited_ms = now_ms - since_ms;
+
+    return now_ms + (waited_ms < AGAIN_MOST_MS ? waited_ms : AGAIN_MOST_MS);
+}
+
 static void write_line(struct progress *progress, uint64_t done, uint64_t now_ms)
 {
-    const uint64_t waited_ms = now_ms - progress->started_ms;
     char text[TEXT_SIZE];
 
     describe(progress, done, text);
     fprintf(stderr, "grove: %s\n", text);
-    progress->due_ms = now_ms + (waited_ms < LINE_MOST_MS ? waited_ms : LINE_MOST_MS);
+    progress->due_ms = again_ms(progress->started_ms, now_ms);
 }
 
 static void measure(struct progress *progress, uint64_t done, uint64_t now_ms)
@@ -153,6 +163,7 @@ static void measure(struct progress *progress, uint64_t done, uint64_t now_ms)
     progress->drawn_done = done;
 }
 
+/* Unless it is what was said before. */
 static void say_why(struct progress *progress)
 {
     char id[GROVE_ID_TEXT_SIZE];
@@ -160,24 +171,28 @@ static void say_why(struct progress *progress)
 
     grove_id_format(&progress->last.id, id);
     why = observer_waiting(progress->path, id);
-    if (why != NULL) {
-        progress_hide(progress);
-        fprintf(stderr, "grove: nothing of %s runs: ", id);
-        print_text(stderr, why);
-        fputc('\n', stderr);
+    if (why == NULL || (progress->why != NULL && strcmp(why, progress->why) == 0)) {
+        free(why);
+        return;
     }
-    free(why);
+    progress_hide(progress);
+    fprintf(stderr, "grove: nothing of %s runs: ", id);
+    print_text(stderr, why);
+    fputc('\n', stderr);
+    free(progress->why);
+    progress->why = why;
 }
 
-/* Once: nobody may offer a function, or let it run. */
+/* Nobody may offer a function, or let it run. The reason may become another one. */
 static void explain_if_idle(struct progress *progress, uint64_t done, uint64_t now_ms)
 {
     if (progress->last.running > 0 || done != progress->idle_done) {
         progress->idle_ms = now_ms;
         progress->idle_done = done;
-    } else if (progress->path != NULL && now_ms >= progress->idle_ms + IDLE_MS) {
+        progress->ask_ms = now_ms + IDLE_MS;
+    } else if (progress->path != NULL && now_ms >= progress->ask_ms) {
         say_why(progress);
-        progress->path = NULL;
+        progress->ask_ms = again_ms(progress->idle_ms, now_ms);
     }
 }
 

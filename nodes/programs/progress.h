@@ -24,7 +24,9 @@ struct progress {
     atomic_bool is_interrupted;
 
     uint64_t idle_ms, idle_done; /* since when nothing runs, and what had ended by then */
-    const char *path;            /* whose credential asks why; NULL: not any more */
+    uint64_t ask_ms;             /* when the mesh is asked why */
+    const char *path;            /* whose credential asks; NULL: it is not asked */
+    char *why;                   /* as it was said last */
 };
 
 /* Before the first thread of the process.

@@ -59,7 +59,7 @@ serve() {
     local name=$1 tries=0
     shift
     : >"$scratch/$name.log"
-    timeout --foreground 120 "$@" >"$scratch/$name.log" 2>&1 &
+    timeout --foreground 600 "$@" >"$scratch/$name.log" 2>&1 &
     server=$!
     until ready=$(grep '^ready' "$scratch/$name.log"); do
         kill -0 "$server" 2>/dev/null || { fail "$name ended: $(cat "$scratch/$name.log")" && exit 1; }

@@ -12,20 +12,20 @@ GROVE_CREDENTIAL=$(field credential)
 for limit in 1 2 7 64; do
     for count in 0 1 $((limit - 1)) "$limit" $((limit + 1)) 300; do
         seq 1 "$count" >"$scratch/lines"
-        timeout 60 "$grove" map -t echo -j "$limit" <"$scratch/lines" >"$scratch/out" 2>"$scratch/err" ||
+        timeout 300 "$grove" map -t echo -j "$limit" <"$scratch/lines" >"$scratch/out" 2>"$scratch/err" ||
             fail "map of $count by $limit: $(cat "$scratch/err")"
         cmp -s "$scratch/lines" "$scratch/out" || fail "map of $count by $limit is not in order"
     done
 done
 seq 1 10000 >"$scratch/lines"
-timeout 60 "$grove" map -t echo -j 64 :::: "$scratch/lines" | cmp - "$scratch/lines" ||
+timeout 300 "$grove" map -t echo -j 64 :::: "$scratch/lines" | cmp - "$scratch/lines" ||
     fail "10,000 lines of a file do not come back in order"
 expect 0 "$grove" map -t echo -j 3 ::: -1 -- ::: "two words" ""
 says "-1
 --
 :::
 two words"
-printf 'a\n\nno newline' | timeout 20 "$grove" map -t echo -j 2 | cmp - <(printf 'a\n\nno newline\n') ||
+printf 'a\n\nno newline' | timeout 300 "$grove" map -t echo -j 2 | cmp - <(printf 'a\n\nno newline\n') ||
     fail "a blank line is an input, and so is one that does not end"
 expect 2 "$grove" map -j 2 ::: x
 expect 2 "$grove" map -t echo -j 0 ::: x
@@ -39,10 +39,10 @@ complains "line 1 is over the limit of 1048576 bytes"
 
 # What is written slowly is run as it comes: the next line is written when the result of the one
 # before has come.
-coproc MAP { timeout 30 "$grove" map -t echo -j 2 2>"$scratch/err"; }
+coproc MAP { timeout 300 "$grove" map -t echo -j 2 2>"$scratch/err"; }
 for word in one two three; do
     echo "$word" >&"${MAP[1]}"
-    read -r -t 20 answer <&"${MAP[0]}" || fail "no answer to $word"
+    read -r -t 60 answer <&"${MAP[0]}" || fail "no answer to $word"
     [ "$answer" = "$word" ] || fail "'$answer' is the answer to $word"
 done
 map=$MAP_PID
@@ -55,7 +55,7 @@ pages() {
     json 'j["messages"]["paged"]'
 }
 before=$(pages)
-seq 1 1000 | timeout 30 "$grove" map -t echo -j 64 >/dev/null 2>&1
+seq 1 1000 | timeout 300 "$grove" map -t echo -j 64 >/dev/null 2>&1
 [ $(($(pages) - before)) -le 2200 ] || fail "$(($(pages) - before)) pages of 1,000 inputs"
 
 # ---- failures: named, the other lines where they were
@@ -67,7 +67,7 @@ a very long input that is no number either, and is named by its beginning only
 30
 LINES
 code=0
-timeout 30 "$grove" map -t sleep -j 2 <"$scratch/inputs" >"$scratch/out" 2>"$scratch/err" || code=$?
+timeout 300 "$grove" map -t sleep -j 2 <"$scratch/inputs" >"$scratch/out" 2>"$scratch/err" || code=$?
 err=$(cat "$scratch/err")
 [ "$code" -eq 1 ] || fail "a map with failures: exit $code"
 cmp -s "$scratch/out" <(printf '10\n\n20\n\n30\n') || fail "failures move the others: $(cat "$scratch/out")"
@@ -94,26 +94,26 @@ out=$(tail -n 1 <<<"$json")
 json_is 'j["index"], j["result"]' "(2, 'c')"
 expect 8 "$grove" map -t echo -j 2 --key once ::: a b d
 
-# With a key it is left, and the same command goes on with it: nothing is run twice.
+# With a key it is left, and the same command goes on with it: nothing is run twice. (One begins in a
+# second, so that it does not end before it is left.)
 succeeded() {
     run "$grove" stats functions -o json
     json '[f["ended_succeeded"] for f in j["functions"] if f["function"] == "sleep"][0]'
 }
 before=$(succeeded)
 left=("$grove" map -t sleep -j 1 --key left)
-inputs=($(seq 51 90))
-timeout --foreground 60 "${left[@]}" ::: "${inputs[@]}" >"$scratch/out" 2>&1 &
-map=$!
-until [ -s "$scratch/out" ]; do
-    kill -0 "$map" || { fail "the map that is to be left: $(cat "$scratch/out")" && break; }
-    sleep 0.05
-done
+expect 0 "$grove" limit sleep --rate 1/s
+coproc MAP { exec timeout --foreground 300 "${left[@]}" ::: $(seq 51 90) 2>"$scratch/err"; }
+map=$MAP_PID
+read -r -t 60 answer <&"${MAP[0]}" || fail "no result before it is left: $(cat "$scratch/err")"
 kill -TERM "$map"
 code=0
 wait "$map" || code=$?
 [ "$code" -eq 143 ] || fail "a map that was left: exit $code"
-expect 0 timeout 60 "${left[@]}" ::: "${inputs[@]}"
-says "$(printf '%s\n' "${inputs[@]}")"
+expect 0 "$grove" limit sleep --rate 0
+expect 0 "${left[@]}" ::: $(seq 51 90)
+says "$(seq 51 90)"
+[ "$answer" = 51 ] || fail "'$answer' was the first result of the map that was left"
 [ $(($(succeeded) - before)) -eq 40 ] || fail "$(($(succeeded) - before)) executions of 40 inputs"
 
 # ---- gather
@@ -141,22 +141,41 @@ expect 1 "$grove" race fail=this fail=that
 complains "grove: fail: failed: this"
 complains "grove: fail: failed: that"
 complains "grove: 0 of 1 won"
-expect 0 "$grove" race --first 2 sleep=50 sleep=250 sleep=60000
+expect 0 "$grove" race --first 2 sleep=50 sleep=2000 sleep=60000
 says "50
-250"
+2000"
 expect 1 "$grove" race --first-settled fail=first sleep=60000
 complains "grove: failed: first"
 expect 2 "$grove" race --first 3 echo=a echo=b
 code=0
-timeout 20 "$grove" race --first 2 echo=a fail=b >"$scratch/out" 2>/dev/null || code=$?
+timeout 300 "$grove" race --first 2 echo=a fail=b >"$scratch/out" 2>/dev/null || code=$?
 [ "$code" -eq 1 ] || fail "one winner of two: exit $code"
 cmp -s "$scratch/out" <(printf 'a\n') || fail "one of two winners is no line: $(cat "$scratch/out")"
 
+# becomes FILTER VALUE REQUEST...: what grove answers has this value, sooner or later
+becomes() {
+    local filter=$1 value=$2 tries=0
+    shift 2
+    until expect 0 "$grove" "$@" -o json && [ "$(json "$filter")" = "$value" ]; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || { fail "$filter does not become $value in $out" && break; }
+        sleep 0.1
+    done
+}
+
 # ---- cancel, explain
+# explains TEXT ID: what the task waits for is, sooner or later, this
+explains() {
+    local tries=0
+    until expect 0 "$grove" explain "$2" && grep -qF -- "$1" <<<"$out"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || { fail "explain: no '$1': $out" && break; }
+        sleep 0.1
+    done
+}
 expect 0 "$grove" submit -t sleep 600000
 id=$out
-expect 0 "$grove" explain "$id"
-grep -q "sleep: it runs at worker" <<<"$out" || fail "explain: $out"
+explains "sleep: it runs at worker" "$id"
 expect 0 "$grove" explain -o json "$id"
 json_is 'j["schema"], j["id"], j["reasons"][0]["kind"]' "('grove.explain/1', '$id', 'runs')"
 expect 0 "$grove" cancel "$id" -o json
@@ -173,9 +192,7 @@ expect 2 "$grove" cancel 123
 expect 3 "$grove" explain 00112233445566778899aabbccddeeff
 expect 2 "$grove" explain
 expect 0 "$grove" submit -t nobody-has-this x
-expect 0 "$grove" explain "$out"
-grep -q "no worker offers nobody-has-this; try: grove worker --exec nobody-has-this=COMMAND" <<<"$out" ||
-    fail "explain: $out"
+explains "no worker offers nobody-has-this; try: grove worker --exec nobody-has-this=COMMAND" "$out"
 
 # Whoever may not cancel it does not learn that it is there.
 expect 0 "$grove" keys issue --credential "$scratch/mesh/dev.credential" --role client --role observer --submit '*' \
@@ -203,8 +220,7 @@ expect 0 "$grove" limit echo "${bob[@]}"
 says "echo: paused"
 expect 0 "$grove" submit -t echo later
 id=$out
-expect 0 "$grove" explain "$id"
-grep -q "echo is paused; try: grove limit echo --resume" <<<"$out" || fail "explain: $out"
+explains "echo is paused; try: grove limit echo --resume" "$id"
 expect 0 "$grove" limit echo --resume --running 3 --rate 90/min -o json
 json_is 'j["schema"], j["function"], j["running"], j["rate"], j["paused"]' "('grove.limit/1', 'echo', 3, 1.5, False)"
 expect 0 "$grove" limit echo -o json
@@ -224,15 +240,11 @@ expect 0 "$grove" limit sleep --running 1
 says "sleep: at most 1 run at a time, not paused"
 printf '600000\n600000\n' | "$grove" submit -t sleep --many >"$scratch/ids"
 first=$(sed -n 1p "$scratch/ids") second=$(sed -n 2p "$scratch/ids")
-expect 0 "$grove" explain "$second"
-grep -q "1 of sleep run, and 1 may at a time; try: grove limit sleep --running" <<<"$out" || fail "explain: $out"
+explains "1 of sleep run, and 1 may at a time; try: grove limit sleep --running" "$second"
 expect 0 "$grove" stats functions -o json
 json_is "$active" "[1]"
 expect 0 "$grove" limit sleep --running 2
-until out=$("$grove" stats functions -o json) && [ "$(json "$active")" = "[2]" ]; do
-    kill -0 "$dev" || { fail "no second one begins at a limit of 2: $out" && break; }
-    sleep 0.05
-done
+becomes "$active" "[2]" stats functions
 expect 0 "$grove" cancel "$first"
 expect 0 "$grove" cancel "$second"
 expect 0 "$grove" limit sleep --running 0
@@ -252,7 +264,7 @@ waits() {
     local reason=$1 pid
     shift
     : >"$scratch/err" # of the one before
-    timeout --foreground 60 "$@" 2>"$scratch/err" >"$scratch/out" &
+    timeout --foreground 300 "$@" 2>"$scratch/err" >"$scratch/out" &
     pid=$!
     until grep -Eq "^grove: nothing of [0-9a-f]{32} runs: $reason" "$scratch/err"; do
         kill -0 "$pid" || { fail "$*: $(cat "$scratch/err")" && break; }
@@ -272,25 +284,43 @@ waits "$nobody" "$grove" race fail=x nobody-has-this=
 expect 0 "$grove" limit echo --pause
 waits "echo is paused; try: grove limit echo --resume" "$grove" map -t echo ::: a b
 expect 0 "$grove" limit echo --resume
-expect 0 "$grove" stats -o json
-json_is 'j["joins"]' "{'gather': 0, 'race': 0, 'map': 0}"
+
+# Another reason is said, too.
+# hears TEXT: sooner or later $map's line, in $line, ends so
+hears() {
+    until [[ ${line:=} == *"$1" ]]; do
+        read -r -t 60 line <&"${MAP[0]}" || { fail "it does not say '$1', but $line" && break; }
+    done
+}
+expect 0 "$grove" limit late --pause
+coproc MAP { exec timeout --foreground 300 "$grove" map -t late ::: a b 2>&1; }
+map=$MAP_PID
+hears "no worker offers late; try: grove worker --exec late=COMMAND"
+serve worker "$grove" worker --exec late=cat --slots 2
+hears "late is paused; try: grove limit late --resume"
+expect 0 "$grove" limit late --resume
+hears a
+hears b
+wait "$map" || fail "a map whose worker came late: exit $?"
+end "$server" || fail "the worker that came late: exit $?"
+becomes 'j["joins"]' "{'gather': 0, 'race': 0, 'map': 0}" stats
 
 # So does a reader that leaves.
 code=0
-seq 50 449 | timeout 60 "$grove" map -t sleep -j 2 2>"$scratch/err" | head -n 1 >"$scratch/out" ||
+seq 50 449 | timeout 300 "$grove" map -t sleep -j 2 2>"$scratch/err" | head -n 1 >"$scratch/out" ||
     code=${PIPESTATUS[1]}
 err=$(cat "$scratch/err")
 [ "$code" -eq 74 ] || fail "a map that nobody reads: exit $code, $err"
 grep -v "done, 0 failed" "$scratch/err" | cmp -s - <(echo "grove: cannot write to standard output") ||
     fail "a map that nobody reads says: $err"
-expect 0 "$grove" stats -o json
-json_is 'j["joins"]["map"], j["functions"]["sleep"]["held"], j["functions"]["sleep"]["ready"]' "(0, 0, 0)"
+becomes 'j["joins"]["map"], j["functions"]["sleep"]["held"], j["functions"]["sleep"]["ready"]' "(0, 0, 0)" stats
 
 # ---- on a terminal: a bar, which is gone in the end, and nothing that it obeys
 /usr/bin/python3 - "$grove" >"$scratch/out" <<'PTY' || fail "on a terminal: $(cat "$scratch/out")"
-import os, pty, sys
+import os, pty, signal, sys
 
-def run(*arguments):
+def run(*arguments, until=None):
+    """What is seen of it, which is interrupted when `until` is there."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execv(sys.argv[1], [sys.argv[1], *arguments])
@@ -303,14 +333,21 @@ def run(*arguments):
         if not piece:
             break
         seen += piece
+        if until is not None and until in seen:
+            os.kill(pid, signal.SIGINT)
+            until = None
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen
 
 code, seen = run("map", "-t", "sleep", "-j", "2", ":::", *["300"] * 8)
 print(code, seen)
 assert code == 0
-assert b" of 8 done, 0 failed, 2 running, " in seen
+assert b" of 8 done, 0 failed, " in seen
 assert "█".encode() in seen and b"left" in seen
 assert b"\r\x1b[K" in seen[seen.rindex(b"%"):], "the bar is not taken away"
+running = b" of 200 done, 0 failed, 2 running, "
+code, seen = run("map", "-t", "sleep", "-j", "2", ":::", *["300"] * 200, until=running)
+print(code, seen)
+assert code == 7 and running in seen
 code, seen = run("map", "-t", "echo", "-j", "2", ":::", "x\x1b[31my", "tab\tand")
 print(code, seen)
 assert b"x\\u{1b}[31my\r\n" in seen and b"tab\tand\r\n" in seen
@@ -319,8 +356,15 @@ print(code, seen)
 assert seen == b"x\\u{1b}]0;y\\u{7}"
 PTY
 
-# Without one: a line now and then.
-expect 0 "$grove" map -t sleep -j 1 ::: 700 700 700
-grep -Eq '^grove: [12] of 3 done, 0 failed, 1 running, [0-9.]+/s' <<<"$err" || fail "no line of progress: $err"
+# Without one: a line now and then, which says soon enough that one runs.
+coproc MAP { exec timeout --foreground 300 "$grove" map -t sleep -j 1 ::: $(seq 701 760) 2>&1 >/dev/null; }
+map=$MAP_PID
+until [[ $line =~ ^grove:\ [0-9]+\ of\ 60\ done,\ 0\ failed,\ 1\ running,\ [0-9.]+/s ]]; do
+    read -r -t 60 line <&"${MAP[0]}" || { fail "no line of progress, but $line" && break; }
+done
+kill -INT "$map"
+code=0
+wait "$map" || code=$?
+[ "$code" -eq 7 ] || fail "a map that was interrupted: exit $code"
 
 end "$dev" || fail "grove dev ended with $?"
