@@ -232,7 +232,9 @@ def a_parent_that_takes_another_path_begins_another_join(language):
         client = clients.client(language)
         client.start("wait", language + ".fickle", clients.mesh.directory + "/died")
         first.wait(SECONDS)
+        begun = len(clients.log(language + ".stubborn"))
         clients.worker(language, credential="other")  # what was lost never runs beside another
+        until(lambda: len(clients.log(language + ".stubborn")) > begun, SECONDS, "the deeper one runs")
         clients.worker(language, credential="third")
         check(client.answer() == "two three", "the other path")
         until(lambda: clients.log("stopped:"), SECONDS, "what the first path began is cancelled")

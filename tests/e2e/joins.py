@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MPL-2.0
 """What the tests of joins share: joins and cancels from outside by the library, and what the log of
-executions says of a moment and of a limit."""
+executions and the events say of a moment and of a limit."""
 
 import os
 import subprocess
 import time
 
-from mesh import BUILD, GROVE, check, root_id
+from mesh import BUILD, GROVE, check, root_id, until
 
 
 class Joined:
@@ -60,7 +60,7 @@ def limit(mesh, function, *options):
     process = mesh.spawn("limit", [GROVE, "limit", function, *options], "operator",
                          stdout=subprocess.DEVNULL)
     mesh.processes.append(process)
-    check(process.wait(20) == 0, "the limit is set")
+    check(process.wait(60) == 0, "the limit is set")
 
 
 def tree(mesh, identity):
@@ -78,6 +78,11 @@ def began(mesh, function):
     return [execution for execution in mesh.executions() if execution[0] == function]
 
 
+def has_begun(mesh, payload):
+    """Whether the work with that payload has."""
+    return any(execution[3] == payload for execution in began(mesh, "work"))
+
+
 def peak(executions):
     """The most works that were alive at a time, by where they say that they begin and end."""
     alive, most = set(), 0
@@ -90,10 +95,31 @@ def peak(executions):
     return most
 
 
-def stays_as_it_is(mesh, seconds=1):
-    """Nothing begins any more, for as long as it takes to be sure."""
-    before, until = len(starts(mesh)), time.monotonic() + seconds
-    while time.monotonic() < until:
+def events(mesh, since=0):
+    """All that has happened, in the order of the ledger."""
+    found, page = [], {"last": since, "newest": since + 1}
+    while page["last"] < page["newest"]:
+        page = mesh.ask("events %d" % page["last"])
+        check(page["complete"], "all events are kept")
+        found += page["events"]
+    return found
+
+
+def is_idle(mesh):
+    """Whether no worker has anything, and all have answered what they were told."""
+    return all(worker["assigned"] == worker["waiting"] == worker["stopping"] == 0
+               for worker in mesh.ask("workers")["workers"])
+
+
+def nothing_starts_after(mesh, identity, seconds=0.3):
+    """The end of a root, which there has been: by the ledger nothing is assigned, and when its workers
+    have put down what they had by then, nothing begins."""
+    until(lambda: is_idle(mesh), 60, "the workers have put down what they had")
+    before, end = len(starts(mesh)), time.monotonic() + seconds
+    mine = [event for event in events(mesh) if event.get("root") == identity]
+    ended = [(event["event"], event["task"]) for event in mine].index(("task-ended", identity))
+    check(all(event["event"] != "task-assigned" for event in mine[ended:]), mine[ended:])
+    while time.monotonic() < end:
         check(len(starts(mesh)) == before, "something began:", starts(mesh)[before:])
         time.sleep(0.02)
 

@@ -4,15 +4,15 @@
 
 import os
 
-from joins import (began, begin, cancel, end, join, join_id, Joined, limit, peak, starts, stays_as_it_is,
-                   tree)
+from joins import (began, begin, cancel, end, events, has_begun, join, join_id, Joined, limit,
+                   nothing_starts_after, peak, starts, tree)
 from mesh import LONG, Mesh, check, run_tests, scaled, until
 
 # ---- race
 
 def a_fast_failure_does_not_win_a_race():
     with Mesh() as mesh:
-        mesh.worker(slots=2)
+        mesh.worker(slots=1)  # so the failure comes first
         race = join(mesh, "race", "-", 1, "work=0 fail", "work=200 slow")
         check(race.status == "ok" and race.winners == [1], race.__dict__)
         check(race.inputs == [("failed", "0 fail"), ("succeeded", "200 slow")], race.inputs)
@@ -25,14 +25,19 @@ def nothing_of_the_losers_starts_after_a_race():
     with Mesh() as mesh:
         mesh.worker("w1", slots=8)
         mesh.worker("w2", slots=4)
-        race = join(mesh, "race", "key", 1, "tree=3 4", "mapper=500 2 20", "gatherer=2000",
-                    "work=400 winner", "work=30000 loser")
-        stays_as_it_is(mesh)
+        mesh.hold(100)
+        racing = begin(mesh, "race", "key", 1, "tree=3 4", "mapper=500 2 20", "gatherer=2000",
+                       "work=0 5000", "work=30000 loser")
+        root = join_id(mesh, "key")
+        until(lambda: has_begun(mesh, "0 5000") and len(tree(mesh, root)) > 600, 60, "all are at it")
+        mesh.release()
+        race = Joined(end(racing))
+        nothing_starts_after(mesh, root)
         check(len(race.winners) == 1 and race.status == "ok", race.__dict__)
         check(race.inputs[race.winners[0]][0] == "succeeded", race.inputs)
         check(race.succeeded == 1 and race.cancelled == 4, race.__dict__)
-        states = [task["state"] for task in tree(mesh, join_id(mesh, "key")).values()]
-        check(len(states) > 30 and set(states) <= {"succeeded", "cancelled"}, set(states))
+        states = {task["state"] for task in tree(mesh, root).values()}
+        check(states <= {"succeeded", "cancelled"}, states)
         check(mesh.stats()["totals"]["failed"] == 0, "and nothing of them counts")
 
 
@@ -68,16 +73,19 @@ def contenders_in_one_group_make_one_winner():
 # ---- map
 
 def mapped(mesh, count, limit):
-    """One map of works; checks it all."""
-    seen = len(mesh.executions())
-    payloads = ["%d %d" % (200 if i < limit else 10 * (i % 10 == 0), i) for i in range(count)]
-    done = join(mesh, "map", "-", limit, 0, *["work=" + each for each in payloads])
+    """One map of works, none of which ends before all of the limit are there; checks it all."""
+    seen, most = len(mesh.executions()), min(count, limit)
+    payloads = ["%d %d" % (10 * (i % 10 == 0), i) for i in range(count)]
+    mesh.hold(0)
+    mapping = begin(mesh, "map", "-", limit, 0, *["work=" + each for each in payloads])
+    until(lambda: len(mesh.executions()) - seen == most, 60, "it uses all of its limit")
+    mesh.release()
+    done = Joined(end(mapping))
     check(done.status == "ok", done.__dict__)
     check(done.inputs == [("succeeded", each) for each in payloads], "in input order", done.inputs)
     ran = mesh.executions()[seen:]
     check(len(ran) == 2 * count, "each ran once:", len(ran), count)
-    check(peak(ran) <= limit, peak(ran), "alive of", limit)
-    return peak(ran)
+    check(peak(ran) == most, peak(ran), "alive of", limit)
 
 
 def a_map_never_has_more_than_its_limit():
@@ -88,18 +96,18 @@ def a_map_never_has_more_than_its_limit():
             for count in sorted({0, 1, most - 1, most, most + 1}):
                 mapped(mesh, count, most)
             many = 10000 if LONG or most > 2 else 500
-            check(mapped(mesh, many, most) == most, "and it uses all of its limit", most)
+            mapped(mesh, many, most)
 
 
 def nothing_starts_after_a_map_has_stopped():
     with Mesh() as mesh:
         mesh.worker("w1", slots=8)
         for failures, limit in ((1, 1), (1, 7), (3, 2)):
-            seen = len(starts(mesh))
-            payloads = ["10 %d%s" % (i, " fail" * (i in (20, 30, 40))) for i in range(300)]
-            stopped = join(mesh, "map", "-", limit, failures, *["work=" + p for p in payloads])
+            seen, key = len(starts(mesh)), "%d of %d" % (failures, limit)
+            payloads = ["10 %d%s" % (i, " fail" * (i in (20, 30, 40)[:failures])) for i in range(300)]
+            stopped = join(mesh, "map", key, limit, failures, *["work=" + p for p in payloads])
+            nothing_starts_after(mesh, join_id(mesh, key))
             begun = len(starts(mesh)) - seen
-            stays_as_it_is(mesh)
             check(stopped.status == "failed" and "10 20 fail" in stopped.error, stopped.error)
             check(stopped.failed == failures, stopped.failed)
             check(stopped.succeeded + stopped.failed + stopped.cancelled == 300, stopped.__dict__)
@@ -115,14 +123,15 @@ def a_map_goes_on_without_its_parent(function, count, limit, *more):
     with Mesh() as mesh:
         mesh.worker("w2", slots=limit + 2, functions=["work"])
         parent = mesh.worker("w1", functions=[function])
+        appended = min(count, 200)
+        mesh.hold(appended * 3 // 4)
         ids = mesh.submit_all(function, "p", 1, " ".join(map(str, (count, limit, 10) + more)))
-        until(lambda: len(began(mesh, "work")) >= count // 4, 30, "it is in the middle")
+        until(lambda: len(began(mesh, "end:work")) == appended * 3 // 4, 60, "it is in the middle")
         if not more:
             parent.kill()
-        parent.wait(30)
-        check(len(began(mesh, "end:work")) < count, "the map was not over")
-        appended = min(count, 200)
-        until(lambda: len(began(mesh, "end:work")) >= appended, 30, "it goes on without")
+        parent.wait(60)
+        mesh.release()
+        until(lambda: len(began(mesh, "end:work")) >= appended, 60, "it goes on without")
         mesh.worker("w1", functions=[function])
         outcome = mesh.outcomes(ids)[ids[0]]
         check(outcome[0] == "succeeded" and outcome[3] == 2, outcome)
@@ -151,10 +160,11 @@ def a_gather_delivers_once_over_a_restart():
     count = 10000
     with Mesh() as mesh:
         mesh.worker("w1", slots=4)
+        mesh.hold(count // 4)
         ids = mesh.submit_all("gatherer", "g", 1, str(count))
         until(lambda: len(began(mesh, "echo")) > count // 4, 60, "it is in the middle")
         mesh.kill()
-        check(len(began(mesh, "echo")) < count, "the gather was not over")
+        mesh.release()
         mesh.restart()
         outcome = mesh.outcomes(ids, 120)[ids[0]]
         check(outcome[0] == "succeeded" and outcome[3] == 1, outcome[0], outcome[2:])
@@ -168,10 +178,11 @@ def a_gather_from_outside_outlives_a_restart():
     count = scaled(4000, 800)
     with Mesh() as mesh:
         mesh.worker("w1", slots=4)
+        mesh.hold(count // 4)
         gather = begin(mesh, "gather", "-", 0, *["echo=%d" % i for i in range(count)])
         until(lambda: len(began(mesh, "echo")) > count // 4, 60, "it is in the middle")
         mesh.kill()
-        check(len(began(mesh, "echo")) < count, "the gather was not over")
+        mesh.release()
         mesh.restart()
         done = Joined(end(gather, 120))
         check(done.status == "ok", done.status, done.error)
@@ -205,7 +216,7 @@ def a_tree_is_cancelled_at_any_step():
             seen = len(starts(mesh))
             identity = mesh.submit_all("tree", "step%s" % step, 1, "4 3")[0]
             until(lambda: len(starts(mesh)) - seen >= step if step
-                  else stands(mesh, identity, seen), 30, "it has come so far")
+                  else stands(mesh, identity, seen), 60, "it has come so far")
             begun, counts = len(starts(mesh)) - seen, cancel(mesh, identity)
             check(mesh.outcomes([identity])[identity][0] == "cancelled", "the root is")
             check(cancel(mesh, identity) == counts, "cancelled again it says the same")
@@ -213,7 +224,7 @@ def a_tree_is_cancelled_at_any_step():
             check(set(states) == {"cancelled"}, set(states))
             check(sum(counts) == len(states) and counts[2] == 0, counts, len(states))
             check(step or counts[1] == begun, "what had begun was stopped:", counts, begun)
-            stays_as_it_is(mesh, 0.3)
+            nothing_starts_after(mesh, identity)
             done = join(mesh, "gather", "-", 0, *["work=100 %d" % i for i in range(4)])
             check(done.status == "ok", "the slots are free", done.__dict__)
         check(mesh.stats()["totals"]["losses"] == 0, mesh.stats()["totals"])
@@ -226,7 +237,7 @@ def a_cancelled_join_counts_what_was_done():
         root = join_id(mesh, "key")
         until(lambda: leaves(starts(mesh)) == 2 and
               [task["state"] for task in tree(mesh, root).values()].count("succeeded") == 2,
-              20, "two echoes have ended, three run and two wait")
+              60, "two echoes have ended, three run and two wait")
         counts = cancel(mesh, root)
         check(sum(counts) == len(tree(mesh, root)) == 7 and counts[2] == 2, counts)
         done = Joined(end(gather))
@@ -236,36 +247,34 @@ def a_cancelled_join_counts_what_was_done():
 
 # ---- fairness
 
-def latency(mesh, name, function, payload):
-    """Milliseconds that a root of three tasks takes by the ledger; the second best of five, as the
-    machine is not ours alone."""
-    taken = []
-    for i in range(5):
-        ids = mesh.submit_all(function, "%s %s%d" % (name, function, i), 1, payload)
-        check(mesh.outcomes(ids)[ids[0]][0] == "succeeded", "it succeeds")
-        root = mesh.task(ids[0])
-        taken.append(root["ended_ms"] - root["submitted_ms"])
-    return sorted(taken)[1]
+def ended_beside(mesh, name, function, payload):
+    """A root of three tasks, each of which has to wait for a slot; returns how many others ended, by the
+    ledger, between its submission and its end."""
+    newest = mesh.ask("events")["newest"]
+    ids = mesh.submit_all(function, name, 1, payload)
+    check(mesh.outcomes(ids)[ids[0]][0] == "succeeded", "it succeeds")
+    happened = [(event["event"], event.get("task")) for event in events(mesh, newest)]
+    span = happened[happened.index(("task-submitted", ids[0])):happened.index(("task-ended", ids[0]))]
+    return [event for event, _ in span].count("task-ended") - 2
 
 
 def a_root_of_many_does_not_starve_a_root_of_three():
     """Whether it gathers or maps; and of a limited function, too."""
-    count = scaled(6000, 5000)
-    roots = (("gatherer", "2 100"), ("mapper", "2 2 100"))
+    count, most = 20000, 600
+    roots = (("gatherer", "2 0"), ("mapper", "2 2 0"))
     with Mesh() as mesh:
         mesh.worker("w1", slots=4)
-        idle = {root: latency(mesh, "idle", *root) for root in roots}
-        many = begin(mesh, "gather", "-", 0, *["nap=10 %d" % i for i in range(count)])
-        until(lambda: len(began(mesh, "nap")) > 50, 30, "it runs")
-        busy = {root: latency(mesh, "busy", *root) for root in roots}
+        many, root = begin(mesh, "gather", "key", 0, *["nap=10 %d" % i for i in range(count)]), \
+            join_id(mesh, "key")
+        until(lambda: len(began(mesh, "nap")) > 50, 60, "it runs")
+        beside = [ended_beside(mesh, "busy " + each[0], *each) for each in roots]
         limit(mesh, "work", "--running", "2")
-        limited = latency(mesh, "limited", *roots[0])
-        check(len(began(mesh, "nap")) < count, "it runs still")
-        print("roots of three take", {**idle, "beside one of %d" % count: busy, "limited": limited},
-              flush=True)
-        check(all(busy[root] <= 3 * idle[root] for root in roots), busy, idle)
-        check(limited <= 3 * idle[roots[0]], limited, idle)
-        check(Joined(end(many)).status == "ok", "and the many succeed")
+        beside.append(ended_beside(mesh, "limited", *roots[0]))
+        counts = cancel(mesh, root)
+        check(counts[0] > most, "many are left:", counts)
+        print("beside roots of three ended", beside, "of", count, flush=True)
+        check(max(beside) < most, beside)
+        check(Joined(end(many)).status == "failed", "and the many are cancelled")
 
 
 run_tests([a_fast_failure_does_not_win_a_race, nothing_of_the_losers_starts_after_a_race,

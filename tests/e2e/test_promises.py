@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 """What grove promises and others of its kind do not keep: ten tests, each whole and short."""
 
-from joins import (Joined, began, begin, cancel, end, join, join_id, starts, stays_as_it_is, tree)
+from joins import (Joined, began, begin, cancel, end, has_begun, join, join_id, nothing_starts_after,
+                   starts, tree)
 from mesh import CLIENT, TASK, Mesh, check, encode, run_tests, until
 
 BAD_SIGNATURE = 9
@@ -29,16 +30,21 @@ def n_parents_on_n_slots():
 def no_side_effect_of_a_loser_after_the_race():
     with Mesh() as mesh:
         mesh.worker(slots=4)
-        race = join(mesh, "race", "key", 1, "mapper=300 2 20", "tree=2 3", "work=300 winner")
-        stays_as_it_is(mesh)
+        mesh.hold(1000)
+        racing, root = begin(mesh, "race", "key", 1, "mapper=300 2 20", "tree=2 3", "work=0 1000"), \
+            join_id(mesh, "key")
+        until(lambda: has_begun(mesh, "0 1000") and len(tree(mesh, root)) > 16, 60, "all are at it")
+        mesh.release()
+        race = Joined(end(racing))
+        nothing_starts_after(mesh, root)
         check(race.winners == [2] and race.cancelled == 2, race.__dict__)
-        states = [task["state"] for task in tree(mesh, join_id(mesh, "key")).values()]
-        check(len(states) > 16 and set(states) == {"succeeded", "cancelled"}, states)
+        states = [task["state"] for task in tree(mesh, root).values()]
+        check(set(states) == {"succeeded", "cancelled"}, states)
 
 
 def slow_success_beats_fast_failure():
     with Mesh() as mesh:
-        mesh.worker(slots=2)
+        mesh.worker(slots=1)  # so the failure comes first
         race = join(mesh, "race", "-", 1, "work=0 fail", "work=200 slow")
         check(race.status == "ok" and race.winners == [1], race.__dict__)
         check(race.inputs == [("failed", "0 fail"), ("succeeded", "200 slow")], race.inputs)
@@ -48,8 +54,8 @@ def nothing_starts_after_a_map_fails():
     with Mesh() as mesh:
         mesh.worker(slots=4)
         words = ["work=20 %d%s" % (i, " fail" * (i == 9)) for i in range(100)]
-        stopped = join(mesh, "map", "-", 2, 1, *words)
-        stays_as_it_is(mesh)
+        stopped = join(mesh, "map", "key", 2, 1, *words)
+        nothing_starts_after(mesh, join_id(mesh, "key"))
         check(stopped.status == "failed" and "20 9 fail" in stopped.error, stopped.error)
         check(stopped.succeeded + stopped.failed + stopped.cancelled == 100, stopped.__dict__)
         check(len(starts(mesh)) <= stopped.succeeded + 2, "at most one ran beside the one that failed")
@@ -60,10 +66,10 @@ def cancel_is_final_and_takes_children():
         mesh.worker(slots=2)
         identity = mesh.submit_all("tree", "tree", 1, "2 3")[0]
         states = lambda: [task["state"] for task in tree(mesh, identity).values()]
-        until(lambda: len(starts(mesh)) == 6 and states().count("waiting") == 4, 20, "it stands")
+        until(lambda: len(starts(mesh)) == 6 and states().count("waiting") == 4, 60, "it stands")
         check(cancel(mesh, identity) == (7, 6, 0), "seven leaves had no slot")
         check(states() == ["cancelled"] * 13, states())
-        stays_as_it_is(mesh)
+        nothing_starts_after(mesh, identity)
         check(mesh.outcomes([identity])[identity][0] == "cancelled", "whatever was reported since")
         check(join(mesh, "gather", "-", 0, "echo=1", "echo=2").status == "ok", "the slots are free")
 
@@ -71,11 +77,13 @@ def cancel_is_final_and_takes_children():
 def polite_stop_and_kill_lose_nothing():
     with Mesh() as mesh:
         gather = begin(mesh, "gather", "-", 0, *["nap=20 %d" % i for i in range(100)])
-        for name, finish in (("w1", "terminate"), ("w2", "kill")):
-            worker, seen = mesh.worker(name, slots=4), len(starts(mesh))
-            until(lambda: len(starts(mesh)) > seen + 20, 20, "some have run")
+        for name, finish, first in (("w1", "terminate", 30), ("w2", "kill", 60)):
+            mesh.hold(first)
+            worker = mesh.worker(name, slots=4)
+            until(lambda: len(starts(mesh)) > first, 60, "some have run")  # pylint: disable=cell-var-from-loop
             getattr(worker, finish)()
-            check(worker.wait(20) == (0 if finish == "terminate" else -9), "it ends")
+            mesh.release()
+            check(worker.wait(60) == (0 if finish == "terminate" else -9), "it ends")
         mesh.worker("w2", slots=4)
         done = Joined(end(gather))
         check(done.inputs == [("succeeded", "20 %d" % i) for i in range(100)], done.__dict__)
@@ -86,11 +94,13 @@ def a_killed_parents_children_are_not_run_again():
     with Mesh() as mesh:
         mesh.worker("w2", slots=2, functions=["work"])
         parent = mesh.worker("w1", functions=["gatherer"])
+        mesh.hold(5)
         ids = mesh.submit_all("gatherer", "p", 1, "20 20")
-        until(lambda: len(began(mesh, "work")) >= 5, 20, "it is in the middle")
+        until(lambda: len(began(mesh, "end:work")) == 5, 60, "it is in the middle")
         parent.kill()
         parent.wait()
-        until(lambda: len(began(mesh, "end:work")) == 20, 20, "its children go on without it")
+        mesh.release()
+        until(lambda: len(began(mesh, "end:work")) == 20, 60, "its children go on without it")
         mesh.worker("w1", functions=["gatherer"])
         outcome = mesh.outcomes(ids)[ids[0]]
         check(outcome[0] == "succeeded" and outcome[3] == 2, outcome)
@@ -103,7 +113,7 @@ def a_task_that_kills_its_worker_is_failed_at_the_limit():
         killer = mesh.submit_all("kill", "killer", 1)[0]
         for life in range(3):
             worker = mesh.worker("w1")
-            until(lambda: worker.poll() is not None, 20, "the task kills worker %d" % life)
+            until(lambda: worker.poll() is not None, 60, "the task kills worker %d" % life)
         mesh.worker("w1")
         check(mesh.outcomes([killer])[killer][0] == "poison", mesh.task(killer))
         check(len(starts(mesh)) == 3, "and is not run again:", starts(mesh))

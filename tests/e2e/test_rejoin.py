@@ -14,6 +14,7 @@ def items(mesh):
 def start(mesh, function, payload):
     """A parent on w1 whose items run on w2; returns its worker and its id."""
     mesh.actor("w2", "rejoiner", "items", "4")
+    mesh.hold(COUNT // 4)
     parents = mesh.actor("w1", "rejoiner", "parents", "1")
     return parents, mesh.submit_all(function, function, 1, payload)[0]
 
@@ -26,9 +27,10 @@ def the_join_goes_on(function, without):
     """kill -9 of the parent's worker; items run on meanwhile, and none of them twice."""
     with Mesh() as mesh:
         parents, parent = start(mesh, function, str(COUNT))
-        until(lambda: len(items(mesh)) >= COUNT // 4, 30, "some items have run")
+        until(lambda: len(items(mesh)) > COUNT // 4, 60, "some items have run")
         parents.kill()
-        until(lambda: len(items(mesh)) >= without, 30, "others run without their parent")
+        mesh.release()
+        until(lambda: len(items(mesh)) >= without, 60, "others run without their parent")
         check(not mesh.task(parent)["ended_ms"], "the parent waits to be run again")
         mesh.actor("w1", "rejoiner", "parents", "1")
         outcome = mesh.outcomes([parent])[parent]
@@ -51,7 +53,8 @@ def a_stream_is_taken_up_from_its_beginning():
     """The parent kills itself between two outcomes, when others are on their way."""
     with Mesh() as mesh:
         parents, parent = start(mesh, "stream", "%d 0 %s/killed" % (COUNT, mesh.directory))
-        until(lambda: parents.poll() is not None, 30, "the parent kills its worker")
+        mesh.release()
+        until(lambda: parents.poll() is not None, 60, "the parent kills its worker")
         mesh.actor("w1", "rejoiner", "parents", "1")
         outcome = mesh.outcomes([parent])[parent]
         check(outcome[0] == "succeeded" and outcome[3] == 2, outcome[0], outcome[2:])
@@ -65,9 +68,11 @@ def another_path(function):
     same = 260  # beyond the first 256, which name the join
     with Mesh() as mesh:
         parents, parent = start(mesh, function, "%d %d %s/forked" % (COUNT, same, mesh.directory))
-        until(lambda: len(items(mesh)) >= same - 20, 30, "items of more than one portion have run")
+        mesh.hold(same - 20)
+        until(lambda: len(items(mesh)) > same - 20, 60, "items of more than one portion have run")
         parents.kill()
-        until(lambda: len(items(mesh)) >= same + 20, 30, "some run that the second run will not want")
+        mesh.release()
+        until(lambda: len(items(mesh)) >= same + 20, 60, "some run that the second run will not want")
         mesh.actor("w1", "rejoiner", "parents", "1")
         outcome = mesh.outcomes([parent])[parent]
         check(outcome[0] == "succeeded" and outcome[3] == 2, outcome[0], outcome[2:])
@@ -81,9 +86,9 @@ def another_path(function):
             check(ran.count(text) == 1, text, "ran", ran.count(text), "times")
         stopped = len([text for text in ran if text.startswith("never")])
         check(stopped <= 4, "only what held a slot had begun:", stopped)
-        until(lambda: mesh.task(parent)["state"] == "succeeded", 5, "its parent has ended")
-        states = mesh.stats()["states"]
-        check(states["ready"] + states["held"] + states["running"] + states["waiting"] == 0, states)
+        until(lambda: mesh.task(parent)["state"] == "succeeded", 60, "its parent has ended")
+        until(lambda: not any(mesh.stats()["states"][each] for each in
+                              ("ready", "held", "running", "waiting")), 60, "nothing is left of the first")
 
 
 def another_path_is_another_join():
@@ -99,7 +104,8 @@ def another_path_of_a_stream_is_a_conflict():
     """One that cannot begin anew says so, and its parent fails."""
     with Mesh() as mesh:
         parents, parent = start(mesh, "flow", "%d 260 %s/forked" % (COUNT, mesh.directory))
-        until(lambda: len(items(mesh)) >= 280, 30, "some items of both kinds have run")
+        mesh.release()
+        until(lambda: len(items(mesh)) >= 280, 60, "some items of both kinds have run")
         parents.kill()
         mesh.actor("w1", "rejoiner", "parents", "1")
         outcome = mesh.outcomes([parent])[parent]

@@ -52,7 +52,7 @@ def killed_after_some_children(count, fatal, workers):
         first = mesh.worker("w1")
         flag = mesh.directory + "/killed"
         ids = mesh.submit_all("chain", "k", 1, "%d %d %s" % (count, fatal, flag))
-        until(lambda: first.poll() is not None, 20, "the first worker dies")
+        until(lambda: first.poll() is not None, 60, "the first worker dies")
         check(os.path.exists(flag), "it died where it should")
         before = [execution for execution in mesh.executions() if execution[0] == "random"]
         check(len(before) == fatal, before)

@@ -2,14 +2,19 @@
  * A worker for the end-to-end tests of joins: rejoiner parents|items SLOTS. Every execution appends
  * "function id attempt payload" to $GROVE_TEST_LOG in one write, before it does anything else.
  *
- *   item TEXT     naps 5 ms and returns its payload; one that says "never ..." ends when it is
- * stopped gather N      returns what N items return, a line each map N         ... of at most 7 at
- * a time stream N F    ... which it gets one by one; when there is no file F after 300 of them,
- * makes it and kills its own process fork N M F    maps N items, the first M of which are the same
- * in every run, the others those of its first run, which makes F, or of a later one; of the first,
- * all but 40 never end flow N M F    the same as a stream that cannot restart reflow N M F  ... as
- * one that can */
+ *   item TEXT      naps 5 ms, and as long as the test holds it (shared/hold.h), and returns its
+ *                  payload; one that says "never ..." ends when it is stopped
+ *   gather N       returns what N items return, a line each
+ *   map N          ... of at most 7 at a time
+ *   stream N F     ... which it gets one by one; when there is no file F after 300 of them, makes
+ *                  it and kills its own process
+ *   fork N M F     maps N items, the first M of which are the same in every run, the others are
+ *                  those of its first run, which makes F, or of a later one; of the first, all
+ *                  but 40 never end
+ *   flow N M F     the same as a stream that cannot restart
+ *   reflow N M F   ... as one that can */
 #include "nodes/grove.h"
+#include "tests/e2e/actors/shared/hold.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -141,6 +146,7 @@ static enum grove_status run_item(struct grove_attempt *attempt, void *context)
     do {
         usleep(5000);
     } while (strncmp(payload.data, "never", 5) == 0 && !grove_cancelled());
+    hold(payload.data);
     return grove_attempt_return(attempt, payload.data, payload.size);
 }
 

@@ -3,8 +3,9 @@
  *
  *   submitter FUNCTION PREFIX FIRST END PAYLOAD [MS]    MS to rest between two batches
  *
- * Task i has the key PREFIX.i and, when PAYLOAD is "-", the payload i; prints "i id" for each the
- * moment its batch is acknowledged, in one write. Ends with 1 at the first batch that is not. */
+ * Task i has the key PREFIX.i and the payload PAYLOAD, at whose end a "-" becomes i; prints "i id"
+ * for each the moment its batch is acknowledged, in one write. Ends with 1 at the first batch that
+ * is not. */
 #include "nodes/grove.h"
 
 #include <stdio.h>
@@ -36,12 +37,17 @@ static bool submit(struct grove_client *client, char **argv, long first, size_t 
     struct grove_failure failures[BATCH];
     char keys[BATCH][LINE_SIZE], payloads[BATCH][LINE_SIZE];
 
+    const char *given = argv[5];
+    const size_t size = strlen(given);
+    const bool is_numbered = size > 0 && given[size - 1] == '-';
+
     for (size_t i = 0; i < count; i++) {
-        const char *text = payloads[i];
+        const char *text = is_numbered ? payloads[i] : given;
 
         snprintf(keys[i], LINE_SIZE, "%.40s.%ld", argv[2], first + (long)i);
-        snprintf(payloads[i], LINE_SIZE, "%ld", first + (long)i);
-        text = strcmp(argv[5], "-") == 0 ? text : argv[5];
+        if (is_numbered) {
+            snprintf(payloads[i], LINE_SIZE, "%.*s%ld", (int)size - 1, given, first + (long)i);
+        }
         tasks[i] = (struct grove_task)GROVE_TASK_INIT;
         tasks[i].function = argv[1];
         tasks[i].key = keys[i];

@@ -2,7 +2,7 @@
  * A worker for the end-to-end tests: worker SLOTS MAX_WAITING [FUNCTION...]; of all below when none
  * is named. Every execution appends "function id attempt payload" to $GROVE_TEST_LOG in one write,
  * before it does anything else; those marked + append "end:function id attempt payload" as the last
- * thing they do.
+ * thing they do. What sleeps, and echo, ends when the test does not hold it (shared/hold.h).
  *
  *   echo           returns its payload
  *   random         returns 16 random bytes in hexadecimal: run again, it would return others
@@ -28,6 +28,8 @@
  *                  makes it and kills its own process
  *   racer A=B,...  races functions A with payloads B; returns what the winner returned */
 #include "tests/e2e/actors/worker/actor.h"
+
+#include "tests/e2e/actors/shared/hold.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -104,6 +106,7 @@ static enum grove_status run_echo(struct grove_attempt *attempt, void *context)
 {
     (void)context;
     note(attempt);
+    hold(payload(attempt));
     return return_text(attempt, payload(attempt));
 }
 
@@ -128,6 +131,7 @@ static enum grove_status run_nap(struct grove_attempt *attempt, void *context)
     (void)context;
     note(attempt);
     nap(strtol(payload(attempt), NULL, 10));
+    hold(payload(attempt));
     return return_text(attempt, payload(attempt));
 }
 
