@@ -9,7 +9,7 @@ import sys
 
 from clients import COMMANDS, SECONDS, Client, check, missing, until
 from cluster import Cluster
-from mesh import BUILD, CLIENT, GROVE, OBSERVER, SANITIZED, WORKER, Node, run_tests
+from mesh import BUILD, CLIENT, GROVE, OBSERVER, WORKER, Node, run_tests
 
 LANGUAGES = [language for language in ("python", "node", "c", "shell") if not missing(language)]
 LOAD = 60  # ways of each client while the leader is killed
@@ -67,6 +67,8 @@ def nothing_is_lost_with_the_leader():
     with Languages() as mesh:
         mesh.await_whole()
         way = ways()[0]
+        last = way[-2] + ".hop"  # paused, so that no way is at its end before the leader is dead
+        until(lambda: mesh.grove("limit", last, "--pause")[0] == 0, SECONDS, "paused")
         clients = [Client(mesh, language, language) for language in LANGUAGES if language in COMMANDS]
         for client in clients:
             client.start("many", *[[way[0] + ".hop", " ".join(way[1:])]] * LOAD)
@@ -74,14 +76,16 @@ def nothing_is_lost_with_the_leader():
         leader = mesh.leader()
         until(lambda: len(mesh.executions()) >= LOAD // 3, SECONDS, "some have begun")
         mesh.kill_one(leader)
-        check(len(mesh.executions()) < logged, "the leader is killed before all is done")
+        mesh.leader()
+        until(lambda: mesh.grove("limit", last, "--resume")[0] == 0, SECONDS, "resumed")
         for client in clients:
             answer = client.answer()
             check(answer == [" ".join(way)] * LOAD, [each for each in answer if each != " ".join(way)][:3])
         begun = [execution[:2] for execution in mesh.executions()]
         check(len(set(begun)) == logged, len(set(begun)), "of", logged, "tasks ran")
         # A worker that a slow machine keeps from the next leader for 6 s is retired, and its work done again.
-        check(SANITIZED or len(begun) == logged, len(begun), "attempts of", logged, "tasks")
+        losses = mesh.stats()["totals"]["losses"]
+        check(len(begun) <= logged + losses, len(begun), "attempts of", logged, "tasks;", losses, "lost")
 
 
 if __name__ == "__main__":

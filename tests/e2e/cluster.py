@@ -10,6 +10,7 @@ import time
 from mesh import COORDINATOR, GROVE, Mesh, check, free_ports, until
 
 NAMES = ("c1", "c2", "c3")
+NO_LEADER = 5    # an exit code
 TASKS = 2000000  # of a load: more than are submitted meanwhile
 REST_MS = 25     # ... between two batches of 50: for all must run in the end
 
@@ -49,17 +50,24 @@ class Cluster(Mesh):
         if process.stdout.readline().startswith(b"ready "):
             self.running[name] = process
             return True
-        process.wait(30)
+        process.wait(60)
         return False
 
     def status(self):
-        code, out, error = self.grove("cluster", "status", "-o", "json")
+        """... by one that answers: a command gives up after 5 s, and the test does not."""
+        code, out, error = until(lambda: self.answered("cluster", "status", "-o", "json"), 60,
+                                 "somebody answers")
         check(code == 0, "status:", code, error)
         return json.loads(out)
 
+    def answered(self, *arguments):
+        """What `grove` returns; None if nobody answered."""
+        done = self.grove(*arguments)
+        return done if done[0] != NO_LEADER else None
+
     def add(self, name):
         """Gives one that waits a vote; it may not have said yet that it waits."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             code, _, error = self.grove("cluster", "add", name)
             if code == 0:
@@ -94,7 +102,7 @@ class Cluster(Mesh):
             members = self.members().values()
             return len(members) == 3 and all(
                 member.get("answers") and member["lag"] < 20 for member in members)
-        until(look, 30, "all are there and none lags")
+        until(look, 60, "all are there and none lags")
 
 
 class Load:
@@ -115,7 +123,7 @@ class Load:
 
     def goes_on(self):
         seen = len(self.times)
-        until(lambda: len(self.times) > seen + 200, 20, "submits are acknowledged")
+        until(lambda: len(self.times) > seen + 200, 60, "submits are acknowledged")
 
     def stop(self):
         self.process.kill()
