@@ -12,11 +12,17 @@ says "$wanted"
 complains "Segment 3/3"
 complains "Segment 3, step 3 done"
 
-expect 0 "$grove" submit -t flow '{"segments":3,"steps":3,"step_ms":150}'
+# Its steps wait until it is followed, and seen to wait for them.
+expect 0 "$grove" limit step --pause
+expect 0 "$grove" submit -t flow "$payload"
 id=$out
-expect 0 "$grove" tree "$id" --follow
+timeout --foreground 120 "$grove" tree "$id" --follow >"$scratch/followed" &
+follower=$!
+await grep -q 'flow .* waiting' "$scratch/followed"
+expect 0 "$grove" limit step --resume
+wait "$follower" || fail "tree --follow ended with $?"
+out=$(cat "$scratch/followed")
 [ "$(grep -c 'step .* succeeded 100 %' <<<"$out")" -eq 9 ] || fail "not nine steps: $out"
-grep -q 'flow .* waiting' <<<"$out" || fail "the flow was never seen to wait: $out"
 expect 0 "$grove" result "$id"
 says "$wanted"
 
@@ -32,7 +38,7 @@ json_is 'sorted(j["tasks"][0])' "['attempts', 'depth', 'ended_ms', 'error', 'fun
 json_is 'all(t["submitted_ms"] <= t["started_ms"] <= t["ended_ms"] for t in j["tasks"])' True
 
 # Many flows on one slot: all end, and the threads stay bounded.
-for _ in $(seq 200); do echo "$payload"; done | timeout 60 "$grove" submit -t flow --many >"$scratch/ids"
+for _ in $(seq 200); do echo "$payload"; done | timeout 120 "$grove" submit -t flow --many >"$scratch/ids"
 # shellcheck disable=SC2046  # a list of words
 expect 0 "$grove" wait $(cat "$scratch/ids")
 threads=$(awk '/^Threads:/ { print $2 }' "/proc/$(pgrep -P "$server")/status")
