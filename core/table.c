@@ -32,11 +32,11 @@ static const void *key_of(const struct table *table, struct table_link *link)
     return (const char *)entry_of(table, link) + table->key_offset;
 }
 
-static uint64_t word_at(const uint8_t *bytes, size_t size)
+static uint64_t word_at(const uint8_t *bytes)
 {
-    uint64_t word = 0;
+    uint64_t word;
 
-    memcpy(&word, bytes, size < sizeof(word) ? size : sizeof(word));
+    memcpy(&word, bytes, sizeof(word));
     return word;
 }
 
@@ -55,17 +55,27 @@ static uint64_t fold(uint64_t a, uint64_t b)
  * (Halevi and Krawczyk 1997, MMH and NMH). */
 static size_t hash(const struct table *table, const void *key)
 {
-    const uint64_t secret[2] = {word_at(table->hash_key, 8), word_at(table->hash_key + 8, 8)};
+    const uint64_t secret[2] = {word_at(table->hash_key), word_at(table->hash_key + 8)};
     const uint8_t *bytes = key;
+    const uint8_t *end = bytes + table->key_size;
     uint64_t sum = secret[1];
 
-    for (size_t at = 0; at < table->key_size; at += 16) {
-        const size_t left = table->key_size - at;
-        const uint64_t second = left > 8 ? word_at(bytes + at + 8, left - 8) : 0;
+    for (; end - bytes >= 16; bytes += 16) {
+        sum = fold(word_at(bytes) ^ secret[0], word_at(bytes + 8) ^ sum);
+    }
+    if (bytes < end) {
+        uint8_t last[16] = {0};
 
-        sum = fold(word_at(bytes + at, left) ^ secret[0], second ^ sum);
+        memcpy(last, bytes, (size_t)(end - bytes));
+        sum = fold(word_at(last) ^ secret[0], word_at(last + 8) ^ sum);
     }
     return (size_t)fold(sum, secret[0] ^ UINT64_C(0x9e3779b97f4a7c15));
+}
+
+/* Its bucket among `size`: a power of two, as all sizes are. */
+static size_t bucket_of(size_t hash, size_t size)
+{
+    return hash & (size - 1);
 }
 
 /* calloc takes a large array from the system as it is, zero and untouched, so that its pages are
@@ -98,7 +108,8 @@ static void step(struct table *table)
         __builtin_prefetch(from[STEPS_AHEAD]);
     }
     if (link) {
-        struct table_link **to = &table->buckets[hash(table, key_of(table, link)) % table->size];
+        struct table_link **to =
+            &table->buckets[bucket_of(hash(table, key_of(table, link)), table->size)];
         *from = link->next;
         link->next = *to;
         *to = link;
@@ -144,12 +155,12 @@ static struct table_link **find(const struct table *table, const void *key)
         return NULL;
     }
     const size_t h = hash(table, key);
-    const size_t in_old = table->old ? h % table->old_size : 0;
+    const size_t in_old = table->old ? bucket_of(h, table->old_size) : 0;
     if (table->old && in_old >= table->moving) {
         at = find_in(table, &table->old[in_old], key);
     }
     if (!at && (!table->old || in_old <= table->moving)) {
-        at = find_in(table, &table->buckets[h % table->size], key);
+        at = find_in(table, &table->buckets[bucket_of(h, table->size)], key);
     }
     return at;
 }
@@ -177,8 +188,9 @@ static struct table_link **begins_at(const struct table *table, const void *key)
 {
     const size_t h = hash(table, key);
 
-    return table->old && h % table->old_size >= table->moving ? &table->old[h % table->old_size]
-                                                              : &table->buckets[h % table->size];
+    return table->old && bucket_of(h, table->old_size) >= table->moving
+               ? &table->old[bucket_of(h, table->old_size)]
+               : &table->buckets[bucket_of(h, table->size)];
 }
 
 static void expect_some(const struct table *table, const uint8_t *keys, size_t count)
@@ -220,9 +232,9 @@ void table_insert(struct table *table, void *entry)
         table->size = SIZE_MIN;
     }
     const size_t h = hash(table, key_of(table, link));
-    const bool moved = !table->old || h % table->old_size <= table->moving;
-    struct table_link **to =
-        moved ? &table->buckets[h % table->size] : &table->old[h % table->old_size];
+    const bool moved = !table->old || bucket_of(h, table->old_size) <= table->moving;
+    struct table_link **to = moved ? &table->buckets[bucket_of(h, table->size)]
+                                   : &table->old[bucket_of(h, table->old_size)];
     link->next = *to;
     *to = link;
     table->count++;
