@@ -6,11 +6,14 @@
 
 #define FIRST_CAPACITY 256
 
-static void grow(struct buffer *buffer, size_t needed)
+static void grow(struct buffer *buffer, size_t more)
 {
     size_t capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;
 
-    while (capacity < needed) {
+    if (more > SIZE_MAX / 4 - buffer->size) {
+        abort();
+    }
+    while (capacity < buffer->size + more) {
         capacity *= 2;
     }
     uint8_t *data = realloc(buffer->data, capacity);
@@ -23,11 +26,8 @@ static void grow(struct buffer *buffer, size_t needed)
 
 uint8_t *buffer_extend(struct buffer *buffer, size_t size)
 {
-    if (size > SIZE_MAX / 4 - buffer->size) {
-        abort();
-    }
     if (buffer->data == NULL || buffer->capacity - buffer->size < size) {
-        grow(buffer, buffer->size + size);
+        grow(buffer, size);
     }
     uint8_t *end = buffer->data + buffer->size;
     buffer->size += size;

@@ -144,7 +144,11 @@ static bool is_whole(const struct shape *shape, uint64_t seen)
            (together == shape->together || (together == 0 && (seen & shape->dependent) == 0));
 }
 
-static enum grove_status walk(const struct shape *shape, struct bytes rest, uint8_t *out)
+/* Not to become part of shape_decode: knowing how large `out` is, the compiler would have each
+ * number copied there by a checked call of the library, which takes longer than the rest of a
+ * field. */
+static __attribute__((noinline)) enum grove_status walk(const struct shape *shape,
+                                                        struct bytes rest, uint8_t *out)
 {
     uint64_t seen = 0;
 
@@ -186,105 +190,141 @@ enum grove_status shape_decode(const struct shape *shape, struct bytes bytes, vo
 
 /* ---- encoding */
 
-/* A field's value in a struct: whether it is to be written, and as what. */
-static bool find_value(const struct shape_field *rule, const uint8_t *from, struct field *field)
+static inline bool is_zero(const uint8_t *at, size_t size)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, at, size);
+    return word == 0;
+}
+
+/* Most fields of most messages are not there, so this is asked first and apart. */
+static inline bool is_there(const struct shape_field *rule, const uint8_t *from)
 {
     const uint8_t *at = from + rule->offset;
+
+    if (rule->present > 0) {
+        return from[rule->present];
+    }
+    switch (rule->kind) {
+    case SHAPE_BOOL:
+        return !is_zero(at, sizeof(bool));
+    case SHAPE_UINT32:
+    case SHAPE_SINT32:
+        return !is_zero(at, sizeof(uint32_t));
+    case SHAPE_UINT64:
+        return !is_zero(at, sizeof(uint64_t));
+    case SHAPE_FIXED:
+        return true;
+    case SHAPE_BYTES:
+    case SHAPE_TEXT:
+        return !is_zero(at + offsetof(struct bytes, size), sizeof(size_t));
+    case SHAPE_LIST:
+    case SHAPE_TEXTS:
+    case SHAPE_MESSAGES:
+    case SHAPE_NONE:
+        break;
+    }
+    return false;
+}
+
+/* A field that is there, as it is written. */
+static inline struct field value_at(const struct shape_field *rule, const uint8_t *at)
+{
+    struct field field = {.type = type_of(rule->kind)};
     bool flag;
     uint32_t narrow;
     int32_t integer;
 
-    field->type = type_of(rule->kind);
     switch (rule->kind) {
     case SHAPE_BOOL:
         memcpy(&flag, at, sizeof(flag));
-        field->value = flag;
+        field.value = flag;
         break;
     case SHAPE_UINT32:
         memcpy(&narrow, at, sizeof(narrow));
-        field->value = narrow;
+        field.value = narrow;
         break;
     case SHAPE_UINT64:
-        memcpy(&field->value, at, sizeof(field->value));
+        memcpy(&field.value, at, sizeof(field.value));
         break;
     case SHAPE_SINT32:
         memcpy(&integer, at, sizeof(integer));
-        field->value = zigzag(integer);
+        field.value = zigzag(integer);
         break;
     case SHAPE_FIXED:
-        field->bytes = bytes_of(at, rule->limit);
+        field.bytes = bytes_of(at, rule->limit);
         break;
     case SHAPE_BYTES:
     case SHAPE_TEXT:
-        memcpy(&field->bytes, at, sizeof(field->bytes));
+        memcpy(&field.bytes, at, sizeof(field.bytes));
         break;
     case SHAPE_LIST:
     case SHAPE_TEXTS:
     case SHAPE_MESSAGES:
     case SHAPE_NONE:
-        return false;
+        break;
     }
-    if (rule->present > 0) {
-        return from[rule->present];
-    }
-    return field->type == FIELD_BYTES ? field->bytes.size > 0 : field->value != 0;
+    return field;
+}
+
+static size_t field_size(uint32_t number, const struct field *field)
+{
+    const size_t size = field_varint_size(field_tag(number, field->type));
+
+    return field->type == FIELD_BYTES
+               ? size + field_varint_size(field->bytes.size) + field->bytes.size
+               : size + field_varint_size(field->value);
 }
 
 size_t shape_size(const struct shape *shape, const void *from)
 {
     size_t size = 0;
-    struct field field;
 
     for (uint32_t number = 1; number < shape->field_count; number++) {
-        if (find_value(&shape->fields[number], from, &field)) {
-            size += field_varint_size(field_tag(number, field.type));
-            size += field.type == FIELD_BYTES
-                        ? field_varint_size(field.bytes.size) + field.bytes.size
-                        : field_varint_size(field.value);
+        const struct shape_field *rule = &shape->fields[number];
+
+        if (is_there(rule, from)) {
+            const struct field field = value_at(rule, (const uint8_t *)from + rule->offset);
+            size += field_size(number, &field);
         }
     }
     return size;
 }
 
-static uint8_t *write_field(uint8_t *to, uint32_t number, const struct field *field)
+static void put_field(struct buffer *out, uint32_t number, const struct field *field)
 {
+    uint8_t *to = buffer_extend(out, field_size(number, field));
+
     to = field_write_varint(to, field_tag(number, field->type));
     if (field->type != FIELD_BYTES) {
-        return field_write_varint(to, field->value);
+        field_write_varint(to, field->value);
+        return;
     }
     to = field_write_varint(to, field->bytes.size);
     if (field->bytes.size > 0) {
         memcpy(to, field->bytes.data, field->bytes.size);
     }
-    return to + field->bytes.size;
-}
-
-static void encode_sized(const struct shape *shape, const void *from, size_t size,
-                         struct buffer *out)
-{
-    uint8_t *to = buffer_extend(out, size);
-    uint8_t *end = to + size;
-    struct field field;
-
-    for (uint32_t number = 1; number < shape->field_count; number++) {
-        if (find_value(&shape->fields[number], from, &field)) {
-            to = write_field(to, number, &field);
-        }
-    }
-    assert(to == end);
 }
 
 void shape_encode(const struct shape *shape, const void *from, struct buffer *out)
 {
-    encode_sized(shape, from, shape_size(shape, from), out);
+    for (uint32_t number = 1; number < shape->field_count; number++) {
+        const struct shape_field *rule = &shape->fields[number];
+
+        if (is_there(rule, from)) {
+            const struct field field = value_at(rule, (const uint8_t *)from + rule->offset);
+            put_field(out, number, &field);
+        }
+    }
 }
 
 void shape_put(const struct shape *shape, const void *from, uint32_t number, struct buffer *out)
 {
-    size_t size = shape_size(shape, from);
-    uint64_t tag = field_tag(number, FIELD_BYTES);
+    const size_t size = shape_size(shape, from);
+    const uint64_t tag = field_tag(number, FIELD_BYTES);
     uint8_t *to = buffer_extend(out, field_varint_size(tag) + field_varint_size(size));
 
     field_write_varint(field_write_varint(to, tag), size);
-    encode_sized(shape, from, size, out);
+    shape_encode(shape, from, out);
 }
