@@ -3,6 +3,7 @@
 
 #include "core/id.h"
 #include "nodes/coordinator/machine.h"
+#include "tests/simulation/memory.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -69,9 +70,11 @@ struct digest annals_state(const struct forest *forest)
 {
     struct buffer bytes = {.size = 0};
 
+    memory_hold();
     forest_snapshot(forest, put, &bytes);
     const struct digest digest = digest_of(buffer_bytes(&bytes));
     buffer_clear(&bytes);
+    memory_go_on();
     return digest;
 }
 
@@ -79,7 +82,9 @@ static struct entry *entry_at(uint64_t index)
 {
     if (index >= annals.room) {
         const size_t room = 2 * (size_t)index + 64;
+        memory_hold();
         annals.list = realloc(annals.list, room * sizeof(*annals.list));
+        memory_go_on();
         if (annals.list == NULL) {
             abort();
         }
@@ -99,7 +104,9 @@ static void compare_group(const struct reader *reader, struct entry *entry, uint
                      reader->process->name, index, reader->index);
     }
     if (entry->group.size == 0) {
+        memory_hold();
         buffer_append(&entry->group, group.data, group.size);
+        memory_go_on();
     } else if (!bytes_equal(buffer_bytes(&entry->group), group)) {
         players_fail(annals.players, "%s applies another entry %" PRIu64, reader->process->name,
                      index);
@@ -178,6 +185,13 @@ static void note(void *context, const char *text)
     (void)text;
 }
 
+static void fatal(void *context, enum grove_status status, const char *text)
+{
+    (void)context;
+    (void)status;
+    world_die(text);
+}
+
 /* ---- the calls */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
@@ -200,6 +214,7 @@ enum grove_status __wrap_replica_open(const struct replica_options *options,
     reader->machine = *machine;
     reader->process = world.current;
     quiet.note = note;
+    quiet.fatal = fatal;
     const enum grove_status status = __real_replica_open(&quiet, &face, replica, fault);
     reader->is_open = true;
     return status;

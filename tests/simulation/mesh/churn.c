@@ -227,6 +227,7 @@ static void ail(struct player *player)
     default:
         players_tell(churn.players, "fault %s.lies on", name);
         player->volume.lies = true;
+        player->volume.fails_sync = false;
         break;
     }
 }

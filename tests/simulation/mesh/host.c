@@ -67,12 +67,14 @@ void zap_stop(struct zap *zap)
 
 void zap_publish(struct zap *zap, const struct zap_entry *entries, size_t count)
 {
-    free(zap->entries);
-    zap->entries = calloc(count + 1, sizeof(*entries));
-    if (zap->entries == NULL) {
+    struct zap_entry *copy = calloc(count + 1, sizeof(*entries));
+
+    if (copy == NULL) {
         abort();
     }
-    memcpy(zap->entries, entries, count * sizeof(*entries));
+    memcpy(copy, entries, count * sizeof(*entries));
+    free(zap->entries);
+    zap->entries = copy;
     zap->count = count;
 }
 

@@ -6,10 +6,10 @@
 #include "nodes/coordinator/replica/journal.h"
 #include "nodes/coordinator/replica/peer_address.h"
 #include "nodes/host/clock.h"
+#include "tests/simulation/memory.h"
 
 #include <assert.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <raft.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,8 +39,10 @@ void players_tell(struct players *players, const char *format, ...)
     va_start(arguments, format);
     int size = vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
+    memory_hold();
     buffer_append(&players->events, line, (size_t)size);
     buffer_append(&players->events, "\n", 1);
+    memory_go_on();
 }
 
 static void wake(void *key, uint64_t unused)
@@ -136,12 +138,12 @@ static void found(const struct players *players, struct player *player)
     volume_kill(&player->volume);
 }
 
-/* Some disks are slow. */
-static void draw_habits(struct disk *habits)
+void players_draw_habits(struct disk *habits)
 {
     static const uint64_t most_us[] = {500, 5000, 60000};
 
-    habits->write_most_us = habits->write_least_us + most_us[dice_below(&world.dice, 3)];
+    habits->write_least_us = 0;
+    habits->write_most_us = most_us[dice_below(&world.dice, 3)];
     habits->snapshot_most_us = dice_between(&world.dice, 1000, 500000);
 }
 
@@ -154,7 +156,7 @@ static void make_coordinator(struct players *players, unsigned number)
     player->number = number;
     snprintf(player->listen, sizeof(player->listen), "10.0.0.%u:7310", number + 1);
     disk_init(&player->habits, &world.schedule, &world.dice);
-    draw_habits(&player->habits);
+    players_draw_habits(&player->habits);
     volume_init(&player->volume, &player->habits);
     player->volume.runs = world_runs;
     player->volume.ring = bus_ring;
@@ -253,197 +255,4 @@ void players_end(struct players *players)
     scratch_remove(&players->keys);
     party_clear(&players->party);
     buffer_clear(&players->events);
-}
-
-/* ---- nodes */
-
-static void *run_coordinator(void *context)
-{
-    struct player *player = context;
-    char error[COORDINATOR_ERROR_SIZE] = "";
-
-    if (coordinator_run(player->coordinator, error) != GROVE_OK) {
-        players_fail(player->players, "%s: %s", player->process->name, error);
-    }
-    return NULL;
-}
-
-static void begin_thread(struct player *player, void *(*start)(void *))
-{
-    pthread_t thread;
-
-    world.current = player->process;
-    if (pthread_create(&thread, NULL, start, player) != 0) {
-        abort();
-    }
-    world.current = NULL;
-}
-
-/* What only may be missing where a disk lied or rotted, with or without a sign. */
-static bool has_less(const struct volume_said *now, const struct volume_said *before)
-{
-    return now->end < before->end || now->term < before->term ||
-           (now->term == before->term && before->vote != 0 && now->vote != before->vote);
-}
-
-static bool end_damaged(struct player *player, const char *how)
-{
-    players_tell(player->players, "fault %s.%s on", player->process->name, how);
-    if (player->coordinator != NULL) {
-        players_crash_coordinator(player, false);
-    } else {
-        world_crash(player->process);
-        volume_kill(&player->volume);
-    }
-    return false;
-}
-
-bool players_start_coordinator(struct player *player)
-{
-    const struct volume_said before = player->volume.said;
-    const bool is_damaged = player->volume.damaged;
-    const struct players *players = player->players;
-    const struct coordinator_options options = {
-        .directory = volume_path(&player->volume),
-        .listen = player->listen,
-        .credential = &player->credential,
-        .join = true,
-        .has_peers = true,
-        .admitted = players->admitted,
-        .admitted_count = players->admitted_count,
-        .segment_size = players->segment_size,
-        .snapshot_size = players->snapshot_size,
-    };
-    char error[COORDINATOR_ERROR_SIZE] = "";
-
-    world_note(2, player->process->number);
-    player->process->is_up = true;
-    world.current = player->process;
-    const enum grove_status status = coordinator_open(&options, &player->coordinator, error);
-    world.current = NULL;
-    if (status != GROVE_OK && is_damaged) {
-        return end_damaged(player, "refused");
-    }
-    if (status != GROVE_OK) {
-        players_fail(players, "%s does not start: %s", player->process->name, error);
-    }
-    if (has_less(&player->volume.said, &before)) {
-        if (!is_damaged) {
-            players_fail(players, "%s has forgotten what its disk had", player->process->name);
-        }
-        return end_damaged(player, "forgot");
-    }
-    player->volume.damaged = player->volume.flipped = false;
-    begin_thread(player, run_coordinator);
-    return true;
-}
-
-const struct coordinator *players_leader(const struct players *players)
-{
-    const struct coordinator *leader = NULL;
-    uint64_t term = 0;
-
-    for (unsigned i = 0; i < players->coordinator_count; i++) {
-        const struct coordinator *coordinator = players->coordinators[i].coordinator;
-        if (coordinator != NULL && coordinator->leads &&
-            replica_status(coordinator->replica).term > term) {
-            leader = coordinator;
-            term = replica_status(coordinator->replica).term;
-        }
-    }
-    return leader;
-}
-
-static const struct member *member_of(const struct coordinator *leader, const struct player *player)
-{
-    for (size_t i = 0; i < leader->members.count; i++) {
-        const struct member *member = &leader->members.list[i];
-        if (key_equal(&member->address.identity, &player->credential.signer->public_key)) {
-            return member;
-        }
-    }
-    return NULL;
-}
-
-bool players_takes_part(const struct coordinator *leader, const struct player *player)
-{
-    return member_of(leader, player) != NULL;
-}
-
-bool players_votes(const struct coordinator *leader, const struct player *player)
-{
-    const struct member *member = member_of(leader, player);
-
-    return member != NULL && member->role == REPLICA_VOTER;
-}
-
-void players_watch(struct players *players)
-{
-    for (unsigned i = 0; i < players->coordinator_count; i++) {
-        struct player *player = &players->coordinators[i];
-        if (player->coordinator != NULL && player->coordinator->leads) {
-            const uint64_t term = replica_status(player->coordinator->replica).term;
-            if (term != player->led) {
-                players_tell(players, "lead %s term=%" PRIu64, player->process->name, term);
-            }
-            player->led = term;
-        }
-    }
-}
-
-void players_crash_coordinator(struct player *player, bool loses_power)
-{
-    journal_crash(player->volume.journal);
-    player->volume.journal = NULL;
-    player->coordinator = NULL; /* its memory is gone */
-    world_crash(player->process);
-    if (loses_power) {
-        volume_cut_power(&player->volume);
-    } else {
-        volume_kill(&player->volume);
-    }
-}
-
-static void *run_worker(void *context)
-{
-    struct player *player = context;
-    char error[GROVE_ERROR_SIZE] = "";
-
-    if (grove_worker_run(player->worker, error) != GROVE_OK) {
-        players_fail(player->players, "%s: %s", player->process->name, error);
-    }
-    return NULL;
-}
-
-void players_start_worker(struct player *player, grove_handler *work, grove_handler *flow)
-{
-    struct grove_worker_options options = GROVE_WORKER_OPTIONS_INIT;
-    char instance[32];
-    char error[GROVE_ERROR_SIZE] = "";
-
-    options.credential_path = player->path;
-    snprintf(instance, sizeof(instance), "%s.%" PRIu64, player->process->name,
-             player->process->life);
-    options.instance = instance; /* the one before may be thought alive */
-    options.slots = 2;
-    world_note(3, player->process->number);
-    player->process->is_up = true;
-    world.current = player->process;
-    if (grove_worker_open(&options, &player->worker, error) != GROVE_OK ||
-        grove_worker_handle(player->worker, "work", work, player) != GROVE_OK ||
-        grove_worker_handle(player->worker, "flow", flow, player) != GROVE_OK) {
-        players_fail(player->players, "%s does not start: %s", player->process->name, error);
-    }
-    begin_thread(player, run_worker);
-}
-
-void players_crash_worker(struct player *player)
-{
-    player->worker = NULL;
-    world_crash(player->process);
-}
-
-void players_start_client(struct player *player, void *(*start)(void *))
-{
-    begin_thread(player, start);
 }

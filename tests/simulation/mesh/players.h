@@ -32,6 +32,7 @@ struct player {
     uint64_t led;                    /* the last term that it was seen to lead */
     bool is_lost;                    /* its disk is, and the ledger still counts on it */
     bool is_discarded;               /* it was removed, and is to begin anew */
+    bool wanted;                     /* it has ended itself last for want of room or memory */
     struct coordinator *coordinator; /* NULL while it is down */
 
     /* Of a worker. */
@@ -52,6 +53,7 @@ struct players {
     struct player workers[PLAYERS_WORKERS];
     struct player clients[PLAYERS_CLIENTS];
     struct player operator;
+    grove_handler *work, *flow;         /* what workers do */
     size_t segment_size, snapshot_size; /* bytes, of each coordinator's log */
     struct buffer events;               /* of clients and workers: lines of a history */
 };
@@ -59,13 +61,17 @@ struct players {
 void players_begin(struct players *players, uint64_t seed);
 void players_end(struct players *players);
 
-/* False when it is down, for its disk has lost what it had said it has. */
+/* How slow a disk is; some are. */
+void players_draw_habits(struct disk *habits);
+
+/* False when it is down, for its disk has lost what it had said it has. For want of room or memory,
+ * too, it may be down then, and comes again. */
 bool players_start_coordinator(struct player *player);
 void players_crash_coordinator(struct player *player, bool loses_power);
-void players_start_worker(struct player *player, grove_handler *work, grove_handler *flow);
+void players_start_worker(struct player *player);
 void players_crash_worker(struct player *player);
 
-/* Has a client's process run this. */
+/* Has a client's process, which may not end itself, run this. */
 void players_start_client(struct player *player, void *(*start)(void *player));
 
 /* Lets the thread that calls wait so long. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0
  * Whole nodes in virtual time: three or five coordinators, two workers and two clients, each as it
- * is but for its sockets, threads, clock and disk. Coordinators and workers crash, links are cut,
- * clocks jump, members come and go, and disks lie, rot and are lost; then calm, in which every call
- * of a client must end. What the ledger then has, what clients were told and what workers ran is a
- * history for the second model. */
+ * is but for its sockets, threads, clock and disk. Coordinators and workers crash, pause and run
+ * out of memory, links are cut one way or both, clocks jump, members come and go, and disks are
+ * slow or full, fail, lie, rot and are lost; then calm, in which every call of a client must end.
+ * What the ledger then has, what clients were told and what workers ran is a history for the second
+ * model. */
 #include "nodes/host/log.h"
 #include "tests/simulation/campaign.h"
 #include "tests/simulation/mesh/annals.h"
 #include "tests/simulation/mesh/churn.h"
+#include "tests/simulation/mesh/trouble.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +17,6 @@
 #define STORM_US (UINT64_C(40) * 1000000)
 #define CALM_US (UINT64_C(120) * 1000000) /* in which every call ends */
 #define QUIET_US (UINT64_C(30) * 1000000) /* ... and then all that nobody waits for */
-#define MOMENT_US 20000u
 #define CALLS 25u
 
 static unsigned clients_done;
@@ -138,103 +139,17 @@ static void *use(void *context)
     return NULL;
 }
 
-/* ---- what goes wrong */
+/* ---- a run */
 
-/* Mostly short; after a long one the others have no log any more for what it missed. */
-static uint64_t draw_absence(void)
-{
-    return dice_between(&world.dice, 10000, dice_chance(&world.dice, 250) ? 25000000 : 3000000);
-}
-
-static void trouble_coordinators(struct players *players, unsigned chance)
-{
-    struct player *player =
-        &players->coordinators[dice_below(&world.dice, players->coordinator_count)];
-
-    if (player->coordinator != NULL && dice_chance(&world.dice, chance)) {
-        players_crash_coordinator(player, !player->volume.lies && dice_chance(&world.dice, 500));
-        player->restart_us = world.schedule.now_us + draw_absence();
-    }
-    for (unsigned i = 0; i < players->coordinator_count; i++) {
-        player = &players->coordinators[i];
-        if (player->coordinator == NULL && world.schedule.now_us >= player->restart_us &&
-            !players_start_coordinator(player)) {
-            churn_lose(player);
-        }
-    }
-}
-
-static void trouble_workers(struct players *players, unsigned chance)
-{
-    struct player *player = &players->workers[dice_below(&world.dice, PLAYERS_WORKERS)];
-
-    if (player->worker != NULL && dice_chance(&world.dice, chance)) {
-        players_crash_worker(player);
-        player->restart_us = world.schedule.now_us + dice_between(&world.dice, 10000, 9000000);
-    }
-    for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
-        player = &players->workers[i];
-        if (player->worker == NULL && world.schedule.now_us >= player->restart_us) {
-            players_start_worker(player, work, flow);
-        }
-    }
-}
-
-static void trouble_network(unsigned chance)
-{
-    if (dice_chance(&world.dice, chance)) {
-        unsigned one = (unsigned)dice_below(&world.dice, world.count);
-        for (unsigned i = 0; i < world.count; i++) {
-            world.cut[one][i] = world.cut[i][one] = true;
-        }
-    } else if (dice_chance(&world.dice, 20)) {
-        memset(world.cut, 0, sizeof(world.cut));
-    }
-    if (dice_chance(&world.dice, chance)) {
-        world.processes[dice_below(&world.dice, world.count)].paused_until_us =
-            world.schedule.now_us + dice_between(&world.dice, 10000, 3000000);
-    }
-    if (dice_chance(&world.dice, chance)) {
-        world.processes[dice_below(&world.dice, world.count)].skew_ms =
-            (int64_t)dice_below(&world.dice, 4000) - 2000;
-    }
-}
-
-static void storm(struct players *players)
-{
-    const uint64_t until_us = world.schedule.now_us + STORM_US;
-    const unsigned crash = (unsigned)dice_below(&world.dice, 10);
-    const unsigned kill = (unsigned)dice_below(&world.dice, 6);
-    const unsigned cut = (unsigned)dice_below(&world.dice, 6);
-    const unsigned lose = (unsigned)dice_below(&world.dice, 10);
-
-    world.most_us = dice_chance(&world.dice, 500) ? 500 : 20000;
-    while (world.schedule.now_us < until_us) {
-        world_run(MOMENT_US);
-        players_watch(players);
-        trouble_coordinators(players, crash);
-        trouble_workers(players, kill);
-        trouble_network(cut);
-        churn_trouble(players, lose);
-    }
-}
-
-static void calm(struct players *players)
+static void calm(struct players *players, struct trouble *trouble)
 {
     uint64_t until_us = world.schedule.now_us + CALM_US;
     bool is_over = false;
 
-    memset(world.cut, 0, sizeof(world.cut));
-    for (unsigned i = 0; i < world.count; i++) {
-        world.processes[i].paused_until_us = 0;
-    }
+    trouble_end(trouble);
     churn_calm();
     while (world.schedule.now_us < until_us) {
-        world_run(MOMENT_US);
-        players_watch(players);
-        trouble_coordinators(players, 0);
-        trouble_workers(players, 0);
-        churn_trouble(players, 0);
+        trouble_run(trouble);
         if (!is_over && clients_done == PLAYERS_CLIENTS && churn_is_over()) {
             is_over = true;
             until_us = world.schedule.now_us + QUIET_US;
@@ -242,8 +157,7 @@ static void calm(struct players *players)
     }
     until_us += CALM_US;
     while (!players_are_even(players) && world.schedule.now_us < until_us) {
-        world_run(MOMENT_US);
-        players_watch(players);
+        trouble_run(trouble);
     }
     if (!players_are_even(players)) {
         players_fail(players, "not all that vote have come to apply the same");
@@ -259,21 +173,27 @@ static void calm(struct players *players)
 static struct outcome run(uint64_t seed)
 {
     static struct players players;
+    struct trouble trouble;
 
     clients_done = 0;
     players_begin(&players, seed);
+    players.work = work;
+    players.flow = flow;
     for (unsigned i = 0; i < players.coordinator_count; i++) {
         (void)players_start_coordinator(&players.coordinators[i]);
     }
     for (unsigned i = 0; i < PLAYERS_WORKERS; i++) {
-        players_start_worker(&players.workers[i], work, flow);
+        players_start_worker(&players.workers[i]);
     }
     for (unsigned i = 0; i < PLAYERS_CLIENTS; i++) {
         players_start_client(&players.clients[i], use);
     }
     churn_begin(&players);
-    storm(&players);
-    calm(&players);
+    trouble_begin(&trouble, &players);
+    while (world.schedule.now_us < STORM_US) {
+        trouble_run(&trouble);
+    }
+    calm(&players, &trouble);
     players_judge(&players);
     const struct outcome outcome = {.trace = world.trace, .groups = annals_end_index()};
     players_end(&players);

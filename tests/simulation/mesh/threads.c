@@ -52,6 +52,11 @@ static void resume(void *context, uint64_t unused)
     running = NULL;
 }
 
+bool threads_is_own(void)
+{
+    return running == NULL;
+}
+
 static void *serve(void *context)
 {
     struct thread *thread = context;
@@ -69,11 +74,10 @@ void threads_park(const void *key)
     struct thread *thread = running;
 
     if (thread == NULL) { /* the test waits: let others go on */
-        struct process *process = world.current;
         if (!world_step(world.schedule.now_us + 3600000000)) {
             abort(); /* for ever */
         }
-        world.current = process;
+        world_go_on();
         return;
     }
     thread->waiting = key;

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/simulation/mesh/world.h"
 
+#include "tests/simulation/memory.h"
+
 #include <assert.h>
+#include <setjmp.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct world world;
+
+static jmp_buf *escape; /* from what a process does on the test's own thread */
 
 static const char *random_name(void)
 {
@@ -39,6 +44,7 @@ void world_begin(uint64_t seed)
     world.schedule.now_us = 1000000; /* 0 is no time */
     world.dice.state = dice_mix(seed + 1);
     randombytes_set_implementation(&throws_dice);
+    memory_reset();
 }
 
 void world_end(void)
@@ -58,13 +64,82 @@ struct process *world_add(const char *name)
     return process;
 }
 
-bool world_step(uint64_t until_us)
+/* From here on this one's code runs, and allocates. */
+static void become(struct process *process)
+{
+    world.current = process;
+    memory_enter(process);
+}
+
+bool world_does(struct process *process, void (*act)(void *context), void *context)
 {
     struct process *before = world.current;
-    bool happened = schedule_step(&world.schedule, until_us);
+    jmp_buf *outer = escape;
+    jmp_buf here;
+    volatile bool is_well = false;
 
-    world.current = before;
-    return happened;
+    become(process);
+    escape = &here;
+    if (setjmp(here) == 0) {
+        act(context);
+        is_well = true;
+    }
+    escape = outer;
+    become(before);
+    return is_well;
+}
+
+void world_go_on(void)
+{
+    if (world.current != NULL && !world.current->is_up) {
+        longjmp(*escape, 1);
+    }
+}
+
+void world_die(const char *why)
+{
+    static const int never;
+    struct process *process = world.current;
+
+    memory_enter(NULL);
+    process->died(process->owner, why);
+    if (threads_is_own()) {
+        longjmp(*escape, 1);
+    }
+    for (;;) {
+        threads_park(&never);
+    }
+}
+
+static void die_of_hunger(void)
+{
+    world_die("aborts");
+}
+
+void world_starve(struct process *process, uint64_t allocations)
+{
+    process->starves = true;
+    memory_fail_after(process, allocations, die_of_hunger);
+}
+
+struct step {
+    uint64_t until_us;
+    bool happened;
+};
+
+static void take_step(void *context)
+{
+    struct step *step = context;
+
+    step->happened = schedule_step(&world.schedule, step->until_us);
+}
+
+bool world_step(uint64_t until_us)
+{
+    struct step step = {.until_us = until_us, .happened = true};
+
+    (void)world_does(NULL, take_step, &step);
+    return step.happened;
 }
 
 void world_run(uint64_t for_us)
@@ -100,6 +175,6 @@ bool world_runs(void *context, schedule_call call, void *argument_context, uint6
                        argument_context, argument);
         return false;
     }
-    world.current = process;
+    become(process);
     return true;
 }

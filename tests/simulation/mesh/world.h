@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  * One virtual time for whole nodes in one process: coordinators, workers and clients as they are,
- * over what stands here in place of their surroundings. bus.c has the network, threads.c lets one
- * thread run at a time, host.c has clocks, the guard of the door, and threads that verify at once;
- * disks are those of the simulator (tests/simulation/volume.h). */
+ * over what stands here in place of their surroundings. bus.c and sockets.c have the network,
+ * threads.c lets one thread run at a time, host.c has clocks, the guard of the door, and threads
+ * that verify at once; disks are those of the simulator (tests/simulation/volume.h). */
 #ifndef GROVE_TESTS_SIMULATION_MESH_WORLD_H
 #define GROVE_TESTS_SIMULATION_MESH_WORLD_H
 
@@ -21,6 +21,11 @@ struct process {
     uint64_t paused_until_us;
     int64_t skew_ms; /* of its wall clock */
     struct volume *volume;
+    bool starves; /* an allocation of it has failed, or will */
+
+    /* It has ended itself: of its coordinator, or whatever runs in it, nothing goes on. */
+    void (*died)(void *owner, const char *why);
+    void *owner;
 };
 
 struct world {
@@ -32,8 +37,10 @@ struct world {
     struct process *current; /* whose code runs; NULL: the test's */
 
     /* The network. */
-    uint64_t least_us, most_us;
-    bool cut[WORLD_PROCESSES][WORLD_PROCESSES];
+    uint64_t least_us, most_us;                 /* on the way */
+    bool cut[WORLD_PROCESSES][WORLD_PROCESSES]; /* from, to */
+    uint64_t patience_us;                       /* a connection that is cut so long breaks */
+    unsigned reset;                             /* permille of what is sent breaks one, too */
 };
 
 extern struct world world; /* there is one; the code under test has no way to name it */
@@ -52,6 +59,18 @@ void world_note(uint64_t what, uint64_t value);
 /* The process ends where it is: its sockets go, its threads never run again. */
 void world_crash(struct process *process);
 
+/* Has a process do this; false when it ended itself. */
+bool world_does(struct process *process, void (*act)(void *context), void *context);
+
+/* The present process, which has waited, goes on, unless it has ended meanwhile. */
+void world_go_on(void);
+
+/* The present process ends itself. */
+void world_die(const char *why) __attribute__((noreturn));
+
+/* An allocation of this process fails, after so many more of it. It may end itself then. */
+void world_starve(struct process *process, uint64_t allocations);
+
 /* True when it may act now; else the call is made again when it may, or never. */
 bool world_runs(void *process, schedule_call call, void *context, uint64_t argument);
 
@@ -62,6 +81,7 @@ void bus_forget_all(void);
 
 /* threads.c: parks this thread until somebody wakes `key`; on the test's own thread the world goes
  * on meanwhile. */
+bool threads_is_own(void); /* the test's own runs */
 void threads_park(const void *key);
 void threads_wake(const void *key, bool all);
 void threads_forget_all(void);
