@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  * check_history FILE: reads a history, says what is wrong with it on stderr, and ends with 1 then;
- * with 0 it prints how many lines it has read. */
+ * with 0 it prints how many lines and seals it has read. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ int main(int argc, char **argv)
     if (fault) {
         fprintf(stderr, "%s\n", fault);
     } else {
-        printf("%lu lines, good\n", lines);
+        printf("%lu lines, %lu seals, good\n", lines, history_seals(history));
     }
     const int status = fault != NULL;
 

@@ -90,6 +90,7 @@ struct history *history_create(void)
         abort();
     }
     history->passes = passes_create();
+    history->seals = seals_create();
     return history;
 }
 
@@ -100,6 +101,7 @@ void history_destroy(struct history *history)
     }
     model_clear(history);
     passes_destroy(history->passes);
+    seals_destroy(history->seals);
     pile_clear(&history->kept);
     pile_clear(&history->scratch);
     free(history);
@@ -119,6 +121,12 @@ static bool is_of_command(const struct line *line)
     return false;
 }
 
+static void finish_command(struct history *history)
+{
+    seals_finish(history);
+    model_finish(history);
+}
+
 void history_read(struct history *history, char *text)
 {
     struct line line;
@@ -132,10 +140,12 @@ void history_read(struct history *history, char *text)
         return;
     }
     if (is_of_command(&line)) {
+        seals_read(history, &line);
         model_read(history, &line);
         return;
     }
-    model_finish(history);
+    finish_command(history);
+    seals_read(history, &line);
     if (line_is(&line, 0, "do")) {
         model_read(history, &line);
     } else {
@@ -143,9 +153,14 @@ void history_read(struct history *history, char *text)
     }
 }
 
+unsigned long history_seals(const struct history *history)
+{
+    return seals_verified(history->seals);
+}
+
 const char *history_end(struct history *history)
 {
-    model_finish(history);
+    finish_command(history);
     if (history->fault[0] == '\0') {
         passes_end(history);
     }

@@ -10,6 +10,9 @@
  *   digest NODE index=I hash=H    its state after that entry
  *   lead NODE term=T              it leads
  *   voters count=N, ack NODE index=I   it has synced up to I
+ *   mesh key=KEY                  whose seals and certificates count; without it none is looked at
+ *   signed BYTES                  what the next command holds as it was signed, in hexadecimal: a
+ *                                 batch, a certificate or a revocation
  *   do KIND ms=STAMP ...          a command of the entry that was applied last, and what it holds:
  *     item at=P id= digest= function= by= most= [once] [deadline=] [delay=] [expires=]
  *          [parent= root= attempt= generation=] [kind= limit= stop= [first]]
@@ -26,7 +29,7 @@
  *   quiet                         all faults have stopped long ago
  *
  * Passes (SECURITY, section 7): replicas 1, submits 2, model 3, rights 3 (I20), executions 4,
- * reads 6, counters 7, drain 8. Seals (5) are verified outside of C, by tests/chaos/record.py.
+ * seals 5, reads 6, counters 7, drain 8.
  *
  * The second model is some 900 lines of code, where 300 had been set for it. In 300 it could say
  * what is accepted, what ends, and that once. What it finds lies in the rest, which judges each
@@ -42,6 +45,9 @@ void history_destroy(struct history *history);
 
 /* Reads the next line, cutting it in place. */
 void history_read(struct history *history, char *text);
+
+/* How many signatures were good. */
+unsigned long history_seals(const struct history *history);
 
 /* Nothing more comes.
  *

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
- * read_ledger NODE DIRECTORY [MESH [SEALS]]: what lies in the segments of a stopped coordinator, as
- * a history (tests/history/history.h), from the first entry on. Without the mesh's key, in
- * hexadecimal, only which entries there are, from the first that is left. Into the file SEALS goes
- * each sealed batch, a line of hexadecimal digits each. Ends with 1 when an entry is missing or
- * damaged. */
+ * read_ledger NODE DIRECTORY [MESH]: what lies in the segments of a stopped coordinator, as a
+ * history (tests/history/history.h), from the first entry on. Without the mesh's key, in
+ * hexadecimal, only which entries there are, from the first that is left. Ends with 1 when an entry
+ * is missing or damaged. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,30 +23,8 @@ struct reader {
     struct forest *forest; /* NULL: only the entries are wanted */
     struct effects effects;
     struct buffer lines;
-    FILE *seals; /* or NULL */
     uint64_t last;
 };
-
-static void put_seal(struct reader *reader, struct bytes batch)
-{
-    for (size_t i = 0; reader->seals && i < batch.size; i++) {
-        fprintf(reader->seals, "%02x", batch.data[i]);
-    }
-    if (reader->seals && batch.size > 0) {
-        fputc('\n', reader->seals);
-    }
-}
-
-static void keep_seals(struct reader *reader, const struct command *command)
-{
-    if (command->kind == COMMAND_SUBMIT) {
-        put_seal(reader, command->submit.batch.bytes);
-    } else if (command->kind == COMMAND_REPORT) {
-        put_seal(reader, command->report.batch.bytes);
-    } else if (command->kind == COMMAND_EXPAND && command->expand.has_batch) {
-        put_seal(reader, command->expand.batch.bytes);
-    }
-}
 
 static void apply(struct reader *reader, struct bytes entry)
 {
@@ -63,8 +40,8 @@ static void apply(struct reader *reader, struct bytes entry)
             command.token = 1;
             effects_reset(&reader->effects);
             forest_apply(reader->forest, &command, &reader->effects);
+            scribe_signed(&reader->lines, &command);
             scribe_command(&reader->lines, reader->forest, &command, &reader->effects);
-            keep_seals(reader, &command);
         }
     }
 }
@@ -134,8 +111,8 @@ int main(int argc, char **argv)
     struct reader reader = {.node = argc > 2 ? argv[1] : ""};
     struct forest_options options = {.hash_key = {0}};
 
-    if (argc < 3 || argc > 5 || sodium_init() < 0) {
-        fprintf(stderr, "usage: read_ledger NODE DIRECTORY [MESH [SEALS]]\n");
+    if (argc < 3 || argc > 4 || sodium_init() < 0) {
+        fprintf(stderr, "usage: read_ledger NODE DIRECTORY [MESH]\n");
         return 2;
     }
     if (argc > 3) {
@@ -147,17 +124,11 @@ int main(int argc, char **argv)
             return 2;
         }
         reader.forest = forest_create(&options);
-    }
-    if (argc > 4 && !(reader.seals = fopen(argv[4], "w"))) {
-        fprintf(stderr, "read_ledger: %s cannot be written\n", argv[4]);
-        return 2;
+        scribe_mesh(&reader.lines, &options.mesh);
     }
     read_segments(&reader, argv[2]);
     forest_destroy(reader.forest);
     effects_clear(&reader.effects);
     buffer_clear(&reader.lines);
-    if (reader.seals) {
-        (void)fclose(reader.seals);
-    }
     return 0;
 }

@@ -101,6 +101,7 @@ struct history {
     } command;
     /* the other passes */
     struct passes *passes;
+    struct seals *seals;
 };
 
 void *pile_take(struct pile *pile, size_t size);
@@ -179,6 +180,13 @@ void rights_read(struct history *history, const struct line *line);
 bool rights_allow(const struct history *history, const char *identity, unsigned roles,
                   const char *function);
 bool rights_revoked(const struct history *history, const char *identity);
+
+/* Seals: of each line of a command, before the model reads it; then it is over. */
+struct seals *seals_create(void);
+void seals_destroy(struct seals *seals);
+void seals_read(struct history *history, const struct line *line);
+void seals_finish(struct history *history);
+unsigned long seals_verified(const struct seals *seals);
 
 struct passes *passes_create(void);
 void passes_destroy(struct passes *passes);

@@ -17,6 +17,7 @@
 #include "tests/history/history.h"
 
 #define DIRECTORY "tests/history/made/"
+#define LINE_SIZE 1024 /* of what was signed, too */
 
 static void read_beginning(struct history *history, const char *name);
 
@@ -43,7 +44,7 @@ static FILE *open_made(const char *name)
 static void read_beginning(struct history *history, const char *name)
 {
     FILE *file = open_made("beginnings");
-    char line[512];
+    char line[LINE_SIZE];
     bool is_in = false;
     bool is_found = false;
 
@@ -93,7 +94,7 @@ static void judge(struct made *made)
 static void read_file(struct made *made, const char *name)
 {
     FILE *file = open_made(name);
-    char line[512];
+    char line[LINE_SIZE];
 
     while (fgets(line, sizeof(line), file)) {
         if (strncmp(line, "== ", 3) == 0) {
@@ -112,7 +113,8 @@ static void read_file(struct made *made, const char *name)
 static void each_is_taken_or_rejected_by_the_pass_it_names(void **state)
 {
     static const char *const names[] = {"replicas.histories", "clients.histories",
-                                        "tasks.histories", "joins.histories", "workers.histories"};
+                                        "tasks.histories",    "joins.histories",
+                                        "workers.histories",  "seals.histories"};
     struct made made = {.history = NULL};
 
     (void)state;

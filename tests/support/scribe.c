@@ -331,6 +331,44 @@ static void put_command(struct buffer *out, const struct forest *forest,
     }
 }
 
+/* ---- what was signed */
+
+static void put_whole(struct buffer *out, struct bytes bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < bytes.size; i++) {
+        buffer_append(out, &digits[bytes.data[i] >> 4], 1);
+        buffer_append(out, &digits[bytes.data[i] & 15], 1);
+    }
+    put(out, "\n");
+}
+
+void scribe_mesh(struct buffer *out, const struct key *mesh)
+{
+    put(out, "mesh key=");
+    put_whole(out, bytes_of(mesh->byte, sizeof(mesh->byte)));
+}
+
+void scribe_signed(struct buffer *out, const struct command *command)
+{
+    struct bytes form = {NULL, 0};
+
+    if (command->kind == COMMAND_SUBMIT) {
+        form = command->submit.batch.bytes;
+    } else if (command->kind == COMMAND_REPORT) {
+        form = command->report.batch.bytes;
+    } else if (command->kind == COMMAND_EXPAND && command->expand.has_batch) {
+        form = command->expand.batch.bytes;
+    } else if (command->kind == COMMAND_TRUST) {
+        form = command->trust.certificate;
+    }
+    if (form.size > 0) {
+        put(out, "signed ");
+        put_whole(out, form);
+    }
+}
+
 /* ---- effects */
 
 static void put_settled(struct buffer *out, const struct forest *forest, const struct id *id)

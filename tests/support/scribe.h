@@ -9,6 +9,12 @@
 #include "core/effect.h"
 #include "core/forest.h"
 
+/* Appends whose seals count, before the first command. */
+void scribe_mesh(struct buffer *out, const struct key *mesh);
+
+/* Appends what a command holds as it was signed, before the command. */
+void scribe_signed(struct buffer *out, const struct command *command);
+
 /* Appends the lines of a command that a forest has just applied, and of its effects. It had a
  * token, so that it has answers.
  *

@@ -12,7 +12,8 @@
 struct witness {
     struct history *history;
     struct buffer lines; /* of one command */
-    FILE *file;          /* or NULL */
+    bool has_seals;
+    FILE *file; /* or NULL */
 };
 
 struct witness *witness_create(void)
@@ -56,9 +57,19 @@ static void read_lines(struct witness *witness)
     buffer_reset(&witness->lines);
 }
 
+void witness_expect_seals(struct witness *witness, const struct key *mesh)
+{
+    witness->has_seals = true;
+    scribe_mesh(&witness->lines, mesh);
+    read_lines(witness);
+}
+
 void witness_see(struct witness *witness, const struct forest *forest,
                  const struct command *command, const struct effects *effects)
 {
+    if (witness->has_seals) {
+        scribe_signed(&witness->lines, command);
+    }
     scribe_command(&witness->lines, forest, command, effects);
     read_lines(witness);
 }

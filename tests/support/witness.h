@@ -13,6 +13,9 @@ struct witness;
 struct witness *witness_create(void);
 void witness_destroy(struct witness *witness); /* accepts NULL */
 
+/* From here on every command is to hold what was signed for this mesh. */
+void witness_expect_seals(struct witness *witness, const struct key *mesh);
+
 /* Sees a command that the forest has just applied, with a token so that it has answers. Every one,
  * in the order of the ledger, of whichever replica. */
 void witness_see(struct witness *witness, const struct forest *forest,

@@ -172,6 +172,7 @@ void players_judge(struct players *players)
     if (leader == NULL) {
         players_fail(players, "nobody leads");
     }
+    witness_expect_seals(reading.witness, &options.mesh);
     read_ledger(&reading, players, leader);
     compare_forests(&reading, players, leader);
     read_events(&reading, players);
