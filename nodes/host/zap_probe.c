@@ -16,7 +16,7 @@
 #include "nodes/host/log.h"
 #include "nodes/host/zap_roster.h"
 
-#define PATIENCE_MS 2000 /* far more than four handshakes take; only a failure waits so long */
+#define PATIENCE_MS 30000 /* four handshakes take 5 ms; only a failure waits so long */
 
 /* The first is 1, which to a publisher is a subscription. */
 enum visitor { KNOWN = 1, STRANGER, WITH_NULL, WITH_PLAIN, VISITORS_END };
@@ -44,7 +44,8 @@ static const struct sightings expected = {
 void zap_probe_init(struct zap_probe *probe, const char *domain)
 {
     *probe = (struct zap_probe){
-        .known = {.roles = zap_roles_of_domain(bytes_of_text(domain)), .not_after_ms = UINT64_MAX}};
+        .known = {.roles = zap_roles_of_domain(bytes_of_text(domain)), .not_after_ms = UINT64_MAX},
+        .patience_ms = PATIENCE_MS};
     crypto_box_keypair(probe->link.public_key.byte, probe->link.secret);
     probe->known.link = probe->link.public_key;
     randombytes_buf(probe->known.identity.byte, sizeof(probe->known.identity.byte));
@@ -177,7 +178,7 @@ static bool is_over(const struct sightings *seen)
 
 static struct sightings look(void *router, void *monitor, const struct zap_probe *probe)
 {
-    const uint64_t end_ms = clock_monotonic_ms() + PATIENCE_MS;
+    const uint64_t end_ms = clock_monotonic_ms() + (uint64_t)probe->patience_ms;
     struct sightings seen = {0};
 
     for (uint64_t now_ms; !is_over(&seen) && (now_ms = clock_monotonic_ms()) < end_ms;) {
@@ -226,6 +227,23 @@ static int visitor_type(void *router)
     return type == ZMQ_XPUB ? ZMQ_XSUB : ZMQ_DEALER;
 }
 
+/* A handshake that is cut off looks like one that was refused. How long it may take is known to a
+ * listener from its start. */
+static int bind_patiently(void *router, int patience_ms)
+{
+    int before_ms = 0;
+    size_t size = sizeof(before_ms);
+
+    zmq_getsockopt(router, ZMQ_HANDSHAKE_IVL, &before_ms, &size);
+    zmq_setsockopt(router, ZMQ_HANDSHAKE_IVL, &patience_ms, sizeof(patience_ms));
+    const int rc = zmq_bind(router, "tcp://127.0.0.1:*");
+    const int error = zmq_errno();
+
+    zmq_setsockopt(router, ZMQ_HANDSHAKE_IVL, &before_ms, sizeof(before_ms));
+    errno = error;
+    return rc;
+}
+
 enum grove_status zap_probe_run(const struct zap_probe *probe, void *router,
                                 const struct key *server, const char *domain)
 {
@@ -236,7 +254,7 @@ enum grove_status zap_probe_run(const struct zap_probe *probe, void *router,
         log_event(LOG_ERROR, "self-test failed", "domain=%s error=\"socket not guarded\"", domain);
         return GROVE_DENIED;
     }
-    if (zmq_bind(router, "tcp://127.0.0.1:*") != 0 ||
+    if (bind_patiently(router, probe->patience_ms) != 0 ||
         zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, target.endpoint, &size) != 0) {
         log_event(LOG_ERROR, "self-test failed", "domain=%s error=\"%s\"", domain,
                   zmq_strerror(zmq_errno()));

@@ -9,6 +9,7 @@
 struct zap_probe {
     struct link_pair link;
     struct zap_entry known; /* publish it, then run the probe */
+    int patience_ms;        /* for all four, on a machine that may stand still for a while */
 };
 
 /* Draws a key that is good for this domain. */
