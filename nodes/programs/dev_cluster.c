@@ -22,8 +22,8 @@
 #include "nodes/programs/observer.h"
 #include "nodes/programs/operator.h"
 
-#define READY_PATIENCE_MS 10000
-#define WAIT_PATIENCE_MS 10000
+#define READY_PATIENCE_MS 60000 /* only a failure waits so long */
+#define WAIT_PATIENCE_MS 60000  /* the same */
 #define LOOK_US 20000
 #define PORTS 4u     /* tasks, stats, peers, events */
 #define PORT_STEP 4u /* between two coordinators */
