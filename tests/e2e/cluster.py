@@ -7,10 +7,9 @@ import subprocess
 import threading
 import time
 
-from mesh import COORDINATOR, GROVE, Mesh, check, free_ports, until
+from mesh import COORDINATOR, GROVE, PATIENCE, Mesh, check, free_ports, until
 
 NAMES = ("c1", "c2", "c3")
-NO_LEADER = 5    # an exit code
 TASKS = 2000000  # of a load: more than are submitted meanwhile
 REST_MS = 25     # ... between two batches of 50: for all must run in the end
 
@@ -33,7 +32,7 @@ class Cluster(Mesh):
                                                for word in ("--admit", node.path)]):
                 break
         for name in NAMES[1:]:
-            check(self.run(name, "--join"), name, "starts:", self.complaints()[-2000:])
+            check(self.run(name, "--join"), name, "starts:", self.complaints(2000))
             self.add(name)
         return self
 
@@ -50,30 +49,44 @@ class Cluster(Mesh):
         if process.stdout.readline().startswith(b"ready "):
             self.running[name] = process
             return True
-        process.wait(60)
+        process.wait(PATIENCE)
         return False
 
-    def status(self):
-        """... by one that answers: a command gives up after 5 s, and the test does not."""
-        code, out, error = until(lambda: self.answered("cluster", "status", "-o", "json"), 60,
-                                 "somebody answers")
-        check(code == 0, "status:", code, error)
-        return json.loads(out)
+    def operate(self, *words):
+        """A command of the operator, again while nobody leads, or not who is to; what it printed."""
+        said = []
 
-    def answered(self, *arguments):
-        """What `grove` returns; None if nobody answered."""
-        done = self.grove(*arguments)
-        return done if done[0] != NO_LEADER else None
+        def is_done():
+            said[:] = self.grove("cluster", *words)
+            return said[0] == 0
+        try:
+            until(is_done, PATIENCE, words)
+        except AssertionError:
+            print("cluster", *words, "says", *said, flush=True)
+            raise
+        return said[1]
+
+    def status(self):
+        return json.loads(self.operate("status", "-o", "json"))
 
     def add(self, name):
         """Gives one that waits a vote; it may not have said yet that it waits."""
-        end = time.monotonic() + 60
-        while True:
-            code, _, error = self.grove("cluster", "add", name)
-            if code == 0:
-                return
-            check(time.monotonic() < end, name, "is not added:", code, error)
-            time.sleep(0.05)
+        self.operate("add", name)
+
+    def remove(self, name):
+        """Takes a vote away; an answer that was lost may have said so before."""
+        def is_gone():
+            code, _, error = self.grove("cluster", "remove", name)
+            check(code in (0, 3, 5), name, "is not removed:", code, error)
+            return code != 5
+        until(is_gone, PATIENCE, name + " is removed")
+
+    def transfer(self, name):
+        """Until it leads: one that was slow may have lost it again."""
+        def leads():
+            self.operate("transfer", name)
+            return self.leader() == name
+        until(leads, PATIENCE, name + " leads")
 
     def members(self):
         return {member["name"]: member for member in self.status()["members"]}
@@ -83,7 +96,7 @@ class Cluster(Mesh):
         def look():
             return [name for name, member in self.members().items()
                     if member["leads"] and member.get("answers")]
-        self.server = until(look, 60, "somebody leads")[0]
+        self.server = until(look, PATIENCE, "somebody leads")[0]
         self.port = self.ports[self.server]
         return self.server
 
@@ -102,7 +115,7 @@ class Cluster(Mesh):
             members = self.members().values()
             return len(members) == 3 and all(
                 member.get("answers") and member["lag"] < 20 for member in members)
-        until(look, 60, "all are there and none lags")
+        until(look, PATIENCE, "all are there and none lags")
 
 
 class Load:
@@ -123,7 +136,7 @@ class Load:
 
     def goes_on(self):
         seen = len(self.times)
-        until(lambda: len(self.times) > seen + 200, 60, "submits are acknowledged")
+        until(lambda: len(self.times) > seen + 200, PATIENCE, "submits are acknowledged")
 
     def stop(self):
         self.process.kill()
@@ -144,6 +157,6 @@ def kill_leader(mesh, load):
     killed = mesh.kill_one(leader)
     load.goes_on()
     pause = load.pause_after(killed)
-    check(mesh.run(leader), leader, "starts again:", mesh.complaints()[-1500:])
+    check(mesh.run(leader), leader, "starts again:", mesh.complaints(1500))
     mesh.await_whole()
     return pause

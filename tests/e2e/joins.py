@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 
-from mesh import BUILD, GROVE, check, root_id, until
+from mesh import BUILD, check, finish, root_id, until
 
 
 class Joined:
@@ -34,7 +34,7 @@ def begin(mesh, *words):
 
 
 def end(process, seconds=60):
-    output, _ = process.communicate(timeout=seconds)
+    output = finish(process, seconds)
     check(process.returncode == 0, "the joiner could ask:", output[-500:])
     return output.decode()
 
@@ -57,10 +57,7 @@ def cancel(mesh, identity):
 
 def limit(mesh, function, *options):
     """grove limit, by the operator."""
-    process = mesh.spawn("limit", [GROVE, "limit", function, *options], "operator",
-                         stdout=subprocess.DEVNULL)
-    mesh.processes.append(process)
-    check(process.wait(60) == 0, "the limit is set")
+    check(mesh.grove("limit", function, *options)[0] == 0, "the limit is set")
 
 
 def tree(mesh, identity):

@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import nacl.public
@@ -26,8 +27,11 @@ from zmq.utils import z85
 BUILD = os.environ.get("GROVE_BUILD", "build")
 GROVE = os.path.join(BUILD, "grove")
 LONG = bool(os.environ.get("GROVE_LONG"))
+PATIENCE = 60  # seconds for what should happen at once: a machine may stand still for a while
+BEAT = 0.5     # seconds between two heartbeats of a peer
 
 HELLO, WELCOME, REFUSED, HEARTBEAT, GOODBYE = 10, 11, 12, 13, 14
+NO_LEADER = 12  # a refusal
 SUBMIT, ACCEPTED, WAIT, NOTIFY = 20, 21, 22, 23
 ENLIST, ASSIGN, EXPAND, RESUME, REPORT, RETURN, CHECKPOINT, STOP = 30, 31, 32, 33, 34, 35, 36, 37
 ADMIT, SNAPSHOT, DONE = 40, 41, 42
@@ -58,11 +62,23 @@ def until(condition, seconds, what):
     """Waits until `condition` returns something true, and returns that."""
     end = time.monotonic() + seconds
     while True:
+        tend()
         value = condition()
         if value:
             return value
         check(time.monotonic() < end, "not within", seconds, "s:", what)
         time.sleep(0.02)
+
+
+def finish(process, seconds=PATIENCE):
+    """Waits until a process has ended; returns what it printed."""
+    end = time.monotonic() + seconds
+    while True:
+        tend()
+        try:
+            return process.communicate(timeout=BEAT)[0]
+        except subprocess.TimeoutExpired:
+            check(time.monotonic() < end, "not within", seconds, "s: the end of", process.args)
 
 
 def run_tests(tests):
@@ -282,18 +298,20 @@ class Mesh:
             if process is not None:
                 process.wait()
         if kind is not None:
-            print(self.complaints()[-4000:], file=sys.stderr)
+            print(self.complaints(4000), file=sys.stderr)
         else:
             check("Sanitizer" not in self.complaints(), self.complaints())
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def complaints(self):
+    def complaints(self, most=None):
+        """What is in the logs, or at the end of each."""
         text = ""
         for name in sorted(os.listdir(self.directory)):
             if name.endswith(".log"):
                 with open(os.path.join(self.directory, name), encoding="utf-8",
                           errors="replace") as file:
-                    text += "--- " + name + "\n" + file.read()
+                    said = file.read()
+                    text += "--- " + name + "\n" + (said[-most:] if most else said)
         return text
 
     def said(self):
@@ -322,7 +340,7 @@ class Mesh:
             "c1", stdout=subprocess.PIPE)
         if self.coordinator.stdout.readline().startswith(b"ready "):
             return True
-        self.coordinator.wait(30)
+        self.coordinator.wait(PATIENCE)
         return False
 
     def kill(self):
@@ -332,10 +350,10 @@ class Mesh:
 
     def stop(self):
         self.coordinator.terminate()
-        check(self.coordinator.wait(30) == 0, "the coordinator ends with 0 at SIGTERM")
+        check(self.coordinator.wait(PATIENCE) == 0, "the coordinator ends with 0 at SIGTERM")
 
     def restart(self):
-        check(self.start(), "the coordinator starts again:", self.complaints()[-1500:])
+        check(self.start(), "the coordinator starts again:", self.complaints(1500))
 
     def worker(self, credential="w1", slots=1, waiting=0, functions=()):
         """Starts the worker of tests/e2e/actors, with all of its functions or some, and awaits its
@@ -349,7 +367,7 @@ class Mesh:
                              credential)
         self.processes.append(process)
         until(lambda: self.stats()["workers"] > before or process.poll() is not None
-              or self.knows(credential), 60, "a worker enlists")
+              or self.knows(credential), PATIENCE, "a worker enlists")
         check(process.poll() in (None, -signal.SIGKILL), "the worker runs, or its task killed it")
         return process
 
@@ -367,7 +385,7 @@ class Mesh:
 
     def submit_all(self, function, prefix, count, payload="-"):
         """Submits by the library; returns the ids in order."""
-        output, _ = self.submitter(function, prefix, 0, count, payload).communicate(timeout=60)
+        output = finish(self.submitter(function, prefix, 0, count, payload), 3 * PATIENCE)
         ids = dict(line.split() for line in output.decode().splitlines())
         check(len(ids) == count, len(ids), "of", count, "were acknowledged")
         return [ids[str(i)] for i in range(count)]
@@ -390,13 +408,17 @@ class Mesh:
             answer = operator.ask(ADMIT, {1: encode({3: body, 4: signature})})
             check(answer.kind == DONE, "revoked", answer.refusal())
 
-    def grove(self, *arguments, name="operator", seconds=60):
+    def grove(self, *arguments, name="operator", seconds=PATIENCE):
         """A command of the operator, or another; returns its exit code and what it printed."""
         environment = dict(os.environ, GROVE_CREDENTIAL=self.nodes[name].path,
                            XDG_RUNTIME_DIR=self.directory)
-        done = subprocess.run([GROVE, *arguments], env=environment, capture_output=True,
-                              timeout=seconds, check=False)
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen([GROVE, *arguments], env=environment, stderr=errors,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+            self.processes.append(process)
+            output = finish(process, seconds)
+            errors.seek(0)
+            return process.returncode, output.decode(), errors.read().decode()
 
     def refused(self, name):
         return self.stats()["refusals"].get(name, 0)
@@ -404,7 +426,7 @@ class Mesh:
     def peer(self, name="client", **options):
         return Peer(self, self.nodes[name], **options)
 
-    def ask(self, request, name="operator", seconds=60):
+    def ask(self, request, name="operator", seconds=PATIENCE):
         """The answer of the stats socket."""
         link = Link(self, self.nodes[name], self.port + 1)
         try:
@@ -435,23 +457,40 @@ class Mesh:
     def release(self):
         os.remove(self.log + ".hold")
 
-    def outcomes(self, ids, seconds=60):
-        """{id: (code, bytes, text, attempt)} of tasks, all of which must end, each but once."""
-        with self.peer() as peer:
-            return peer.await_all(ids, seconds)
+    def outcomes(self, ids, seconds=3 * PATIENCE):
+        """{id: (code, bytes, text, attempt)} of tasks, all of which must end, each but once, whoever
+        leads meanwhile."""
+        found, end = {}, time.monotonic() + seconds
+        while len(found) < len(set(ids)):
+            check(time.monotonic() < end, len(found), "of", len(ids), "ended within", seconds, "s")
+            self.leader()
+            with self.peer() as peer:
+                found.update(peer.await_some([each for each in ids if each not in found], 10))
+        return found
+
+    def leader(self):
+        """The name of who leads."""
+        return self.server
 
 
 def free_ports():
-    """P so that P to P + 3 are free, below the range the kernel gives away."""
+    """P so that P to P + 3 are free, below the range the kernel gives away: no test but this one gets
+    them, even while nobody listens there."""
     while True:
         port = random.randrange(10000, 32000, 4)
         with contextlib.ExitStack() as bound:
             try:
                 for i in range(4):
                     bound.enter_context(socket.socket()).bind(("127.0.0.1", port + i))
+                claim = socket.socket(socket.AF_UNIX)
+                claim.bind("\0grove-test-ports-%d" % port)
+                claims.append(claim)
                 return port
             except OSError:
                 pass
+
+
+claims = []  # held until the end of the process
 
 
 # ---- peers
@@ -467,7 +506,7 @@ class Link:
         self.context = zmq.Context()
         self.contexts.add(self.context)
         self.socket = self.context.socket(kind)
-        self.socket.linger, self.socket.sndtimeo = 0, 60000
+        self.socket.linger, self.socket.sndtimeo = 0, PATIENCE * 1000
         self.socket.rcvhwm = self.socket.sndhwm = 0
         if setup is None:
             self.socket.curve_serverkey = z85.encode(bytes(mesh.nodes[mesh.server].link.public_key))
@@ -479,11 +518,16 @@ class Link:
 
     def receive(self, seconds):
         """The frames of a message, or None."""
-        if self.socket.poll(max(0, int(seconds * 1000))) == 0:
-            return None
-        return self.socket.recv_multipart()
+        end = time.monotonic() + seconds
+        while True:
+            tend()
+            left = max(0, end - time.monotonic())
+            if self.socket.poll(int(min(left, BEAT) * 1000)) != 0:
+                return self.socket.recv_multipart()
+            if left == 0:
+                return None
 
-    def exchange(self, frames, seconds=60):
+    def exchange(self, frames, seconds=PATIENCE):
         self.socket.send_multipart(frames)
         answer = self.receive(seconds)
         check(answer is not None, "nobody answers", frames[-1][:40])
@@ -514,20 +558,42 @@ class Message:
         return one(self.body, 1) if self.kind == REFUSED else 0
 
 
+def tend():
+    """Says for the peers of this thread that they are still there, whatever the test awaits."""
+    for peer in tuple(Peer.tended):
+        if peer.thread == threading.get_ident() and time.monotonic() - peer.beaten > BEAT:
+            peer.beaten = time.monotonic()
+            with contextlib.suppress(zmq.Again):
+                peer.link.socket.send(message(HEARTBEAT), zmq.DONTWAIT)
+
+
 class Peer:
     """A node of the mesh that does as it is told."""
+
+    tended = set()
 
     def __init__(self, mesh, node, hello=True):
         self.mesh, self.node, self.inbox, self.correlation = mesh, node, [], 0
         self.link = Link(mesh, node, mesh.port)
-        self.heard = time.monotonic()
+        self.thread, self.beaten = threading.get_ident(), time.monotonic()
         self.boot = os.urandom(16)
-        self.offset = 0
+        self.offset, self.had = 0, set()
         mesh.peers.append(self)
         if hello:
-            welcome = self.ask(HELLO, {1: mesh.public, 2: self.boot})
-            check(welcome.kind == WELCOME, "a Welcome", welcome.body)
+            welcome = self.enter()
             self.offset = one(welcome.body, 2) - int(time.time() * 1000)
+            self.tended.add(self)
+
+    def enter(self):
+        """Says Hello to whoever leads; its Welcome."""
+        while True:
+            answer = self.ask(HELLO, {1: self.mesh.public, 2: self.boot})
+            if answer.refusal() != NO_LEADER:
+                check(answer.kind == WELCOME, "a Welcome", answer.body)
+                return answer
+            self.link.close()
+            self.mesh.leader()
+            self.link = Link(self.mesh, self.node, self.mesh.port)
 
     def __enter__(self):
         return self
@@ -536,6 +602,7 @@ class Peer:
         self.close()
 
     def close(self):
+        self.tended.discard(self)
         if self in self.mesh.peers:
             self.mesh.peers.remove(self)
             self.link.close()
@@ -545,6 +612,8 @@ class Peer:
 
     def send(self, kind, body=b"", correlation=0):
         body = encode(body) if isinstance(body, dict) else body
+        if kind == GOODBYE:
+            self.tended.discard(self)
         self.link.socket.send(message(kind, body, correlation))
 
     def next(self, seconds, accept=lambda message: True):
@@ -555,10 +624,7 @@ class Peer:
                 if accept(waiting):
                     self.inbox.remove(waiting)
                     return waiting
-            if time.monotonic() - self.heard > 1.5:
-                self.heard = time.monotonic()
-                self.send(HEARTBEAT)
-            frames = self.link.receive(min(0.5, end - time.monotonic()))
+            frames = self.link.receive(end - time.monotonic())
             if frames is not None:
                 arrived = Message(frames[-1])
                 if arrived.kind != HEARTBEAT:
@@ -566,7 +632,7 @@ class Peer:
             elif time.monotonic() >= end:
                 return None
 
-    def ask(self, kind, body=b"", seconds=60):
+    def ask(self, kind, body=b"", seconds=PATIENCE):
         self.correlation += 1
         mine = self.correlation
         self.send(kind, body, mine)
@@ -576,7 +642,7 @@ class Peer:
 
     def task_item(self, function, payload=b"", **more):
         """A TaskItem; `more` by field number: f5="key"."""
-        values = {1: os.urandom(16), 2: function, 3: payload or None, 13: self.now() + 30000}
+        values = {1: os.urandom(16), 2: function, 3: payload or None, 13: self.now() + 600000}
         values.update({int(name[1:]): value for name, value in more.items()})
         return encode(dict(sorted(values.items())))
 
@@ -600,12 +666,19 @@ class Peer:
         self.session = one(welcome.body, 3)
         return welcome
 
-    def assigned(self, seconds=60):
-        """The next assignment: {task, attempt, generation, item fields, item}."""
-        assign = self.next(seconds, lambda message: message.kind == ASSIGN)
-        check(assign is not None, "nothing is assigned")
-        assignments = [decode(each) for each in assign.body[2]]
+    def assigned(self, seconds=PATIENCE):
+        """The next assignment: {task, attempt, generation, item fields, item}. What it has had already
+        is sent to it again, for its heartbeats do not list it."""
+        while True:
+            assign = self.next(seconds, lambda message: message.kind == ASSIGN)
+            check(assign is not None, "nothing is assigned")
+            assignments = [decode(each) for each in assign.body[2]]
+            assignments = [each for each in assignments
+                           if (one(each, 1), one(each, 2)) not in self.had]
+            if assignments:
+                break
         check(len(assignments) == 1, "one assignment at a time")
+        self.had.add((one(assignments[0], 1), one(assignments[0], 2)))
         batch = assign.body[1][one(assignments[0], 4)]
         item = open_seal(self.mesh.public, batch)[2][one(assignments[0], 5)]
         return {"task": one(assignments[0], 1), "attempt": one(assignments[0], 2),
@@ -622,7 +695,7 @@ class Peer:
     def report(self, items, batch=None):
         return self.ask(REPORT, {1: batch or self.seal(RESULT, items)})
 
-    def await_all(self, ids, seconds=60):
+    def await_all(self, ids, seconds=2 * PATIENCE):
         found = self.await_some(ids, seconds)
         check(len(found) == len(set(ids)), len(found), "of", len(ids), "ended within", seconds, "s")
         return found
