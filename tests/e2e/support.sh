@@ -108,27 +108,6 @@ complains() {
     grep -qF -- "$1" <<<"$err" || fail "no '$1' among its reasons: $err"
 }
 
-# until_prints PATTERN COMMAND...: runs it, again and again, until a line of its stdout matches.
-until_prints() {
-    local pattern=$1 tries=0
-    shift
-    until expect 0 "$@" && grep -q -- "$pattern" <<<"$out"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 600 ] || { fail "$*: no line '$pattern' in '$out'" && return; }
-        sleep 0.1
-    done
-}
-
-# until_said FILE TEXT: waits until this is in the file.
-until_said() {
-    local tries=0
-    until grep -qF -- "$2" "$1" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 6000 ] || { fail "no '$2' in $1: $(cat "$1")" && return; }
-        sleep 0.01
-    done
-}
-
 # A port that is free, as are the three after it.
 free_port() {
     /usr/bin/python3 - <<'END'

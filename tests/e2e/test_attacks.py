@@ -8,8 +8,8 @@ import os
 import nacl.signing
 
 from mesh import (ACCEPTED, ADMIT, ASSIGN, CLIENT, DONE, ENLIST, EXPAND, REPORT,
-                  RESULT, SNAPSHOT, STOP, SUBMIT, TASK, VERDICT, WAIT, WELCOME, WORKER, Mesh, check,
-                  decode, digest, encode, one, root_id, run_tests, seal, until)
+                  PATIENCE, RESULT, SNAPSHOT, STOP, SUBMIT, TASK, VERDICT, WAIT, WELCOME, WORKER,
+                  Mesh, check, decode, digest, encode, one, root_id, run_tests, seal)
 
 (MALFORMED, TOO_LARGE, UNEXPECTED, WRONG_MESH, WRONG_SIGNER, BAD_SIGNATURE, HELD_OFF) = (
     1, 2, 5, 6, 7, 9, 10)
@@ -65,7 +65,7 @@ def one_bit_of_a_task():
     for part in (b"echo", b"honest payload", b"a-key", b"\x0d\x0e\x0f", None):
         peer = enemy()
         item = encode({1: bytes(range(16)), 2: "echo", 3: b"honest payload", 5: "a-key",
-                       13: peer.now() + 20000})
+                       13: peer.now() + 600000})
         batch = peer.seal(TASK, [item])
         part = part or decode(batch)[4][0]  # the signature itself
         expect(BAD_SIGNATURE, lambda: peer.submit([], batch=flipped(batch, part)), part)
@@ -75,7 +75,7 @@ def one_bit_of_a_task():
 def every_bit_of_a_small_batch():
     """Whatever is flipped, no task comes of it; identities are renewed as they are held off."""
     peer = enemy()
-    batch = peer.seal(TASK, [encode({1: bytes(16), 2: "x", 13: peer.now() + 20000})])
+    batch = peer.seal(TASK, [encode({1: bytes(16), 2: "x", 13: peer.now() + 600000})])
     before = mesh.stats()["totals"]["submitted"]
     for bit in range(0, len(batch) * 8, 7):
         tampered = bytearray(batch)
@@ -85,7 +85,7 @@ def every_bit_of_a_small_batch():
         if code == BAD_SIGNATURE:
             peer.close()
             peer = enemy()
-            batch = peer.seal(TASK, [encode({1: bytes(16), 2: "x", 13: peer.now() + 20000})])
+            batch = peer.seal(TASK, [encode({1: bytes(16), 2: "x", 13: peer.now() + 600000})])
     check(mesh.stats()["totals"]["submitted"] == before, "no task came of it")
 
 
@@ -215,9 +215,10 @@ def foreign_parents():
            "a root in an Expand")
     awaited = encode({1: own["task"], 2: own["attempt"], 3: held["task"]})
     other.send(EXPAND, {2: awaited}, 99)
-    stop = other.next(5, lambda message: message.kind == STOP or message.correlation == 99)
+    stop = other.next(PATIENCE, lambda message: message.kind == STOP
+                      or message.correlation == 99)
     while stop is not None and stop.kind != STOP:
-        stop = other.next(5, lambda message: message.kind == STOP)
+        stop = other.next(PATIENCE, lambda message: message.kind == STOP)
     check(stop is not None and one(decode(stop.body[1][0]), 3) == AWAITED,
           "waiting for no child of one's own")
     other.report([other.result_item(own)])
@@ -231,7 +232,7 @@ def foreign_parents():
 def stopped(worker, act):
     """The reason of the Stop that a report earns."""
     act()
-    stop = worker.next(5, lambda message: message.kind == STOP)
+    stop = worker.next(PATIENCE, lambda message: message.kind == STOP)
     check(stop is not None, "a report that does not count is answered by Stop")
     return one(decode(stop.body[1][0]), 3)
 
@@ -313,7 +314,7 @@ def three_bad_signatures_hold_off():
     again = mesh.peer(peer.node.name, hello=False)
     for refused in (peer, again):
         refused.send(1 + 9, encode({1: mesh.public, 2: os.urandom(16)}), 7)
-        answer = refused.next(5)
+        answer = refused.next(PATIENCE)
         check(answer.refusal() == HELD_OFF and one(answer.body, 3), "even a Hello", answer.body)
         check(500000 < one(answer.body, 4) <= 600000, "for ten minutes:", one(answer.body, 4))
     check(other.submit([other.task_item("echo")]).kind == ACCEPTED, "nobody else is")
@@ -339,7 +340,7 @@ def the_mesh_goes_on():
     check(all(outcome[:2] == ("succeeded", b"9") for outcome in mesh.outcomes(ids).values()),
           "honest work is done")
     worker.terminate()
-    check(worker.wait(20) == 0, "the worker ends well")
+    check(worker.wait(PATIENCE) == 0, "the worker ends well")
     mesh.stop()
     mesh.restart()
 

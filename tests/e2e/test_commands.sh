@@ -17,7 +17,7 @@ cat >"$scratch/grove.conf" <<END
 command = exec /usr/bin/python3 $scratch/shout.py
 coproc = yes
 [exec "stubborn"]
-command = trap "sleep 5; touch $scratch/late" TERM; (trap "" TERM; exec sleep 600) & echo \$\$ \$! >$scratch/pid; while :; do sleep 600; done
+command = trap "sleep 30; touch $scratch/late" TERM; (trap "" TERM; exec sleep 600) & echo \$\$ \$! >$scratch/pid; while :; do sleep 600; done
 grace = 100ms
 END
 

@@ -7,7 +7,7 @@ import collections
 import os
 import random
 
-from mesh import LONG, Mesh, check, run_tests, scaled, until
+from mesh import LONG, PATIENCE, Mesh, check, run_tests, scaled, until
 
 COUNT = scaled(10000, 1000)
 KILLS = 200 if LONG else scaled(5, 3)
@@ -49,7 +49,7 @@ def killed_in_the_middle_of_submits():
         check(len(acknowledged) == COUNT, len(acknowledged), "of", COUNT, "acknowledged")
         ids = list(acknowledged.values())
         check(len(set(ids)) == COUNT, "one id a key")
-        outcomes = mesh.outcomes(ids, 120)
+        outcomes = mesh.outcomes(ids)
         for key, identity in acknowledged.items():
             check(outcomes[identity][:2] == ("succeeded", key.encode()), key, outcomes[identity])
         totals = mesh.stats()["totals"]
@@ -59,7 +59,7 @@ def killed_in_the_middle_of_submits():
         print("executions", sum(ran.values()), "of", COUNT, flush=True)
         mesh.kill()
         mesh.restart()
-        check(mesh.outcomes(ids, 60) == outcomes, "the same outcomes after one more kill")
+        check(mesh.outcomes(ids) == outcomes, "the same outcomes after one more kill")
 
 
 def killed_under_parents():
@@ -70,7 +70,7 @@ def killed_under_parents():
         ids = mesh.submit_all("flow", "under", count, "5")
         for _ in range(3):
             seen = len(mesh.executions())
-            until(lambda: len(mesh.executions()) > seen + count, 20, "some run")
+            until(lambda: len(mesh.executions()) > seen + count, PATIENCE, "some run")
             mesh.kill()
             mesh.restart()
         outcomes = mesh.outcomes(ids)

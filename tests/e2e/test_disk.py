@@ -12,7 +12,8 @@ import subprocess
 import tempfile
 
 from flips import copy, flip, used_place
-from mesh import ACCEPTED, GROVE, SUBMIT, TASK, Mesh, check, run_tests, scaled, until
+from mesh import (ACCEPTED, GROVE, PATIENCE, SUBMIT, TASK, Mesh, check, run_tests, scaled,
+                  until)
 
 SEED = int(os.environ.get("GROVE_SEED", random.randrange(1 << 30)))
 FLIPS = scaled(60, 20)
@@ -41,7 +42,7 @@ def ends_cleanly_and_loses_nothing(mesh, free, most):
     """Fills the disk, frees it, starts again."""
     small = mesh.submit_all("echo", "small", 100)
     acknowledged = submit_until_it_ends(mesh, most)
-    check(mesh.coordinator.wait(30) == 74, "exit 74, not", mesh.coordinator.returncode)
+    check(mesh.coordinator.wait(PATIENCE) == 74, "exit 74, not", mesh.coordinator.returncode)
     last = mesh.said().splitlines()[-1]
     print(len(acknowledged), "large tasks, then:", last, flush=True)
     check(re.search("space|large|full", last), "a clear line:", last)
@@ -50,7 +51,7 @@ def ends_cleanly_and_loses_nothing(mesh, free, most):
     for identity in small + list(acknowledged.values()):
         check(mesh.task(identity)["state"] == "ready", "nothing acknowledged is lost")
     mesh.worker(slots=4)
-    outcomes = mesh.outcomes(small + list(acknowledged.values()), 60)
+    outcomes = mesh.outcomes(small + list(acknowledged.values()))
     check(all(outcome[0] == "succeeded" for outcome in outcomes.values()), "it goes on")
 
 
@@ -146,8 +147,8 @@ def mesh_snapshot(mesh):
     command = [GROVE, "cluster", "snapshot"]  # refused while one is being made
     until(lambda: subprocess.run(command, env=environment, stderr=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, check=False).returncode == 0,
-          10, "a snapshot begins")
-    until(lambda: not os.path.exists(mesh.data + "/segment-0000000000000001"), 20,
+          PATIENCE, "a snapshot begins")
+    until(lambda: not os.path.exists(mesh.data + "/segment-0000000000000001"), PATIENCE,
           "the log before it goes")
 
 

@@ -3,6 +3,7 @@
 """The door and the frame: strangers, wrong mechanisms, and frames that are none. One mesh for all;
 at its end it still works."""
 
+import contextlib
 import os
 import random
 import socket
@@ -13,8 +14,8 @@ from zmq.utils import z85
 from zmq.utils.monitor import recv_monitor_message
 
 from mesh import (ACCEPTED, CHECKPOINT, CLIENT, ENLIST, EXPAND, HEARTBEAT, HELLO, OBSERVER, RETURN,
-                  SUBMIT, TASK, WAIT, WELCOME, WORKER, Link, Mesh, Message, check, encode, field,
-                  message, one, run_tests, scaled, until, varint)
+                  PATIENCE, SUBMIT, TASK, WAIT, WELCOME, WORKER, Link, Mesh, Message, check, encode,
+                  field, message, one, run_tests, scaled, until, varint)
 
 MALFORMED, TOO_LARGE, VERSION, NO_SESSION, UNEXPECTED, WRONG_MESH = 1, 2, 3, 4, 5, 6
 ENDS = (zmq.EVENT_DISCONNECTED, zmq.EVENT_HANDSHAKE_FAILED_AUTH,
@@ -67,7 +68,7 @@ class Knock:
 
     def stays_outside(self, what, how, event=None):
         """`how` comes to be true; then there was no handshake, but the event, and no answer."""
-        until(how, 5, what)
+        until(how, PATIENCE, what)
         check(event is None or event in self.look(), what, self.events)
         check(zmq.EVENT_HANDSHAKE_SUCCEEDED not in self.look(), what, "gets no handshake")
         check(self.link.receive(0) is None, what, "gets no answer")
@@ -150,7 +151,7 @@ def wrong_versions():
         before = mesh.refused("version")
         for version in (0, 2, 99):
             peer.link.socket.send(message(HEARTBEAT, b"", 9, version))
-            check(peer.next(5).refusal() == VERSION, "version", version)
+            check(peer.next(PATIENCE).refusal() == VERSION, "version", version)
         check(mesh.refused("version") == before + 3, "counted")
         still_works(peer)
 
@@ -164,7 +165,7 @@ def before_hello():
         answer = peer.ask(SUBMIT, {1: peer.seal(TASK, [peer.task_item("door")])})
         check(answer.refusal() == NO_SESSION and one(answer.body, 3) == 1, answer.body)
         peer.send(HELLO, encode({1: mesh.public, 2: os.urandom(16), 3: bytes(5000)}), 1)
-        check(peer.next(5).refusal() == TOO_LARGE, "a Hello over 4 KiB")
+        check(peer.next(PATIENCE).refusal() == TOO_LARGE, "a Hello over 4 KiB")
         answer = peer.ask(HELLO, {1: mesh.public, 2: os.urandom(16), 3: os.urandom(16)})
         check(answer.refusal() == WRONG_MESH, "a Hello for another ledger:", answer.body)
 
@@ -179,7 +180,7 @@ def frames_that_are_none():
                field(1, 1) + field(10, b"\x0a\x20" + bytes(31)))
         for frame in bad:
             peer.link.socket.send(frame)
-            answer = peer.next(5)
+            answer = peer.next(PATIENCE)
             check(answer is not None and answer.refusal() == MALFORMED, frame,
                   answer and answer.body)
         check(peer.ask(WELCOME, {1: bytes(16)}).refusal() == UNEXPECTED, "a coordinator's word")
@@ -195,7 +196,7 @@ def many_parts():
                   [b"x"] * 8000, [os.urandom(600), b"", message(HEARTBEAT)])
         for parts in shapes:
             peer.link.socket.send_multipart(parts)
-            check(peer.next(5).refusal() == MALFORMED, len(parts), "parts")
+            check(peer.next(PATIENCE).refusal() == MALFORMED, len(parts), "parts")
         check(mesh.refused("malformed") == before + len(shapes), "each is counted")
         still_works(peer)
 
@@ -205,7 +206,7 @@ def a_frame_over_four_mebibytes():
     with mesh.peer() as peer, mesh.peer() as other:
         monitor = peer.link.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         peer.link.socket.send(bytes((4 << 20) + 1))
-        check(monitor.poll(5000), "the connection ends")
+        check(monitor.poll(PATIENCE * 1000), "the connection ends")
         peer.link.socket.disable_monitor()
         monitor.close()
         still_works(other)
@@ -248,7 +249,7 @@ def mutated_frames():
             before, bodies = received(), bodies_of(peer)
             for _ in range(20):
                 peer.link.socket.send(mutated(chance, chance.choice(bodies)))
-            until(lambda: received() >= before + 20, 5, "all are looked at")
+            until(lambda: received() >= before + 20, PATIENCE, "all are looked at")
 
 
 def received():
@@ -268,11 +269,12 @@ def raw_bytes_at_the_port():
             held[-1].sendall(data)
     held += [socket.create_connection(("127.0.0.1", mesh.port)) for _ in range(200)]
     for byte in greeting:
-        held[-1].sendall(bytes([byte]))
+        with contextlib.suppress(OSError):  # it was shut out by now
+            held[-1].sendall(bytes([byte]))
         with mesh.peer() as peer:
             still_works(peer)
     for raw in held:
-        raw.settimeout(8)
+        raw.settimeout(PATIENCE)
         while is_open(raw):
             pass
         raw.close()
@@ -291,7 +293,7 @@ def the_mesh_goes_on():
     check(all(outcome[:2] == ("succeeded", b"9") for outcome in mesh.outcomes(ids).values()),
           "honest work is done")
     worker.terminate()
-    check(worker.wait(20) == 0, "the worker ends well")
+    check(worker.wait(PATIENCE) == 0, "the worker ends well")
     mesh.stop()
 
 

@@ -115,7 +115,7 @@ expect 0 "$grove" cancel "$id"
 expect 7 "$grove" result "$id"
 for _ in $(seq 1000); do
     [ -s "$scratch/told" ] && break
-    sleep 0.02
+    sleep 0.06
 done
 [ "$(cat "$scratch/told")" = 7 ] || fail "it was told: $(cat "$scratch/told")"
 expect 0 "$grove" tree "$id" -o json

@@ -7,8 +7,8 @@ import os
 import subprocess
 
 from joins import begin, join_id, limit
-from mesh import (ACCEPTED, DONE, EXPAND, GOODBYE, GROVE, REPORT, RESULT, RETURN, STOP,
-                  TASK, Mesh, check, encode, one, run_tests, until)
+from mesh import (ACCEPTED, DONE, EXPAND, GOODBYE, GROVE, PATIENCE, RETURN, STOP, TASK, Mesh,
+                  check, encode, finish, one, run_tests, until)
 
 REFUSED_BY_WORKER, FAILED = 4, 1
 
@@ -28,18 +28,16 @@ class Stage(Mesh):
         worker.enlist(list(functions), slots, window, **more)
         return worker
 
-    def why(self, identity, *kinds):
-        """Checks the chain of reasons, and returns the last."""
+    def reasons(self, identity, kinds):
+        """The chain of reasons, if it is of these kinds."""
         reasons = self.ask("explain " + identity)["reasons"]
-        found = tuple(reason["kind"] for reason in reasons)
-        check(found == kinds, "explain says", found, "not", kinds)
         check(all(reason["text"] for reason in reasons), "each in a sentence", reasons)
-        return reasons[-1]
+        return reasons if tuple(reason["kind"] for reason in reasons) == kinds else None
 
-    def until_why(self, identity, *kinds):
-        until(lambda: tuple(reason["kind"] for reason in
-                            self.ask("explain " + identity)["reasons"]) == kinds, 20, kinds)
-        return self.why(identity, *kinds)
+    def why(self, identity, *kinds):
+        """Awaits the chain of reasons, and returns the last."""
+        return until(lambda: self.reasons(identity, kinds), PATIENCE,
+                     (kinds, self.ask("explain " + identity)))[-1]
 
 
 def wait_for_child(worker, parent, function="step"):
@@ -62,7 +60,7 @@ def what_has_no_worker_or_no_slot():
         reason = mesh.why(first, "no-worker")
         check(reason["help"] == "grove worker --exec step=COMMAND", reason)
         mesh.play(window=1)
-        mesh.until_why(first, "runs")
+        mesh.why(first, "runs")
         second, third = mesh.submit(), mesh.submit()
         check("starts 0 others before" in mesh.why(second, "ahead")["text"], "the next")
         reason = mesh.why(third, "no-slot")
@@ -76,11 +74,13 @@ def what_waits_for_time():
         worker = mesh.play()
         reason = mesh.why(mesh.submit(f7=600000), "delayed")
         check(reason["at_ms"] > worker.now() + 500000, reason)
-        failing = mesh.submit(f10=2)
-        assigned = worker.assigned()
-        check(worker.report([worker.result_item(assigned, f9=FAILED, f10=None, f11="no luck")]).kind
-              == DONE, "reported")
-        check("no luck" in mesh.until_why(failing, "backoff")["text"], "what it failed of")
+        failing = mesh.submit(f10=1000)
+
+        def backs_off():  # at first for a second only, each time for twice as long
+            item = worker.result_item(worker.assigned(), f9=FAILED, f10=None, f11="no luck")
+            check(worker.report([item]).kind == DONE, "reported")
+            return mesh.reasons(failing, ("backoff",))
+        check("no luck" in until(backs_off, PATIENCE, "backoff")[0]["text"], "what it failed of")
 
 
 def what_workers_refuse():
@@ -96,10 +96,10 @@ def what_workers_refuse():
                 keeps = other if worker is refuser else refuser
             else:
                 keeps = worker
-        check(mesh.task(busy)["state"] == "running", "the other is busy")
-        mesh.until_why(refused, "no-slot")
+        until(lambda: mesh.task(busy)["state"] == "running", PATIENCE, "the other is busy")
+        mesh.why(refused, "no-slot")
         keeps.send(GOODBYE)
-        reason = mesh.until_why(refused, "no-taker")
+        reason = mesh.why(refused, "no-taker")
         check("not mine" in reason["text"] and reason["help"] == "grove cancel " + refused, reason)
 
 
@@ -112,7 +112,7 @@ def what_was_lost_before():
             check(worker.assigned()["task"].hex() == tasks[-1], "it runs")
         mesh.play(slots=2, f7=True)  # the host knows that the earlier process is gone
         kinds = lambda: sorted(mesh.ask("explain " + each)["reasons"][0]["kind"] for each in tasks)
-        until(lambda: kinds() == ["calm", "runs"], 20, "one runs, one waits: " + str(kinds()))
+        until(lambda: kinds() == ["calm", "runs"], PATIENCE, "one runs, one waits: " + str(kinds()))
 
 
 def what_its_function_may_not():
@@ -125,7 +125,7 @@ def what_its_function_may_not():
         reason = mesh.why(task, "limit")
         check(reason["help"] == "grove limit step --running N", reason)
         limit(mesh, "step", "--running", "0", "--rate", "4/h")
-        mesh.until_why(task, "runs")
+        mesh.why(task, "runs")
         task = mesh.submit()
         check(mesh.why(task, "rate")["help"] == "grove limit step --rate N", "the rate")
         limit(mesh, "step", "--pause")
@@ -145,9 +145,9 @@ def a_parent_that_waits_and_may_not_go_on():
         limit(mesh, "flow", "--running", "1")
         result = other.result_item(done, f3=bytes.fromhex(parent), f4=bytes.fromhex(parent))
         check(other.report([result]).kind == DONE, "its child has ended", child)
-        check(mesh.until_why(parent, "barred")["help"] == "grove limit flow --running N", "barred")
+        check(mesh.why(parent, "barred")["help"] == "grove limit flow --running N", "barred")
         limit(mesh, "flow", "--running", "0")
-        check(mesh.until_why(parent, "slot")["help"] == "grove worker --slots N", "no slot")
+        check(mesh.why(parent, "slot")["help"] == "grove worker --slots N", "no slot")
 
 
 def workers_full_of_what_waits():
@@ -156,7 +156,7 @@ def workers_full_of_what_waits():
         for _ in range(2):
             mesh.submit("flow")
             wait_for_child(worker, worker.assigned(), "nobody")
-        check(mesh.until_why(mesh.submit("flow"), "cap")["help"] == "grove worker --slots N", "full")
+        check(mesh.why(mesh.submit("flow"), "cap")["help"] == "grove worker --slots N", "full")
 
 
 def joins_and_windows():
@@ -165,8 +165,8 @@ def joins_and_windows():
         begin(mesh, "map", "key", 1, 0, "step=1", "step=2")
         root = join_id(mesh, "key")
         inputs = lambda: mesh.ask("tree " + root).get("tasks", [])[1:]
-        until(lambda: len(inputs()) == 2, 20, "the map has its inputs")
-        reason = mesh.until_why(root, "join", "runs")
+        until(lambda: len(inputs()) == 2, PATIENCE, "the map has its inputs")
+        reason = mesh.why(root, "join", "runs")
         check("0 have ended" in mesh.ask("explain " + root)["reasons"][0]["text"], reason)
         held = [each["id"] for each in inputs() if each["state"] == "held"]
         check(len(held) == 1 and "runs 1 at a time; 0 inputs are before it" in
@@ -181,25 +181,24 @@ def a_join_that_is_not_closed():
         mesh.processes.append(lines)
         lines.stdin.write(b"only\n")
         lines.stdin.flush()
-        assigned = worker.assigned(20)
+        assigned = worker.assigned()
         root = one(assigned["item"], 21).hex()
         result = worker.result_item(assigned, f3=bytes.fromhex(root), f4=bytes.fromhex(root))
         check(worker.report([result]).kind == DONE, "the only input has ended")
-        check(mesh.until_why(root, "inputs")["help"] == "grove cancel " + root, "more may come")
-        lines.stdin.close()
-        check(lines.wait(20) == 0, "and it ends")
+        check(mesh.why(root, "inputs")["help"] == "grove cancel " + root, "more may come")
+        finish(lines)  # which closes its stdin
+        check(lines.returncode == 0, "and it ends")
 
 
 def what_has_ended_and_what_is_held_still():
     with Stage() as mesh:
         worker, task = mesh.play(), mesh.submit()
         assigned = worker.assigned()
-        process = mesh.spawn("cancel", [GROVE, "cancel", task], "client", stdout=subprocess.DEVNULL)
-        check(process.wait(20) == 0, "it is cancelled")
+        check(mesh.grove("cancel", task, name="client")[0] == 0, "it is cancelled")
         mesh.why(task, "stopping")
-        check(worker.next(5, lambda message: message.kind == STOP) is not None, "a Stop")
+        check(worker.next(PATIENCE, lambda message: message.kind == STOP) is not None, "a Stop")
         give_back(worker, assigned, 2)
-        mesh.until_why(task, "ended")
+        mesh.why(task, "ended")
 
 
 run_tests([what_has_no_worker_or_no_slot, what_waits_for_time, what_workers_refuse,

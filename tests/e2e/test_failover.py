@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from cluster import NAMES, Cluster, Load, kill_leader
-from mesh import GROVE, LONG, check, run_tests, scaled, until
+from mesh import GROVE, LONG, PATIENCE, check, run_tests, scaled, until
 
 KILLS = 50 if LONG else scaled(4, 2)
 
@@ -24,7 +24,7 @@ def the_leader_is_killed_under_submits():
         mesh.worker("w1", slots=4)
         ids = load.acknowledged
         check(len(set(ids.values())) == len(ids), "one id a key")
-        outcomes = mesh.outcomes(list(ids.values()), 120)
+        outcomes = mesh.outcomes(list(ids.values()))
         for key, identity in ids.items():
             check(outcomes[identity][:2] == ("succeeded", key.encode()), key, outcomes[identity])
         print(len(ids), "acknowledged, none lost", flush=True)
@@ -41,13 +41,13 @@ def a_worker_outlives_the_leader():
             seen = len(mesh.executions())
             flows += mesh.submit_all("flow", kill + "-flow", count, "5")
             rests += mesh.submit_all("nap", kill + "-nap", naps, "100")  # two seconds at least
-            until(lambda: len(mesh.executions()) > seen + count, 30, "some run")
+            until(lambda: len(mesh.executions()) > seen + count, PATIENCE, "some run")
             leader = mesh.leader()
             mesh.kill_one(leader)
             check(mesh.run(leader), leader, "starts again")
             mesh.await_whole()
         mesh.leader()
-        outcomes = mesh.outcomes(flows + rests, 90)
+        outcomes = mesh.outcomes(flows + rests)
         check(all(outcomes[flow][:2] == ("succeeded", b"25") for flow in flows), outcomes)
         check(all(outcomes[nap][0] == "succeeded" for nap in rests), outcomes)
         ran = [execution[1] for execution in mesh.executions()]
@@ -61,8 +61,24 @@ def submit_once(mesh, payload):
     code, out, error = mesh.grove("submit", "-t", "nap", "--at-most-once", payload,
                                   name="client")
     check(code == 0, "submitted:", error)
-    until(lambda: len(mesh.executions()) > seen, 20, "it begins")
+    until(lambda: len(mesh.executions()) > seen, PATIENCE, "it begins")
     return out.strip()
+
+
+def goes_on_over_a_failover(mesh):
+    """What may run once at most does so while another takes over. On a busy machine that
+    may take the 4 s after which its worker has to stop it."""
+    def goes_on():
+        once = submit_once(mesh, "1500")
+        killed, leader = time.monotonic(), mesh.leader()
+        mesh.kill_one(leader)
+        ended = mesh.outcomes([once])[once][0]
+        took = time.monotonic() - killed
+        check(mesh.run(leader), leader, "starts again")
+        mesh.await_whole()
+        check(ended == "succeeded" or took > 4, "it goes on:", ended)
+        return ended == "succeeded"
+    until(goes_on, 2 * PATIENCE, "it goes on")
 
 
 def what_may_run_once_runs_once_over_a_failover():
@@ -70,18 +86,15 @@ def what_may_run_once_runs_once_over_a_failover():
     with Cluster() as mesh:
         mesh.leader()
         worker = mesh.worker("w1", slots=2)
-        lives = submit_once(mesh, "1500")
-        mesh.kill_one(mesh.leader())
-        mesh.leader()
-        check(mesh.outcomes([lives])[lives][0] == "succeeded", "it goes on")
-        dies = submit_once(mesh, "60000")
+        goes_on_over_a_failover(mesh)
+        dies = submit_once(mesh, "600000")
         worker.kill()
-        check(mesh.grove("cluster", "transfer")[0] == 0, "another leads")
+        mesh.operate("transfer")
         mesh.leader()
         mesh.worker("w2", slots=2)
-        check(mesh.outcomes([dies], 40)[dies][0] == "lost", "it is not run again")
+        check(mesh.outcomes([dies])[dies][0] == "lost", "it is not run again")
         ran = [execution[1] for execution in mesh.executions()]
-        check(sorted(ran) == sorted([lives, dies]), "each began once:", ran)
+        check(len(ran) == len(set(ran)), "each began once:", ran)
 
 
 def a_member_whose_disk_is_lost_is_replaced():
@@ -93,11 +106,9 @@ def a_member_whose_disk_is_lost_is_replaced():
         old = mesh.members()[lost]["id"]
         mesh.kill_one(lost)
         shutil.rmtree(os.path.join(mesh.directory, "data-" + lost))
-        code, _, error = mesh.grove("cluster", "snapshot")
-        check(code == 0, "a snapshot:", error)
+        mesh.operate("snapshot")
         ids += mesh.submit_all("echo", "later", 50)
-        code, _, error = mesh.grove("cluster", "remove", lost)
-        check(code == 0, "removed:", error)
+        mesh.remove(lost)
         check(mesh.run(lost, "--join"), lost, "starts anew")
         mesh.add(lost)
         mesh.await_whole()
@@ -105,11 +116,9 @@ def a_member_whose_disk_is_lost_is_replaced():
         files = os.listdir(os.path.join(mesh.directory, "data-" + lost))
         check(any(name.startswith("snapshot-") for name in files), "the leader's snapshot", files)
         check(member["role"] == "voter" and member["id"] != old, "a new id", old, member)
-        code, _, error = mesh.grove("cluster", "transfer", lost)
-        check(code == 0, "handed over:", error)
-        check(mesh.leader() == lost, "it leads, with all that it was sent")
+        mesh.transfer(lost)  # it leads, with all that it was sent
         mesh.worker("w1", slots=4)
-        outcomes = mesh.outcomes(ids, 60)
+        outcomes = mesh.outcomes(ids)
         check(all(outcome[0] == "succeeded" for outcome in outcomes.values()), "all of it runs")
 
 
@@ -129,8 +138,8 @@ def one_that_knows_nobody_yet_refuses_nobody():
         mesh.processes += calls
         for name in NAMES:
             mesh.running[name].wait()
-            check(mesh.run(name), name, "starts:", mesh.complaints()[-1500:])
-        codes = [call.wait(60) for call in calls]
+            check(mesh.run(name), name, "starts:", mesh.complaints(1500))
+        codes = [call.wait(PATIENCE) for call in calls]
         check(set(codes) <= {0, 5}, "acknowledged, or no leader:", codes, mesh.complaints())
         check("not found" not in mesh.complaints(), "what was just accepted:", mesh.complaints())
 

@@ -59,8 +59,7 @@ def start_flipped(mesh, name, chance):
 def replace(mesh, name):
     """With what is left of it put aside."""
     os.rename(mesh.data_of(name), mesh.data_of(name) + ".refused")
-    code, _, error = mesh.grove("cluster", "remove", name)
-    check(code == 0, "removed:", error)
+    mesh.remove(name)
     check(mesh.run(name, "--join"), name, "starts anew")
     mesh.add(name)
 
@@ -87,7 +86,7 @@ def a_flipped_byte_of_a_member_is_refused_or_repaired():
                 else:
                     check(mesh.run(name), name, "starts as it was")
             until(lambda name=name: has_all(mesh, name), 60, name + " has all")
-        outcomes = mesh.outcomes(ids, 60)
+        outcomes = mesh.outcomes(ids)
         check(all(outcome[0] == "succeeded" for outcome in outcomes.values()), "none is lost")
         until(lambda: all(has_all(mesh, name) for name in NAMES), 60, "all have all")
         for name in NAMES:
