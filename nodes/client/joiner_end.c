@@ -4,7 +4,7 @@
 
 #include "nodes/client/joiner.h"
 
-#define VERDICT_MS 5000u /* for the verdict of a root that is over */
+#define VERDICT_MS 30000u /* for the verdict of a root that is over */
 
 static void take_failure(struct joiner *joiner, struct failing *failing)
 {

@@ -243,8 +243,9 @@ static bool has_question(const struct joining *joining, bool for_outcomes, struc
                             joining->given == joining->taken &&
                             !locked_takes(joining, joining->more);
 
-    if (!joining->is_open || joining->has_failed || joining->is_left ||
-        locked_is_complete(joining)) {
+    const bool is_there = joining->is_open || joining->is_refused_more;
+
+    if (!is_there || joining->has_failed || joining->is_left || locked_is_complete(joining)) {
         return false;
     }
     *page = (struct page){.join = joining->id, .offset = joining->paged};

@@ -635,6 +635,29 @@ static void nothing_more_goes_to_what_is_over(void **state)
     expect_nothing(f);
 }
 
+/* Its deadline came before its first input: the mesh has nothing of it but its root, and how that
+ * ended. */
+static void what_was_over_before_it_began_is_asked_about(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_writer writer;
+    struct paged paged;
+
+    give(f, 2, true);
+    expect_append(f, 0, 2, true);
+    block(f, 0);
+    answer(f, REFUSED_OVER);
+    assert_false(is_awake(f));
+    expect_page(f, 0, 0, 0);
+    paged = paged_of(f, JOIN_CANCELLED, 0);
+    paged.accepted = 0;
+    open_page(f, &writer);
+    end_page(f, &writer, &paged);
+    assert_true(is_awake(f));
+    assert_true(joining_has_ended(f->joining));
+    expect_nothing(f);
+}
+
 /* ---- tests: outcomes */
 
 static void a_good_result_is_delivered(void **state)
@@ -927,6 +950,7 @@ int main(void)
         TEST(more_inputs_than_a_closed_join_has_differ),
         TEST(a_closed_join_is_asked_whether_it_is_over),
         TEST(nothing_more_goes_to_what_is_over),
+        TEST(what_was_over_before_it_began_is_asked_about),
         TEST(a_good_result_is_delivered),
         TEST(a_result_by_no_worker_is_not_trusted),
         TEST(a_result_of_another_input_is_not_trusted),
