@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -72,6 +73,31 @@ static void hold_ports(struct mesh *mesh)
 
     while (!try_ports(mesh)) {
         assert_true(tries-- > 0);
+    }
+}
+
+static bool is_free(uint16_t port)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int yes = 1;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool is_free = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+                         bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+                         listen(fd, 1) == 0;
+
+    close(fd);
+    return is_free;
+}
+
+/* libzmq closes what listened some time after its socket, on a thread of its own; while others use
+ * its context, nothing waits for that. */
+static void await_ports(const struct mesh *mesh)
+{
+    for (uint16_t i = 0; i < MESH_PORTS; i++) {
+        while (!is_free((uint16_t)(mesh->port + i))) {
+            sched_yield();
+        }
     }
 }
 
@@ -170,6 +196,7 @@ void mesh_stop(struct mesh *mesh)
 void mesh_restart(struct mesh *mesh)
 {
     close_coordinator(mesh);
+    await_ports(mesh);
     open_coordinator(mesh);
 }
 
@@ -180,6 +207,7 @@ struct grove_client *mesh_client(struct mesh *mesh)
     char error[GROVE_ERROR_SIZE] = "";
 
     options.credential_path = mesh->client_path;
+    options.connect_timeout_ms = MESH_PATIENCE_MS;
     if (grove_client_open(&options, &client, error) != GROVE_OK) {
         fail_msg("%s", error);
     }

@@ -12,6 +12,7 @@
 #include "tests/support/scratch.h"
 
 #define MESH_PORTS 4 /* of a coordinator: tasks, stats, peers, events */
+#define MESH_PATIENCE_MS 120000u
 
 struct mesh {
     struct party party;
