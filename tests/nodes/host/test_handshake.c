@@ -20,7 +20,7 @@
 #include "nodes/host/bus_handshake.h"
 
 #define CONNECTIONS 1500 /* two events each, or more; libzmq keeps 2,000 if it is told nothing */
-#define PATIENCE_MS 30000
+#define PATIENCE_MS 120000
 
 struct fixture {
     struct bus *bus;

@@ -141,9 +141,8 @@ static void clocks_go_forward(void **state)
     const uint64_t before_ns = clock_monotonic_ns();
     const uint64_t before_ms = clock_monotonic_ms();
 
-    assert_true(clock_monotonic_ns() >= before_ns);
+    assert_in_range(before_ms, before_ns / 1000000, clock_monotonic_ns() / 1000000);
     assert_true(clock_monotonic_ms() >= before_ms);
-    assert_true(before_ms - before_ns / 1000000 < 1000);
     assert_true(clock_unix_ms() > UINT64_C(1700000000000));
 }
 
