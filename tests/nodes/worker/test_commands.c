@@ -17,7 +17,7 @@
 #include "nodes/worker/worker.h"
 #include "tests/support/mesh.h"
 
-#define PATIENCE_MS 60000u
+#define PATIENCE_MS 120000u
 
 struct fixture {
     struct mesh mesh;
@@ -309,8 +309,8 @@ static void a_checkpoint_is_kept_while_the_command_runs(void **state)
     struct fixture *f = *state;
     struct grove_task task = task_of("long", "");
 
-    task.max_attempts = 5; /* on a busy machine the first may not get that far */
-    task.timeout_ms = 500;
+    task.max_attempts = 12; /* on a busy machine the first may not get that far */
+    task.timeout_ms = 1000;
     offer(&f->worker, "long",
           "[ -s $GROVE_CHECKPOINT_FILE ] && exec cat $GROVE_CHECKPOINT_FILE\n"
           "echo '{\"checkpoint\":\"here\"}' >&3; exec sleep 600");
