@@ -22,7 +22,7 @@
 #include "tests/support/party.h"
 #include "tests/support/scratch.h"
 
-#define WAIT_MS 10000u
+#define WAIT_MS 120000u
 
 struct received {
     struct bus_frame *frame;

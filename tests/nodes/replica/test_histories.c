@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #define SEGMENT_SIZE ((size_t)32 << 10)
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 120000
 
 struct fixture {
     struct scratch first, second;

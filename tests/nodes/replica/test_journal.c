@@ -20,7 +20,7 @@
 
 #define SEGMENT_SIZE ((size_t)32 << 10)
 #define FIRST_SEGMENT "segment-0000000000000001"
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 120000
 
 static const struct id ledger = {"0123456789abcde"};
 

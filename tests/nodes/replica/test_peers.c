@@ -29,7 +29,7 @@
 #define TRIES 64
 #define INCOMING_NAME "incoming"
 #define TICK_MS 10
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 120000
 #define STATE_SIZE ((size_t)5 << 20) /* bytes: more chunks than are under way at a time */
 
 struct node {

@@ -30,7 +30,7 @@
 #define SNAPSHOT_THRESHOLD ((size_t)100 << 10)
 #define FILE_MOST ((size_t)256 << 10)
 #define SECTOR 512u
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 120000
 #define GROUPS 200u
 #define REMAINS 4u /* cuts in the syncs of one group */
 

@@ -24,7 +24,7 @@
 #include <cmocka.h>
 
 #define SEGMENT_SIZE ((size_t)32 << 10)
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 120000
 #define FLIPS 100
 #define FLIPS_LONG 1000 /* with GROVE_LONG */
 

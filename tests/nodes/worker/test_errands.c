@@ -23,7 +23,7 @@
 #include "nodes/worker/worker.h"
 #include "tests/support/mesh.h"
 
-#define PATIENCE_MS 30000
+#define PATIENCE_MS 120000
 
 static struct fixture {
     struct mesh mesh;

@@ -16,7 +16,7 @@
 #define TASKS 100u
 #define SLOTS 2u
 #define KEPT 8u /* threads beyond the slots, for the next tasks that wait */
-#define PATIENCE_MS 30000u
+#define PATIENCE_MS 120000u
 
 static sem_t go;
 

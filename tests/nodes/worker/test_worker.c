@@ -398,7 +398,7 @@ static void a_refused_item_leaves_its_neighbours_alone(void **state)
     assert_int_equal(failures[2].status, GROVE_OK);
     assert_memory_not_equal(&ids[0], &zero, sizeof(zero));
     assert_memory_equal(&ids[1], &zero, sizeof(zero));
-    assert_int_equal(grove_result(f->client, &ids[2], 10000, NULL, NULL), GROVE_OK);
+    assert_int_equal(grove_result(f->client, &ids[2], GROVE_FOREVER, NULL, NULL), GROVE_OK);
     grove_failure_clear(&failures[1]);
 }
 
@@ -425,7 +425,7 @@ static void an_unknown_id_is_not_found(void **state)
     struct grove_id id = {{1, 2, 3}};
     struct grove_failure failure;
 
-    assert_int_equal(grove_result(f->client, &id, 10000, NULL, &failure), GROVE_NOT_FOUND);
+    assert_int_equal(grove_result(f->client, &id, GROVE_FOREVER, NULL, &failure), GROVE_NOT_FOUND);
     grove_failure_clear(&failure);
 }
 
@@ -439,7 +439,7 @@ static void awaiting_ends_when_its_time_is_over(void **state)
     sem_wait(&seen.entered);
     assert_int_equal(grove_result(f->client, &id, 1, NULL, NULL), GROVE_TIMEOUT);
     sem_post(&seen.go);
-    assert_int_equal(grove_result(f->client, &id, 10000, NULL, NULL), GROVE_OK);
+    assert_int_equal(grove_result(f->client, &id, GROVE_FOREVER, NULL, NULL), GROVE_OK);
 }
 
 static void an_attempt_over_its_time_is_reported_and_told_to_stop(void **state)
@@ -518,7 +518,7 @@ static void outcomes_survive_a_restart_of_the_coordinator(void **state)
     sem_wait(&seen.entered);
     mesh_restart(&f->mesh);
     sem_post(&seen.go);
-    assert_int_equal(grove_result(f->client, &id, 30000, NULL, NULL), GROVE_OK);
+    assert_int_equal(grove_result(f->client, &id, GROVE_FOREVER, NULL, NULL), GROVE_OK);
     assert_int_equal(sem_trywait(&seen.entered), -1);
 }
 
@@ -537,10 +537,11 @@ static void trees_survive_restarts_of_the_coordinator(void **state)
     }
     assert_int_equal(grove_submit_many(f->client, tasks, COUNT, ids, NULL), GROVE_OK);
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(grove_result(f->client, &ids[i * 10], 60000, NULL, NULL), GROVE_OK);
+        assert_int_equal(grove_result(f->client, &ids[i * 10], GROVE_FOREVER, NULL, NULL),
+                         GROVE_OK);
         mesh_restart(&f->mesh);
     }
-    assert_int_equal(grove_result_many(f->client, ids, COUNT, 60000, NULL, NULL), GROVE_OK);
+    assert_int_equal(grove_result_many(f->client, ids, COUNT, GROVE_FOREVER, NULL, NULL), GROVE_OK);
     assert_int_equal(atomic_load(&seen.calls), COUNT * 13);
     free(tasks);
     free(ids);
@@ -560,12 +561,12 @@ static void a_stopped_worker_finishes_what_it_started(void **state)
     sem_wait(&seen.entered);
     grove_worker_stop(f->worker.worker);
     sem_post(&seen.go);
-    assert_int_equal(grove_result(f->client, &ids[0], 10000, NULL, NULL), GROVE_OK);
+    assert_int_equal(grove_result(f->client, &ids[0], GROVE_FOREVER, NULL, NULL), GROVE_OK);
     mesh_worker_stop(&f->worker);
     mesh_worker_open(&f->mesh, &f->worker, "w1", 2);
     add_functions(f->worker.worker);
     mesh_worker_run(&f->worker);
-    assert_int_equal(grove_result_many(f->client, ids, 3, 10000, NULL, NULL), GROVE_OK);
+    assert_int_equal(grove_result_many(f->client, ids, 3, GROVE_FOREVER, NULL, NULL), GROVE_OK);
 }
 
 static void a_second_worker_of_that_name_is_refused(void **state)
