@@ -136,13 +136,19 @@ def what_fails_is_said(operator):
     check(said["nowhere"].startswith("FAILED: ssh: "), said)
     check(said["w1"].startswith("grove worker runs now"), said)
     issue_a_stranger(operator)
-    said, _ = operator.launch("--timeout", "5", "w2", "--", "--exec", "a=cat", code=1,
-                              credential="stranger.credential")
-    check("has not joined yet: " in said["w2"] and "know this key" in said["w2"], said)
+    until(lambda: "know this key" in strangely_launched(operator), 60, "it says why")
     said, _ = operator.launch("w2", "--", "--exec", "A=cat", code=1)
     check("ended: " in said["w2"] and "a function is named" in said["w2"], said)
     said, _ = operator.launch("--binary", "/bin/false", "w3", "--", "--exec", "a=cat", code=1)
     check("the program does not run here" in said["w3"] and "libczmq4" in said["w3"], said)
+
+
+def strangely_launched(operator):
+    """What is said of one that runs and cannot join: the last that it has said itself, in 5 s."""
+    said, _ = operator.launch("--timeout", "5", "w2", "--", "--exec", "a=cat", code=1,
+                              credential="stranger.credential")
+    check("has not joined yet: " in said["w2"], said)
+    return said["w2"]
 
 
 def issue_a_stranger(operator):
