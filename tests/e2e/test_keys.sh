@@ -50,8 +50,9 @@ json_is 'j["roles"], j["run"]' "(['worker'], ['*'])"
 
 mkdir host
 mv builder.credential host/
-serve worker "$grove" worker --credential host/builder.credential --slots 1 \
-    --exec 'upper=tr a-z A-Z' --exec 'slow=sleep 0.5; cat' --exec 'broken=echo why >&2; exit 3'
+serve worker "$grove" worker --credential host/builder.credential --slots 1 --exec 'upper=tr a-z A-Z' \
+    --exec "slow=touch $scratch/begun; until test -e $scratch/go; do sleep 0.05; done; cat" \
+    --exec 'broken=echo why >&2; exit 3'
 worker=$server
 
 expect 0 "$grove" run --credential alice.credential -t upper "shout it"
@@ -64,9 +65,16 @@ expect 4 "$grove" stats --credential alice.credential
 expect 0 "$grove" stats --credential "$operator"
 
 # ---- a polite end loses nothing and doubles nothing
-seq 1 4 | timeout 20 "$grove" submit --credential "$operator" -t slow --many >ids
-sleep 0.2
-end "$worker" || fail "the worker ended with $?"
+offers_nothing() {
+    run "$grove" stats workers --credential "$operator"
+    [ "$(json 'j["workers"][0]["functions"]')" = "[]" ]
+}
+seq 1 4 | timeout 60 "$grove" submit --credential "$operator" -t slow --many >ids
+await test -e begun
+kill -TERM "$worker"
+await offers_nothing # as it hands back what has not begun; what has, it ends
+touch go
+wait "$worker" || fail "the worker ended with $?"
 serve worker2 "$grove" worker --credential host/builder.credential --exec 'slow=cat'
 worker=$server
 # shellcheck disable=SC2046  # a list of words
