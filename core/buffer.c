@@ -6,7 +6,7 @@
 
 #define FIRST_CAPACITY 256
 
-static void grow(struct buffer *buffer, size_t more)
+void buffer_grow(struct buffer *buffer, size_t more)
 {
     size_t capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;
 
@@ -22,23 +22,6 @@ static void grow(struct buffer *buffer, size_t more)
     }
     buffer->data = data;
     buffer->capacity = capacity;
-}
-
-uint8_t *buffer_extend(struct buffer *buffer, size_t size)
-{
-    if (buffer->data == NULL || buffer->capacity - buffer->size < size) {
-        grow(buffer, size);
-    }
-    uint8_t *end = buffer->data + buffer->size;
-    buffer->size += size;
-    return end;
-}
-
-void buffer_append(struct buffer *buffer, const void *data, size_t size)
-{
-    if (size > 0) {
-        memcpy(buffer_extend(buffer, size), data, size);
-    }
 }
 
 void buffer_reset(struct buffer *buffer)
