@@ -216,17 +216,20 @@ static bool places_are_right(const struct sealed_fields *fields)
     return fields->items.count == indices.size && indices.data[indices.size - 1] < fields->count;
 }
 
-/* A batch of several items stays below LIMIT_BATCH_SIZE; one item may have any permitted size. */
+/* A batch of several items stays below LIMIT_BATCH_SIZE; one item may have any permitted size. Most
+ * are smaller with all that is around them, and are not walked for this. */
 static bool items_fit(struct wire_list items)
 {
-    bool is_single = items.count == 1;
     struct bytes item;
     size_t size = 0;
 
+    if (items.count == 1 || items.rest.size <= LIMIT_BATCH_SIZE) {
+        return true;
+    }
     while (wire_next(&items, &item)) {
         size += item.size;
     }
-    return is_single || size <= LIMIT_BATCH_SIZE;
+    return size <= LIMIT_BATCH_SIZE;
 }
 
 enum grove_status wire_sealed_decode(struct bytes bytes, struct sealed *sealed)
