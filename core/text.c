@@ -16,13 +16,15 @@ static bool is_plain(const uint8_t *eight)
 static size_t character_size(const uint8_t *text, size_t size)
 {
     uint8_t first = text[0];
-    uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    size_t wanted = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 
     if (first < 0x80) {
         return first != 0;
     }
+
+    uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    size_t wanted = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
     if (first < 0xc2 || first > 0xf4 || size < wanted || text[1] < least || text[1] > most) {
         return 0;
     }
