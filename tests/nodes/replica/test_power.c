@@ -32,6 +32,7 @@
 #define SECTOR 512u
 #define PATIENCE_MS 120000
 #define GROUPS 200u
+#define GROUPS_MOST 2000u
 #define REMAINS 4u /* cuts in the syncs of one group */
 
 /* Where fsync and fdatasync below find it. */
@@ -406,7 +407,9 @@ static void what_was_acknowledged_survives_a_power_cut(void **state)
 
     (void)state;
     settle(replica);
-    for (unsigned i = 0; i < GROUPS; i++) {
+    /* A snapshot is written beside, in its own time: until there are two. */
+    for (unsigned i = 0; i < GROUPS || replica_status(replica).snapshots < 2; i++) {
+        assert_true(i < GROUPS_MOST);
         at_sync.chance = chances[i % sizeof(chances)];
         at_sync.cut = true;
         propose(replica, i);
@@ -420,7 +423,6 @@ static void what_was_acknowledged_survives_a_power_cut(void **state)
         look_at_remains();
     }
     assert_true(replica_status(replica).journal_segments > 3);
-    assert_true(replica_status(replica).snapshots > 1);
     replica_close(replica);
 }
 
