@@ -12,6 +12,7 @@ import time
 
 import cuts
 from crowd import Crowd
+from load import SETTLE
 from mesh import GROVE, LONG, check, free_ports, scaled, until
 
 BULK = "x" * 60000  # a payload, and a result
@@ -82,7 +83,7 @@ class Faults:
     def stop_worker(self):
         name = self.chance.choice(sorted(self.workers))
         self.workers[name].terminate()
-        check(self.workers[name].wait(120) == 0, "a worker ends with 0 at SIGTERM")
+        check(self.workers[name].wait(SETTLE) == 0, "a worker ends with 0 at SIGTERM")
         self.start_worker(name)
 
     def pause_worker(self):
@@ -97,7 +98,7 @@ class Faults:
     def take_snapshot(self):
         environment = dict(os.environ, GROVE_CREDENTIAL=self.mesh.nodes["operator"].path)
         subprocess.run([GROVE, "cluster", "snapshot"], env=environment, check=False,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=SETTLE)
 
     # ---- networks
 
@@ -125,7 +126,7 @@ class Faults:
         """Many clients that come at once, and go to the next leader should this one go meanwhile."""
         count = (2000 if LONG else 200) if scaled(1, 0) else 100
         with Crowd(self.mesh, count) as crowd:
-            until(lambda: crowd.come_to(self.leader()), 120, "all are welcome")
+            until(lambda: crowd.come_to(self.leader()), SETTLE, "all are welcome")
 
     # ---- disks
 
@@ -189,7 +190,7 @@ class Faults:
             if disk is not None and disk.image is not None:
                 disk.copy(target)
             else:
-                until(lambda: is_copied(self.mesh.data_of(name), target), 10,
+                until(lambda: is_copied(self.mesh.data_of(name), target), SETTLE,
                       "nothing is renamed meanwhile")
         finally:
             process.send_signal(signal.SIGCONT)

@@ -21,6 +21,7 @@ SUBMITS = (("echo", "-", 400), ("nap", "20", 40), ("work", "5 1", 40), ("flow", 
 LIMITED, MOST = "tick", 4  # never do more of these run at a time
 JOINS = (("map", 2, 0, "work", 12), ("map", 3, 2, "work", 10), ("gather", 0, "echo", 20),
          ("gather", 1, "work", 8), ("race", 1, "nap", 5), ("race", 2, "work", 6))
+SETTLE = 300  # seconds for what is to come by itself, on a machine that is busy or stands still
 WORKER_CODES = ("succeeded", "failed", "permanent", "timeout")
 
 
@@ -152,7 +153,7 @@ class Load:
             self.trees.append(identity)
         self.submit(chance, "t" + name, ("tree", "2 3", 1))
         self.is_over.wait(chance.random())
-        until(lambda: self.cancel_tree(identity), 100, "a tree is cancelled")
+        until(lambda: self.cancel_tree(identity), SETTLE, "a tree is cancelled")
 
     def cancel_tree(self, identity):
         """False: nobody answered, or not in time."""
@@ -253,7 +254,7 @@ def state_of(task):
 def terminate(process):
     process.terminate()
     try:
-        process.wait(120)
+        process.wait(SETTLE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

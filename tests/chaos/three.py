@@ -8,6 +8,7 @@ import time
 import cuts
 from cluster import NAMES
 from faults import Faults
+from load import SETTLE
 from mesh import check, until
 
 
@@ -101,7 +102,7 @@ class ThreeCoordinators(Faults):
 
     def stop(self):
         """All at one instant, when none lacks anything: what one has more it promised to nobody."""
-        until(lambda: all(member["lag"] == 0 for member in self.mesh.members().values()), 30,
+        until(lambda: all(member["lag"] == 0 for member in self.mesh.members().values()), SETTLE,
               "all have all")
         for process in self.mesh.running.values():
             process.send_signal(signal.SIGSTOP)
