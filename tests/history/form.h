@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FORM_KEY_SIZE 32u /* of digests, too */
-#define FORM_ID_SIZE 16u
+#define FORM_KEY_SIZE ((size_t)32) /* of digests, too */
+#define FORM_ID_SIZE ((size_t)16)
 
 struct span {
     const uint8_t *data;
