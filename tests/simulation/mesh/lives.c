@@ -67,7 +67,7 @@ static void coordinator_died(void *owner, const char *why)
     if (!player->wanted && !player->volume.damaged) {
         players_fail(player->players, "%s ends itself: %s", player->process->name, why);
     }
-    players_tell(player->players, "fault %s.died on", player->process->name);
+    players_tell(player->players, "fault %s.died on %.60s", player->process->name, why);
     players_crash_coordinator(player, false);
     come_again(player);
 }
@@ -227,7 +227,7 @@ static void worker_died(void *owner, const char *why)
     if (!player->process->starves) {
         players_fail(player->players, "%s ends itself: %s", player->process->name, why);
     }
-    players_tell(player->players, "fault %s.died on", player->process->name);
+    players_tell(player->players, "fault %s.died on %.60s", player->process->name, why);
     players_crash_worker(player);
     come_again(player);
 }

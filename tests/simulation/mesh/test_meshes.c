@@ -17,6 +17,7 @@
 #define STORM_US (UINT64_C(40) * 1000000)
 #define CALM_US (UINT64_C(120) * 1000000) /* in which every call ends */
 #define QUIET_US (UINT64_C(30) * 1000000) /* ... and then all that nobody waits for */
+#define EXPIRES_MS UINT64_C(3600000)      /* an hour, and 40 minutes are the most */
 #define CALLS 25u
 
 static unsigned clients_done;
@@ -75,7 +76,9 @@ static enum grove_status flow(struct grove_attempt *attempt, void *context)
 
 /* ---- clients */
 
-/* One in seven is asked for a second time: as long as it has not expired, it is the same task. */
+/* One in seven is asked for a second time: as long as it has not expired, it is the same task. It
+ * does not, however clocks jump: of two tasks of one id nobody could tell whose attempt a worker
+ * ran. */
 static void call(struct player *player, struct grove_client *client, unsigned i)
 {
     const bool again = dice_chance(&world.dice, 150);
@@ -87,7 +90,7 @@ static void call(struct player *player, struct grove_client *client, unsigned i)
     snprintf(key, sizeof(key), "%s.%u", player->process->name, number);
     task.function = number % 3 == 2 ? "flow" : "work";
     task.key = key;
-    task.expires_ms = number % 2 == 1 ? 600000 : 0;
+    task.expires_ms = number % 2 == 1 ? EXPIRES_MS : 0;
     task.max_attempts = 3;
     task.at_most_once = dice_chance(&world.dice, 100);
     task.payload = (struct grove_bytes){key, strlen(key)};
