@@ -49,6 +49,7 @@ struct grove_worker {
     uint64_t index;                /* of the session in the ledger; 0: none yet */
     uint64_t enlist;               /* correlation of the last Enlist, or of the Goodbye */
     uint64_t asked_ms;             /* when that was sent */
+    uint64_t again_ms;             /* how long after it is sent again */
     uint64_t started_ms;           /* when the worker began to run */
     bool has_warned;               /* that nobody answers */
     struct seal_cache *seals;      /* of tasks */

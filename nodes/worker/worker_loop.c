@@ -9,7 +9,8 @@
 #include "nodes/host/log.h"
 #include "nodes/worker/health.h"
 
-#define ENLIST_AGAIN_MS 1000u
+#define ENLIST_AGAIN_MS 1000u /* at first; only the last one's answer counts */
+#define ENLIST_AGAIN_MOST_MS 32000u
 #define WARN_MS 5000u                        /* without a coordinator */
 #define UNSAFE_MOST ((size_t)64 * LIMIT_MIB) /* bytes of results that nobody has taken */
 #define AT_MOST_ONCE_MS 4000u                /* silence that stops such attempts */
@@ -47,6 +48,15 @@ static void enlist(struct grove_worker *worker)
     buffer_clear(&frame);
 }
 
+/* Later each time: an answer that takes longer than this would never be to the last one. */
+static void enlist_again(struct grove_worker *worker)
+{
+    if (worker->again_ms < ENLIST_AGAIN_MOST_MS) {
+        worker->again_ms *= 2;
+    }
+    enlist(worker);
+}
+
 static void enlisted(struct grove_worker *worker, uint64_t index)
 {
     if (worker->index != 0 && worker->index != index) {
@@ -61,6 +71,7 @@ static void enlisted(struct grove_worker *worker, uint64_t index)
     }
     worker->index = index;
     worker->is_enlisted = true;
+    worker->again_ms = ENLIST_AGAIN_MS;
     parcels_renew(&worker->parcels);
     waits_ask_again(worker);
 }
@@ -70,6 +81,7 @@ void worker_welcomed(void *context, const struct message *message, const struct 
     struct grove_worker *worker = context;
 
     if (welcome->session == 0) {
+        worker->again_ms = ENLIST_AGAIN_MS;
         enlist(worker);
     } else if (message->correlation == worker->enlist) {
         enlisted(worker, welcome->session);
@@ -462,8 +474,8 @@ void worker_tick(void *context)
 
     session_tick(&worker->session, now_ms);
     if (worker->session.is_welcome && !worker->is_enlisted &&
-        now_ms - worker->asked_ms >= ENLIST_AGAIN_MS) {
-        enlist(worker);
+        now_ms - worker->asked_ms >= worker->again_ms) {
+        enlist_again(worker);
     }
     if (worker->is_enlisted && worker->session.is_welcome && worker->stage == WORKER_SERVING &&
         health_may_return(worker, now_ms)) {

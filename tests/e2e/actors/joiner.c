@@ -135,10 +135,12 @@ static bool run_line(struct grove_client *client, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    struct grove_client_options options = GROVE_CLIENT_OPTIONS_INIT;
     struct grove_client *client;
     char error[GROVE_ERROR_SIZE] = "joiner map|gather|race|cancel ...";
 
-    if (argc < 3 || grove_client_open(NULL, &client, error) != GROVE_OK) {
+    options.connect_timeout_ms = 60000; /* of a machine that stands still, too */
+    if (argc < 3 || grove_client_open(&options, &client, error) != GROVE_OK) {
         fprintf(stderr, "joiner: %s\n", error);
         return 1;
     }

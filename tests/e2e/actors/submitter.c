@@ -70,11 +70,13 @@ static bool submit(struct grove_client *client, char **argv, long first, size_t 
 
 int main(int argc, char **argv)
 {
+    struct grove_client_options options = GROVE_CLIENT_OPTIONS_INIT;
     struct grove_client *client;
     char error[GROVE_ERROR_SIZE] = "submitter FUNCTION PREFIX FIRST END PAYLOAD";
     bool is_fine = true;
 
-    if ((argc != 6 && argc != 7) || grove_client_open(NULL, &client, error) != GROVE_OK) {
+    options.connect_timeout_ms = 60000; /* of a machine that stands still, too */
+    if ((argc != 6 && argc != 7) || grove_client_open(&options, &client, error) != GROVE_OK) {
         fprintf(stderr, "submitter: %s\n", error);
         return 1;
     }
