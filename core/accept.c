@@ -228,6 +228,9 @@ void accept_expand(struct forest *forest, struct session *session, const struct 
     };
     bool claimed[LIMIT_BATCH_ITEMS] = {false};
 
+    if (batch) {
+        table_expect(&forest->by_id, batch->ids, batch->sealed.item_count);
+    }
     append_claim(command->expand.appends, claimed);
     expand_items(&expansion, claimed);
     append_all(&expansion, command->expand.appends, command->expand.joins);
