@@ -4,6 +4,7 @@
 offset, or gets from the others what it lacks: its log is theirs, entry by entry, and no task is lost.
 One that is refused is replaced as deploy/RUNBOOK.md has it. GROVE_LONG=1: 60 flips."""
 
+import itertools
 import os
 import random
 import re
@@ -71,7 +72,9 @@ def a_flipped_byte_of_a_member_is_refused_or_repaired():
     mesh.more = ["--segment", "1"]
     with mesh:
         mesh.worker("w1", slots=4)
-        for i in range(FLIPS):
+        for i in itertools.count():
+            if i >= FLIPS and refused > 0:  # four of five are
+                break
             leader = mesh.leader()
             name = chance.choice([each for each in NAMES if each != leader])
             ids += mesh.submit_all("echo", "all%d" % i, 200)
@@ -93,7 +96,6 @@ def a_flipped_byte_of_a_member_is_refused_or_repaired():
             kill(mesh, name)
         agree(mesh)
     print("%d taken, %d refused; %d tasks, none lost" % (taken, refused, len(ids)), flush=True)
-    check(refused > 0, "some flips in what is used are refused")
 
 
 def agree(mesh):
