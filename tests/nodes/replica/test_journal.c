@@ -20,7 +20,7 @@
 
 #define SEGMENT_SIZE ((size_t)32 << 10)
 #define FIRST_SEGMENT "segment-0000000000000001"
-#define PATIENCE_MS 120000
+#define PATIENCE_MS 30000
 
 static const struct id ledger = {"0123456789abcde"};
 
@@ -198,15 +198,15 @@ static void a_record_larger_than_a_segment_gets_its_own(void **state)
     assert_int_equal(f->recovery.records[2].payload.data[size - 1], 2);
 }
 
-/* Groups that queued while another was written share a sync. */
-static void queued_groups_share_a_sync(void **state)
+/* Returns how many syncs 200 groups take that come as fast as they can. */
+static uint64_t syncs_of_many(struct fixture *f)
 {
-    struct fixture *f = *state;
+    const uint64_t syncs = journal_counters(f->journal).syncs;
+    const uint64_t index = journal_end(f->journal).index;
     struct record records[200];
     struct journal_write writes[200];
 
-    start(f);
-    uint64_t syncs = journal_counters(f->journal).syncs;
+    f->done = 0;
     for (unsigned i = 0; i < 200; i++) {
         records[i] = (struct record){.term = 1, .type = 1, .payload = bytes_of("8 bytes.", 8)};
         writes[i] = (struct journal_write){.records = &records[i], .count = 1, .done = count_done};
@@ -214,30 +214,48 @@ static void queued_groups_share_a_sync(void **state)
     }
     journal_drain(f->journal);
     assert_int_equal(f->done, 200);
-    assert_int_equal(journal_end(f->journal).index, 201);
-    assert_true(journal_counters(f->journal).syncs - syncs < 200);
+    assert_int_equal(journal_end(f->journal).index, index + 200);
+    return journal_counters(f->journal).syncs - syncs;
+}
+
+/* Groups that queued while another was written share a sync. A disk that is faster than those that
+ * write lets none queue. */
+static void queued_groups_share_a_sync(void **state)
+{
+    unsigned tries = 0;
+
+    start(*state);
+    while (syncs_of_many(*state) >= 200) {
+        assert_true(++tries < 100);
+    }
+}
+
+/* Reads behind the back of a journal that is open; returns what is promised. */
+static uint64_t promised(struct fixture *f)
+{
+    const int directory = open(f->scratch.path, O_RDONLY | O_DIRECTORY);
+    struct recovery seen;
+
+    assert_int_equal(recovery_read(directory, &seen, &f->fault), GROVE_OK);
+    const uint64_t index = seen.promise.end.index;
+
+    assert_true(index < 2 || chain_equal(&seen.promise.end, &seen.end));
+    recovery_clear(&seen);
+    close(directory);
+    return index;
 }
 
 static void an_idle_log_is_promised(void **state)
 {
+    const uint64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
     struct fixture *f = *state;
-    struct recovery seen;
-    int directory;
 
     start(f);
-    uint64_t promises = journal_counters(f->journal).promises;
     append(f, "8 bytes.", 8);
-    for (int i = 0; journal_counters(f->journal).promises == promises; i++) {
-        assert_true(i < PATIENCE_MS);
+    while (promised(f) < 2) {
+        assert_true(clock_monotonic_ms() < until_ms);
         poll(NULL, 0, 1);
     }
-    /* Read behind the back of the journal, which is still open. */
-    directory = open(f->scratch.path, O_RDONLY | O_DIRECTORY);
-    assert_int_equal(recovery_read(directory, &seen, &f->fault), GROVE_OK);
-    assert_int_equal(seen.promise.end.index, 2);
-    assert_true(chain_equal(&seen.promise.end, &seen.end));
-    recovery_clear(&seen);
-    close(directory);
 }
 
 static void a_vote_is_in_both_slots(void **state)

@@ -22,7 +22,7 @@
 #define NODES 3u
 #define SEGMENT_SIZE ((size_t)32 << 10)
 #define GROUP_SIZE 1000u
-#define PATIENCE_MS 120000u
+#define PATIENCE_MS 60000u
 #define HEARTBEAT_MS 100u
 #define TURN_NS UINT64_C(10000000) /* that pass in a turn */
 
