@@ -94,7 +94,7 @@ class Cluster(Mesh):
         def look():
             return [name for name, member in self.members().items()
                     if member["leads"] and member.get("answers")]
-        self.server = until(look, PATIENCE, "somebody leads")[0]
+        self.server = until(look, 5 * PATIENCE, "somebody leads")[0]  # elections need quiet threads
         self.port = self.ports[self.server]
         return self.server
 
