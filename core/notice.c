@@ -119,6 +119,7 @@ const char *notice_kind_name(enum notice_kind kind)
         [NOTICE_JOINED] = "join-ended",        [NOTICE_ENLISTED] = "worker-enlisted",
         [NOTICE_RETIRED] = "worker-retired",   [NOTICE_LIMIT] = "limit-set",
         [NOTICE_TRUST] = "trust-changed",      [NOTICE_LEADER] = "leader-changed",
+        [NOTICE_ROOM] = "room-changed",
     };
 
     return names[kind];

@@ -30,6 +30,7 @@ enum notice_kind {
     NOTICE_LIMIT,     /* name of a function */
     NOTICE_TRUST,     /* certificates came or went */
     NOTICE_LEADER,    /* name, or none: whom this replica follows from now on */
+    NOTICE_ROOM,      /* code: how much room the disk of this replica has */
     NOTICE_KINDS
 };
 

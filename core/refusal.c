@@ -36,6 +36,7 @@ static const struct meaning meanings[REFUSED_COUNT] = {
     [REFUSED_NO_LEADER] = {"no-leader", "this coordinator does not lead", LATER, GROVE_NO_LEADER},
     [REFUSED_CONNECTIONS] = {"connections", "this identity has as many sessions as it may", LATER,
                              GROVE_BUSY},
+    [REFUSED_DISK] = {"disk", "busy: the disk of the ledger is nearly full", LATER, GROVE_BUSY},
     [REFUSED_EXPIRED] = {"expired", "past its expiry, or further ahead than can be remembered",
                          NEVER, GROVE_EXPIRED},
     [REFUSED_CONFLICT] = {"conflict", "the same id is known with another function or payload",

@@ -24,6 +24,7 @@ enum refusal {
     REFUSED_BUSY = 11,         /* no room now: retry */
     REFUSED_NO_LEADER = 12,    /* this coordinator does not lead: retry elsewhere */
     REFUSED_CONNECTIONS = 13,  /* the identity has as many sessions as it may: retry */
+    REFUSED_DISK = 14,         /* the ledger's disk is nearly full: retry */
     /* by the forest, item by item */
     REFUSED_EXPIRED = 20,       /* past its `expires`, or too far ahead of what can be remembered */
     REFUSED_CONFLICT = 21,      /* the same id with another function or payload */

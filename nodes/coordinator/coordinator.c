@@ -5,6 +5,7 @@
  */
 #include "nodes/coordinator/parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -196,6 +197,19 @@ static void on_ledger(void *context)
     coordinator_attend(coordinator);
 }
 
+/* Before the disk is full, while there is still room to end what has begun. */
+static void look_at_room(struct coordinator *coordinator)
+{
+    const struct replica_status status = replica_status(coordinator->replica);
+
+    if (status.room != coordinator->ingress.room) {
+        coordinator->ingress.room = status.room;
+        events_note_room(&coordinator->events, status.room);
+        log_event(status.room == REPLICA_ROOM_ENOUGH ? LOG_INFO : LOG_WARNING, "disk",
+                  "room=%s size=%" PRIu64, room_name(status.room), status.free);
+    }
+}
+
 static void on_tick(void *context)
 {
     struct coordinator *coordinator = context;
@@ -206,6 +220,7 @@ static void on_tick(void *context)
     if (coordinator->peers != NULL) {
         coordinator_tick_members(coordinator);
     }
+    look_at_room(coordinator);
     ingress_tick(&coordinator->ingress);
     events_tick(&coordinator->events);
     if (coordinator->leads) {

@@ -113,3 +113,9 @@ void events_note_leader(struct events *events, const char *name)
 
     notices_set_name(&events->notices, notice, bytes_of_text(name));
 }
+
+void events_note_room(struct events *events, enum replica_room room)
+{
+    notices_add(&events->notices, NOTICE_ROOM, events->stats->egress->stamp_ms)->code =
+        (uint8_t)room;
+}

@@ -54,4 +54,7 @@ void events_send_away(struct events *events);
 /* Notes whom this coordinator follows from now on; "": nobody. */
 void events_note_leader(struct events *events, const char *name);
 
+/* Notes how much room the disk of this coordinator has from now on. */
+void events_note_room(struct events *events, enum replica_room room);
+
 #endif

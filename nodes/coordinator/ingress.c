@@ -267,11 +267,41 @@ static void on_client_goodbye(struct ingress *ingress, const struct incoming *in
 
 /* ---- what goes to the pool */
 
+#define ROOM_RETRY_MS 1000u /* a disk is looked at as often */
+
+/* An Expand without tasks waits, or closes a join: without it what has begun might never end. */
+static bool begins_something(const struct message *message)
+{
+    struct expand expand;
+
+    switch ((unsigned)message->type) {
+    case MESSAGE_SUBMIT:
+    case MESSAGE_CHECKPOINT:
+        return true;
+    case MESSAGE_EXPAND:
+        return wire_expand_decode(message->body, &expand) == GROVE_OK && expand.batch.size > 0;
+    default:
+        return false;
+    }
+}
+
+/* While the disk is nearly full, what has begun may end; on the last of it, what has been taken. */
+static bool has_room(const struct ingress *ingress, const struct message *message)
+{
+    return ingress->room == REPLICA_ROOM_ENOUGH ||
+           (ingress->room == REPLICA_ROOM_LOW && !begins_something(message));
+}
+
 static void give_job(struct ingress *ingress, const struct incoming *incoming)
 {
     struct session *session = incoming->session;
     struct job *job = NULL;
 
+    if (ingress->is_leader && !has_room(ingress, &incoming->message)) {
+        egress_refuse(ingress->egress, session, incoming->from, incoming->message.correlation,
+                      REFUSED_DISK, ROOM_RETRY_MS);
+        return;
+    }
     if (ingress->is_leader) {
         job = jobs_take(ingress->egress->jobs, session, incoming->from->frame);
     }

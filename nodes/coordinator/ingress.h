@@ -3,7 +3,8 @@
  * and is counted by its reason:
  *
  *   one frame, size, version · User-Id present, and the session's · key held off · a session, or
- *   Hello and its mesh · certificate good, role · type · (pool) body, signer, signature, items */
+ *   Hello and its mesh · certificate good, role · type · room on the disk · (pool) body, signer,
+ *   signature, items */
 #ifndef GROVE_COORDINATOR_INGRESS_H
 #define GROVE_COORDINATOR_INGRESS_H
 
@@ -12,6 +13,7 @@
 #include "nodes/coordinator/pool.h"
 #include "nodes/coordinator/proposals.h"
 #include "nodes/coordinator/reads.h"
+#include "nodes/coordinator/replica/replica.h"
 
 /* What an operator may ask of the ledger itself; true when it was begun. */
 typedef bool ingress_snapshot(void *context);
@@ -39,6 +41,7 @@ struct ingress {
     ingress_change *change; /* NULL: one coordinator, which has no peers */
     void *change_context;
     bool is_leader;
+    enum replica_room room; /* as of the last tick */
 
     struct penalties penalties;
     uint32_t session_ms;

@@ -128,6 +128,9 @@ static void put_event(const struct stats *stats, const struct notice *notice, st
     case NOTICE_LEADER:
         put_text(out, "leader", name);
         break;
+    case NOTICE_ROOM:
+        put_text(out, "room", room_name((enum replica_room)notice->code));
+        break;
     case NOTICE_TRUST:
     case NOTICE_KINDS:
         break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0
- * Is it well: leadership, snapshots, and certificates that end soon. */
+ * Is it well: leadership, room on the disk, snapshots, and certificates that end soon. */
 #include "nodes/coordinator/stats.h"
 
 #include "nodes/coordinator/members.h"
@@ -26,6 +26,14 @@ static json_t *expiring(const struct stats *stats)
     return list;
 }
 
+static const char *judge(const struct replica_status *status, bool has_leader)
+{
+    if (!has_leader) {
+        return "no leader";
+    }
+    return status->room == REPLICA_ROOM_ENOUGH ? "ok" : "disk nearly full";
+}
+
 json_t *stats_health(struct stats *stats, const char **error)
 {
     const struct replica_status status = replica_status(stats->replica);
@@ -34,7 +42,9 @@ json_t *stats_health(struct stats *stats, const char **error)
     json_t *answer = json_object();
 
     (void)error;
-    json_object_set_new(answer, "status", json_string(is_leader || follows ? "ok" : "no leader"));
+    json_object_set_new(answer, "status", json_string(judge(&status, is_leader || follows)));
+    json_object_set_new(answer, "room", json_string(room_name(status.room)));
+    json_object_set_new(answer, "room_size", json_integer((json_int_t)status.free));
     json_object_set_new(answer, "snapshotting", json_boolean(status.snapshotting));
     json_object_set_new(answer, "snapshot_failures",
                         json_integer((json_int_t)status.snapshot_failures));

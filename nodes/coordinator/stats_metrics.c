@@ -276,6 +276,7 @@ static void put_journal(const struct replica_status *status, struct buffer *out)
     put(out, "journal_written_bytes_total", COUNTER, "Bytes written to the journal.",
         status->journal_written);
     put(out, "journal_bytes", GAUGE, "Bytes of the journal on disk.", status->journal_size);
+    put(out, "journal_room_bytes", GAUGE, "Bytes that the journal may still take.", status->free);
     put(out, "log_bytes", GAUGE, "Bytes of log since the newest snapshot.", status->log_size);
     put(out, "snapshots_total", COUNTER, "Snapshots written.", status->snapshots);
     put(out, "snapshot_failures_total", COUNTER, "Snapshots that could not be written.",

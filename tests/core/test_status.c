@@ -36,7 +36,7 @@ static void every_status_has_its_own_name_and_a_text(void **state)
 /* The numbers that are not taken yet. */
 static bool is_gap(int refusal)
 {
-    return refusal > REFUSED_CONNECTIONS && refusal < REFUSED_EXPIRED;
+    return refusal > REFUSED_DISK && refusal < REFUSED_EXPIRED;
 }
 
 static void every_refusal_has_its_own_name_and_a_text(void **state)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """Disks that fill up, and disks that change what was written."""
 
+import contextlib
 import glob
 import os
 import random
@@ -11,11 +12,13 @@ import shutil
 import subprocess
 import tempfile
 
+from cluster import Cluster
 from flips import copy, flip, used_place
-from mesh import (ACCEPTED, GROVE, PATIENCE, SUBMIT, TASK, Mesh, check, run_tests, scaled,
+from mesh import (ACCEPTED, GROVE, PATIENCE, SUBMIT, TASK, Mesh, check, one, run_tests, scaled,
                   until)
 
 SEED = int(os.environ.get("GROVE_SEED", random.randrange(1 << 30)))
+DISK = 14  # the refusal
 FLIPS = scaled(60, 20)
 BODY = 900000  # bytes of a payload; a segment of the log holds 64 MiB
 
@@ -55,34 +58,127 @@ def ends_cleanly_and_loses_nothing(mesh, free, most):
     check(all(outcome[0] == "succeeded" for outcome in outcomes.values()), "it goes on")
 
 
-def leave_free(mount, size):
+def fill(mount, name, left=0):
+    """Another's file, which leaves so many bytes."""
     status = os.statvfs(mount)
-    with open(mount + "/ballast", "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - size)
+    with open(os.path.join(mount, name), "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - left)
 
 
-def a_full_disk():
+def room(mesh):
+    health = mesh.ask("health")
+    return health["room"], health["status"]
+
+
+def submit(peer, function, key, size=10):
+    """The answer to a task."""
+    return peer.ask(SUBMIT, {1: peer.seal(TASK, [peer.task_item(function, b"0" * size, f5=key)])})
+
+
+def is_accepted(answer):
+    return answer.kind == ACCEPTED and 2 not in answer.body
+
+
+def await_acceptance(mesh, key):
+    with mesh.peer() as peer:
+        until(lambda: is_accepted(submit(peer, "nap", key)), 60, "work is taken again")
+
+
+def others_fill_it(mesh, mount):
+    """What has begun ends, whatever is asked is answered, and nothing begins."""
+    begun = mesh.submit_all("nap", "begun", 50, "1")
+    check(room(mesh) == ("enough", "ok"), "before:", room(mesh))
+    fill(mount, "others")
+    until(lambda: room(mesh) == ("low", "disk nearly full"), 60, "it is noticed")
+    with mesh.peer() as peer:
+        refused = submit(peer, "nap", "refused")
+        check(refused.refusal() == DISK and one(refused.body, 3) == 1, "retryable:", refused.body)
+    check(mesh.refused("disk") >= 1, "and counted:", mesh.stats()["refusals"])
+    check("room-changed" in [event["event"] for event in mesh.ask("events 0")["events"]], "an event")
+    check("disk room=low" in mesh.complaints(), "a line:", mesh.complaints()[-2000:])
+    mesh.worker(slots=4)
+    outcomes = mesh.outcomes(begun)
+    check(all(outcome[0] == "succeeded" for outcome in outcomes.values()), "what has begun ends")
+    os.remove(mount + "/others")
+    await_acceptance(mesh, "refused")
+    until(lambda: room(mesh) == ("enough", "ok"), 60, "all is well")
+
+
+def it_fills_it_itself(mesh, mount, most):
+    """Large tasks until one is refused; none of those acknowledged is lost."""
+    acknowledged = {}
+    with mesh.peer() as peer:
+        for i in range(most):
+            answer = submit(peer, "stays", "large.%d" % i, BODY)
+            if not is_accepted(answer):
+                break
+            acknowledged["large.%d" % i] = answer.body[1][0].hex()
+        check(answer.refusal() == DISK, "refused:", len(acknowledged), answer.body)
+    print(len(acknowledged), "large tasks, then there is no room", flush=True)
+    check(mesh.coordinator.poll() is None, "it goes on")
+    os.remove(mount + "/ballast")
+    await_acceptance(mesh, "more")
+    mesh.kill()
+    mesh.restart()
+    for identity in acknowledged.values():
+        check(mesh.task(identity)["state"] == "ready", "nothing acknowledged is lost")
+
+
+@contextlib.contextmanager
+def small_disk():
+    """A file system of its own, or None where mounts are refused."""
     with tempfile.TemporaryDirectory(prefix="grove-disk-") as scratch:
         image, mount = scratch + "/image", scratch + "/mount"
         os.mkdir(mount)
         with open(image, "wb") as file:
-            file.truncate(600 << 20)
+            file.truncate(900 << 20)
         subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
         if subprocess.run(["mount", "-o", "loop", image, mount], stderr=subprocess.DEVNULL,
                           check=False).returncode != 0:
             print("mounts are refused here: only RLIMIT_FSIZE is tried", flush=True)
+            yield None
             return
         print("on a loop mount", flush=True)
         try:
-            leave_free(mount, 180 << 20)
-            with Mesh() as mesh:
-                mesh.stop()
-                shutil.move(mesh.data, mount + "/data")
-                mesh.data = mount + "/data"
-                mesh.restart()
-                ends_cleanly_and_loses_nothing(mesh, lambda: os.remove(mount + "/ballast"), 250)
+            yield mount
         finally:
             subprocess.run(["umount", mount], check=True)
+
+
+def a_disk_nearly_full():
+    with small_disk() as mount:
+        if mount is None:
+            return
+        with Mesh() as mesh:
+            mesh.stop()
+            shutil.move(mesh.data, mount + "/data")
+            mesh.data = mount + "/data"
+            mesh.restart()
+            others_fill_it(mesh, mount)
+            fill(mount, "ballast", 200 << 20)
+            it_fills_it_itself(mesh, mount, 400)
+
+
+def the_leader_of_three_has_no_room():
+    with small_disk() as mount:
+        if mount is None:
+            return
+        mesh = Cluster()
+        mesh.places["c1"] = mount + "/data"
+        with mesh:
+            if mesh.leader() != "c1":
+                check(mesh.grove("cluster", "transfer", "c1")[0] == 0, "c1 leads")
+            check(mesh.leader() == "c1", "it still does")
+            fill(mount, "others")
+            until(lambda: room(mesh)[0] == "low", 60, "it is noticed")
+            with mesh.peer() as peer:
+                refused = submit(peer, "nap", "refused")
+                check(refused.refusal() == DISK, "the leader's disk counts:", refused.body)
+            check(mesh.grove("cluster", "transfer", "c2")[0] == 0, "another leads")
+            check(mesh.leader() == "c2", "and has room")
+            await_acceptance(mesh, "refused")
+            os.remove(mount + "/others")
+            check(mesh.running["c1"].poll() is None, "c1 goes on")
 
 
 def a_limit_of_file_size():
@@ -152,4 +248,5 @@ def mesh_snapshot(mesh):
           "the log before it goes")
 
 
-run_tests([a_full_disk, a_limit_of_file_size, flipped_bytes_are_refused_or_without_effect])
+run_tests([a_disk_nearly_full, the_leader_of_three_has_no_room, a_limit_of_file_size,
+           flipped_bytes_are_refused_or_without_effect])

@@ -341,6 +341,7 @@ int journal_directory(const struct journal *journal)
 
 struct store_counters journal_counters(struct journal *journal)
 {
+    store_look(&journal->store);
     return journal->store.counters;
 }
 

@@ -77,6 +77,7 @@ void volume_init(struct volume *volume, const struct disk *like)
         .dice = like->dice,
         .like = like,
         .calls_left = UINT64_MAX,
+        .free = UINT64_C(1) << 40,
     };
     LIST_INIT(&volume->files);
     while (volumes[number] != NULL) {

@@ -66,6 +66,7 @@ struct volume {
     const struct disk *like; /* as slow, and as full, as this one */
     bool fails_sync; /* the next one, which leaves what it should have written marked clean */
     bool lies;
+    uint64_t free; /* bytes, unless it is full */
 
     /* What it did. */
     bool failed;  /* a call failed for one of these reasons */

@@ -179,6 +179,17 @@ int __wrap_fstatat(int directory, const char *name, struct stat *status, int fla
                           : describe(find(volume, name), status);
 }
 
+int __wrap_fstatvfs(int fd, struct statvfs *status)
+{
+    const struct volume *volume = volume_of_fd(fd);
+
+    if (volume == NULL) {
+        return __real_fstatvfs(fd, status);
+    }
+    *status = (struct statvfs){.f_frsize = 1, .f_bavail = volume->like->full ? 0 : volume->free};
+    return 0;
+}
+
 int __wrap_posix_fallocate(int fd, off_t offset, off_t size)
 {
     struct volume *volume = volume_of_fd(fd);

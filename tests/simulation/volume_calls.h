@@ -6,6 +6,7 @@
 #include "nodes/coordinator/replica/snapshot.h"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -28,6 +29,8 @@ int __real_fstat(int fd, struct stat *status);
 int __wrap_fstat(int fd, struct stat *status);
 int __real_fstatat(int directory, const char *name, struct stat *status, int flags);
 int __wrap_fstatat(int directory, const char *name, struct stat *status, int flags);
+int __real_fstatvfs(int fd, struct statvfs *status);
+int __wrap_fstatvfs(int fd, struct statvfs *status);
 int __real_posix_fallocate(int fd, off_t offset, off_t size);
 int __wrap_posix_fallocate(int fd, off_t offset, off_t size);
 int __real_posix_fadvise(int fd, off_t offset, off_t size, int advice);

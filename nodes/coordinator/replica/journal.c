@@ -19,6 +19,7 @@
 #define SPIN_NS 50000u    /* waking an idle core costs as much */
 #define NO_LIMIT (-1)     /* for poll */
 #define EXPECT_NS 200000u /* a group that is expected comes in this time, or sleep again */
+#define LOOK_MS 1000      /* an idle disk is looked at so often: others fill it, and empty it */
 #define SPARE_RETRY_NS UINT64_C(1000000000)
 
 struct journal {
@@ -102,6 +103,7 @@ static bool do_chores(struct journal *journal)
     if (now_ns >= journal->spare_retry_ns && !store_make_spare(&journal->store)) {
         journal->spare_retry_ns = now_ns + SPARE_RETRY_NS;
     }
+    store_look(&journal->store);
     publish(journal);
     bool owed = journal->store.owed;
     pthread_mutex_unlock(&journal->files);
@@ -157,7 +159,7 @@ static enum task next_task(struct journal *journal, struct write_list *groups)
     }
     while (!take(journal, groups, &task)) {
         bool owed = do_chores(journal);
-        if (poll(&wake, 1, owed ? IDLE_MS : NO_LIMIT) == 0) {
+        if (poll(&wake, 1, owed ? IDLE_MS : LOOK_MS) == 0) {
             return IDLE;
         }
         silence(journal->wake);
@@ -309,6 +311,7 @@ enum grove_status journal_start(struct journal *journal, const struct recovery *
         return status;
     }
     journal->delivered_end = recovery->end;
+    store_look(&journal->store);
     publish(journal);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

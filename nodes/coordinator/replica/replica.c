@@ -13,6 +13,7 @@
 #define DEFAULT_SNAPSHOT_THRESHOLD ((size_t)64 << 20)
 #define DEFAULT_HEARTBEAT_MS 30u
 #define SNAPSHOT_RETRY_NS UINT64_C(1000000000)
+#define MAKE_ROOM_NS UINT64_C(1000000000)
 #define EXIT_IO 74 /* EX_IOERR */
 
 static void default_note(void *context, const char *text)
@@ -238,6 +239,23 @@ int replica_fd(const struct replica *replica)
     return journal_fd(replica->journal);
 }
 
+static enum replica_room judge_room(const struct replica *replica,
+                                    const struct store_counters *counters)
+{
+    return room_of(counters->room, replica->options.segment_size,
+                   replica->storage.child == 0 ? replica->storage.newest.size : 0);
+}
+
+/* Whether a snapshot would make room: the second lets go of all segments but the newest, which the
+ * journal does in its own time. */
+static bool needs_room(const struct replica *replica)
+{
+    const struct store_counters counters = journal_counters(replica->journal);
+
+    return counters.held > 1 && judge_room(replica, &counters) != REPLICA_ROOM_ENOUGH &&
+           replica->options.now_ns() >= replica->make_room_ns;
+}
+
 static uint64_t log_size(const struct replica *replica)
 {
     return replica->storage.appended - replica->storage.newest.appended;
@@ -247,9 +265,10 @@ static uint64_t log_size(const struct replica *replica)
 static void set_threshold(struct replica *replica)
 {
     bool large = log_size(replica) > replica->options.snapshot_threshold &&
-                 log_size(replica) > replica->storage.newest.size &&
-                 replica->options.now_ns() >= replica->snapshot_retry_ns;
-    bool due = replica->storage.child == 0 && (replica->snapshot_wanted || large);
+                 log_size(replica) > replica->storage.newest.size;
+    bool wanted =
+        (large || needs_room(replica)) && replica->options.now_ns() >= replica->snapshot_retry_ns;
+    bool due = replica->storage.child == 0 && (replica->snapshot_wanted || wanted);
 
     raft_set_snapshot_threshold(&replica->voter.raft, due ? 1 : VOTER_NEVER);
 }
@@ -273,6 +292,7 @@ static void reap(struct replica *replica)
         return;
     case CHILD_WROTE:
         replica->snapshots++;
+        replica->make_room_ns = replica->options.now_ns() + MAKE_ROOM_NS;
         voter_expect_install(&replica->voter, replica->storage.newest.size);
         /* The log that it replaces lay between tasks that live on: its pages go back one by one. */
         malloc_trim(0);
@@ -287,9 +307,20 @@ static void reap(struct replica *replica)
     }
 }
 
+/* When nothing is proposed: libraft takes a snapshot only after applying something. */
+static void make_room(struct replica *replica)
+{
+    if (needs_room(replica) && replica->storage.child == 0 && !replica->snapshot_wanted &&
+        replica->options.now_ns() >= replica->snapshot_retry_ns &&
+        !voter_is_busy(&replica->voter)) {
+        replica->snapshot_wanted = voter_barrier(&replica->voter) == GROVE_OK;
+    }
+}
+
 void replica_tick(struct replica *replica)
 {
     reap(replica);
+    make_room(replica);
     voter_tick(&replica->voter);
 }
 
@@ -432,6 +463,8 @@ struct replica_status replica_status(struct replica *replica)
         .snapshots = replica->snapshots,
         .snapshot_failures = replica->snapshot_failures,
         .snapshotting = replica->storage.child != 0,
+        .room = judge_room(replica, &counters),
+        .free = counters.room,
     };
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/bytes.h"
 #include "nodes/coordinator/replica/fault.h"
+#include "nodes/coordinator/replica/room.h"
 
 struct replica; /* opaque */
 
@@ -129,6 +130,8 @@ struct replica_status {
     uint64_t snapshots;     /* written since the start */
     uint64_t snapshot_failures;
     bool snapshotting;
+    enum replica_room room;
+    uint64_t free; /* bytes that the log may still take */
 };
 
 /* Locks the directory, loads and verifies what it holds, restores the newest snapshot, applies the

@@ -17,6 +17,7 @@ struct replica {
 
     bool snapshot_wanted; /* by an operator */
     uint64_t snapshot_retry_ns;
+    uint64_t make_room_ns; /* no snapshot for want of room before this */
     uint64_t snapshots;
     uint64_t snapshot_failures;
 };

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct store_segment {
@@ -50,6 +51,7 @@ static void add_segment(struct store *store, uint64_t number, uint64_t size, uin
     STAILQ_INSERT_TAIL(&store->segments, segment, link);
     store->newest = segment;
     store->counters.size += size;
+    store->counters.held++;
 }
 
 static void drop_segment(struct store *store)
@@ -57,6 +59,7 @@ static void drop_segment(struct store *store)
     struct store_segment *oldest = STAILQ_FIRST(&store->segments);
 
     store->counters.size -= oldest->size;
+    store->counters.held--;
     STAILQ_REMOVE_HEAD(&store->segments, link);
     free(oldest);
 }
@@ -131,6 +134,16 @@ bool store_make_spare(struct store *store)
                         &ignored) == GROVE_OK;
 }
 
+void store_look(struct store *store)
+{
+    struct statvfs disk;
+
+    if (fstatvfs(store->directory, &disk) == 0) {
+        store->counters.room =
+            disk.f_bavail * disk.f_frsize + (store->spare >= 0 ? store->segment_size : 0);
+    }
+}
+
 /* Makes sure that the segment made ahead has room for a record of `size` bytes. */
 static enum grove_status fit_spare(struct store *store, size_t size, struct fault *fault)
 {
@@ -180,6 +193,7 @@ static enum grove_status begin_segment(struct store *store, size_t size, struct 
     store->offset = SEGMENT_RECORDS_OFFSET;
     store->counters.segments++;
     add_segment(store, header.number, header.size, store->end.index);
+    store_look(store);
     return GROVE_OK;
 }
 

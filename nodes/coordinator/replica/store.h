@@ -10,9 +10,11 @@
 
 #include <sys/queue.h>
 
-/* Counted since the start, except `size`. */
+/* Counted since the start, except the first three. */
 struct store_counters {
     uint64_t size;     /* bytes of the segments, as they lie on disk */
+    uint64_t held;     /* segments that hold the log */
+    uint64_t room;     /* bytes that are free for more of it, as seen last; the spare's are */
     uint64_t written;  /* bytes of records */
     uint64_t syncs;    /* with or without a group */
     uint64_t sync_ns;  /* spent in them */
@@ -91,6 +93,9 @@ enum grove_status store_promise(struct store *store, struct fault *fault) GROVE_
 /* Makes the next segment, if there is none. A full disk is not yet a fault: only when that segment
  * must be begun. False when it could not be made. */
 bool store_make_spare(struct store *store);
+
+/* Looks how much room there is. */
+void store_look(struct store *store);
 
 /* Removes segments whose records all lie at or before `index`, and snapshots before it. Failing to
  * is harmless: the next start reads them, and the next snapshot removes them. */

@@ -260,6 +260,80 @@ static void what_has_no_room_is_busy(void **state)
     expect_no_entry(h);
 }
 
+/* A checkpoint as a worker sends it, of whatever task. */
+static void put_checkpoint(struct harness *h)
+{
+    wire_empty_encode(&h->frame, 1, MESSAGE_CHECKPOINT);
+}
+
+static void put_wait_for(struct harness *h, const struct id *parent, const struct id *child)
+{
+    const struct waits wait = {
+        .task = *parent, .attempt = 1, .awaited = bytes_of(child, sizeof(*child))};
+    struct wire_writer writer;
+
+    wire_open(&writer, &h->frame, MESSAGE_EXPAND, 8);
+    wire_put_waits(&writer, EXPAND_WAITS, &wait);
+    wire_close(&writer);
+}
+
+/* Takes it, as far as the ledger. */
+static void expect_taken(struct harness *h, uint8_t route, const struct credential *from)
+{
+    receive(h, route, from);
+    work(h, 1);
+    assert_true(commit(h));
+    egress_flush(&h->egress);
+    forget_sent();
+}
+
+/* Refused before anybody looks at a signature. */
+static void expect_no_room(struct harness *h, uint8_t route, const struct credential *from)
+{
+    const uint64_t before = counted(h, REFUSED_DISK);
+
+    receive(h, route, from);
+    assert_true(expect_refused(route, REFUSED_DISK).retryable);
+    assert_int_equal(counted(h, REFUSED_DISK), before + 1);
+    expect_no_entry(h);
+}
+
+static void on_a_disk_nearly_full_what_has_begun_ends_and_nothing_begins(void **state)
+{
+    struct harness *h = *state;
+    struct task_item item = party_root(9, "echo", "x", h->egress.stamp_ms);
+    const struct credential *worker = &h->party.worker;
+    const uint64_t session = enlist(h, 2, 4);
+    struct id parents[2], children[1];
+
+    greet(h, 1, &h->party.client);
+    submit(h, 1, 0, 2, parents);
+    put_expand(h, &parents[0], 1, false, children);
+    expect_taken(h, 2, worker);
+
+    h->ingress.room = REPLICA_ROOM_LOW;
+    put_submit(h, &h->party.client, &item, 1, NULL);
+    expect_no_room(h, 1, &h->party.client);
+    put_expand(h, &parents[0], 1, true, children);
+    expect_no_room(h, 2, worker);
+    put_checkpoint(h);
+    expect_no_room(h, 2, worker);
+    put_wait_for(h, &parents[0], children);
+    expect_taken(h, 2, worker);
+    put_report(h, session, &parents[1], 1);
+    expect_taken(h, 2, worker);
+
+    h->ingress.room = REPLICA_ROOM_NONE;
+    put_report(h, session, children, 1);
+    expect_no_room(h, 2, worker);
+
+    h->ingress.room = REPLICA_ROOM_ENOUGH;
+    put_report(h, session, children, 1);
+    expect_taken(h, 2, worker);
+    put_submit(h, &h->party.client, &item, 1, NULL);
+    expect_taken(h, 1, &h->party.client);
+}
+
 static void admitting_is_all_or_nothing(void **state)
 {
     struct harness *h = *state;
@@ -356,6 +430,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_flipped_bit_comes_through, setup, teardown),
         cmocka_unit_test_setup_teardown(three_bad_signatures_hold_a_key_off, setup, teardown),
         cmocka_unit_test_setup_teardown(what_has_no_room_is_busy, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            on_a_disk_nearly_full_what_has_begun_ends_and_nothing_begins, setup, teardown),
         cmocka_unit_test_setup_teardown(admitting_is_all_or_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(snapshots_are_the_operators, setup, teardown),
     };

@@ -72,6 +72,24 @@ static void counts_are_by_state_function_and_reason(void **state)
     json_decref(answer);
 }
 
+static void health_says_that_the_disk_is_nearly_full(void **state)
+{
+    struct harness *h = *state;
+    json_t *answer = ask(h, "health");
+
+    assert_string_equal(word(answer, "status"), "ok");
+    assert_string_equal(word(answer, "room"), "enough");
+    json_decref(answer);
+
+    asked_room = REPLICA_ROOM_LOW;
+    answer = ask(h, "health");
+    asked_room = REPLICA_ROOM_ENOUGH;
+    assert_string_equal(word(answer, "status"), "disk nearly full");
+    assert_string_equal(word(answer, "room"), "low");
+    assert_int_equal(number(answer, "room_size"), 77);
+    json_decref(answer);
+}
+
 static void workers_are_listed_with_what_they_offer(void **state)
 {
     struct harness *h = *state;
@@ -405,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_wrong_request_has_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(help_lists_every_verb, setup, teardown),
+        cmocka_unit_test_setup_teardown(health_says_that_the_disk_is_nearly_full, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_are_by_state_function_and_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(workers_are_listed_with_what_they_offer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_task_says_what_it_waits_for_and_no_payload, setup,
