@@ -277,6 +277,13 @@ enum grove_status coordinator_run(struct coordinator *coordinator, char *error)
                  coordinator->options.directory);
         return GROVE_CORRUPT;
     }
+    if (coordinator->dissents) {
+        snprintf(error, COORDINATOR_ERROR_SIZE,
+                 "%s: its state is not that of most coordinators, after the same entries of the "
+                 "ledger; put this directory aside and join anew",
+                 coordinator->options.directory);
+        return GROVE_CORRUPT;
+    }
     return GROVE_OK;
 }
 

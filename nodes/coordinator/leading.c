@@ -207,6 +207,43 @@ static void note_leader(struct coordinator *coordinator)
     }
 }
 
+static void tell(struct coordinator *coordinator)
+{
+    struct concord *concord = &coordinator->machine.concord;
+    const struct members *members = &coordinator->members;
+
+    for (size_t i = 0; i < members->count; i++) {
+        const struct member *member = &members->list[i];
+
+        if (member->id != members->id && member->has_address) {
+            peers_tell(coordinator->peers, member->id, &member->address, &concord->newest);
+        }
+    }
+    concord->is_news = false;
+}
+
+/* Whoever has another state than most must not answer from it. */
+static void compare(struct coordinator *coordinator)
+{
+    const struct concord *concord = &coordinator->machine.concord;
+    uint64_t stretch;
+
+    if (!coordinator->dissents && concord_dissents(concord, &coordinator->members, &stretch)) {
+        log_event(LOG_ERROR, "dissents", "from=%" PRIu64 " before=%" PRIu64,
+                  stretch * concord->entries, (stretch + 1) * concord->entries);
+        coordinator->dissents = true;
+        coordinator_stop(coordinator);
+    }
+}
+
+void coordinator_on_told(void *context, uint64_t id, const struct peer_sum *sum)
+{
+    struct coordinator *coordinator = context;
+
+    concord_hear(&coordinator->machine.concord, id, sum);
+    compare(coordinator);
+}
+
 void coordinator_tick_members(struct coordinator *coordinator)
 {
     const struct id none = {{0}};
@@ -222,6 +259,10 @@ void coordinator_tick_members(struct coordinator *coordinator)
     }
     if (!coordinator->leads) {
         note_leader(coordinator);
+    }
+    if (coordinator->machine.concord.is_news) {
+        tell(coordinator);
+        compare(coordinator);
     }
     peers_tick(coordinator->peers);
     knock(coordinator);

@@ -13,6 +13,7 @@
 void machine_init(struct machine *machine, const struct forest_options *options)
 {
     *machine = (struct machine){.options = *options, .forest = forest_create(options)};
+    concord_init(&machine->concord);
 }
 
 static void await_remover(struct machine *machine)
@@ -35,9 +36,12 @@ void machine_clear(struct machine *machine)
 static void apply_command(struct machine *machine, struct command *command, uint64_t at_ms,
                           size_t i)
 {
+    const size_t before = machine->effects.count;
+
     command->at_ms = at_ms;
     command->token = i < machine->token_count ? machine->tokens[i] : 0;
     forest_apply(machine->forest, command, &machine->effects);
+    concord_add(&machine->concord, machine->effects.list + before, machine->effects.count - before);
 }
 
 /* What cannot be read is passed over, alike on every replica: stopping at it would stop them all at
@@ -66,6 +70,7 @@ static void apply(void *context, uint64_t index, const uint8_t *data, size_t siz
     struct machine *machine = context;
 
     machine->index = index;
+    concord_enter(&machine->concord, index, machine->forest);
     if (machine->effects.notices != NULL) {
         notices_begin(machine->effects.notices, index);
     }
@@ -132,6 +137,7 @@ static void adopt(void *context)
     struct machine *machine = context;
     struct forest *old = machine->forest;
 
+    concord_cut(&machine->concord);
     machine->forest = machine->read;
     machine->read = NULL;
     if (machine->effects.notices != NULL) {

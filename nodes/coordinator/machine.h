@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "core/forest.h"
+#include "nodes/coordinator/concord.h"
 #include "nodes/coordinator/replica/replica.h"
 
 struct machine {
@@ -17,6 +18,7 @@ struct machine {
     bool is_removing;       /* ... if there was one */
     struct effects effects; /* of the groups applied since they were last taken */
     uint64_t index;         /* of the last one */
+    struct concord concord; /* what all of them have done */
     uint64_t malformed; /* commands passed over; none, unless the ledger is of another version */
 
     /* Who proposed the commands of the group in flight here, one each; none of the past or of

@@ -27,6 +27,7 @@ struct coordinator {
     struct changes changes;
     bool leads;
     bool is_claimed;          /* by another ledger: this one ends */
+    bool dissents;            /* most have another state: likewise */
     uint64_t leader_heard_ms; /* monotonic; of a follower */
     uint64_t noted_leader;    /* who was told to those who watch; 0: nobody */
     uint64_t knocked_ms;
@@ -87,6 +88,7 @@ enum grove_status coordinator_snapshot_file(void *context, uint64_t index, int *
 enum grove_status coordinator_incoming_file(void *context, uint64_t index, int *fd);
 void coordinator_on_knock(void *context, uint64_t id, const char *address);
 void coordinator_on_claim(void *context);
+void coordinator_on_told(void *context, uint64_t id, const struct peer_sum *sum);
 bool coordinator_link_of(void *context, const struct key *identity, struct key *link);
 
 /* Takes a message of each socket; the contexts are the coordinator. */

@@ -195,6 +195,7 @@ enum grove_status coordinator_make_peers(struct coordinator *coordinator, char *
         .snapshot_file = coordinator_snapshot_file,
         .incoming_file = coordinator_incoming_file,
         .knocked = coordinator_on_knock,
+        .told = coordinator_on_told,
         .claimed = coordinator_on_claim,
     };
     coordinator->peers = peers_create(&options);

@@ -13,6 +13,7 @@
  *   chunk           index, offset, bytes to the end
  *   chunk taken     index, offset
  *   knock           nothing
+ *   sum             entries, stretch, sum
  *
  * Whose vote is asked for, and who asks, is the sender: it is not said twice. */
 #include "nodes/coordinator/replica/peer_message.h"
@@ -145,6 +146,11 @@ void peer_message_encode(struct buffer *frame, const struct peer_message *messag
         put_chunk(frame, &message->chunk);
         break;
     case PEER_KNOCK:
+        break;
+    case PEER_SUM:
+        put(frame, message->sum.entries);
+        put(frame, message->sum.stretch);
+        put(frame, message->sum.sum);
         break;
     }
 }
@@ -362,6 +368,14 @@ static void take_taken(struct reader *reader, struct peer_chunk *chunk)
     chunk->offset = take(reader);
 }
 
+static void take_sum(struct reader *reader, struct peer_sum *sum)
+{
+    sum->entries = take(reader);
+    sum->stretch = take(reader);
+    sum->sum = take(reader);
+    reader->failed = reader->failed || sum->entries == 0;
+}
+
 static enum grove_status take_head(struct reader *reader, struct peer_message *message)
 {
     const uint64_t magic = take(reader);
@@ -373,7 +387,7 @@ static enum grove_status take_head(struct reader *reader, struct peer_message *m
     if (version != VERSION) {
         return GROVE_VERSION;
     }
-    message->type = (enum peer_type)take_up_to(reader, PEER_KNOCK);
+    message->type = (enum peer_type)take_up_to(reader, PEER_SUM);
     message->from = take(reader);
     message->to = take(reader);
     const struct bytes ledger = take_bytes(reader, sizeof(message->ledger));
@@ -424,6 +438,9 @@ static void take_body(struct reader *reader, struct peer_message *message)
         take_taken(reader, &message->chunk);
         return;
     case PEER_KNOCK:
+        return;
+    case PEER_SUM:
+        take_sum(reader, &message->sum);
         return;
     }
     reader->failed = true; /* no such type */

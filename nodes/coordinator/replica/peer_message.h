@@ -9,6 +9,7 @@
 
 #include "core/buffer.h"
 #include "core/status.h"
+#include "nodes/coordinator/replica/peer_sum.h"
 
 #include <raft.h>
 #include <stdbool.h>
@@ -22,7 +23,8 @@ enum peer_type {
     PEER_TIMEOUT_NOW,
     PEER_CHUNK,       /* bytes of the snapshot's file */
     PEER_CHUNK_TAKEN, /* the file has been written up to `offset` */
-    PEER_KNOCK        /* the sender waits to be added to the ledger */
+    PEER_KNOCK,       /* the sender waits to be added to the ledger */
+    PEER_SUM          /* what the sender made of a stretch of the ledger */
 };
 
 #define PEER_CHUNK_SIZE ((size_t)256 << 10) /* bytes */
@@ -42,7 +44,8 @@ struct peer_message {
     struct id ledger;         /* zero: the sender has none yet */
     struct raft_message raft; /* of the first six; server_address is left NULL */
     uint64_t snapshot_size;   /* PEER_INSTALL: bytes of the file; its data is left empty */
-    struct peer_chunk chunk;  /* of the last two */
+    struct peer_chunk chunk;  /* of PEER_CHUNK and its answer */
+    struct peer_sum sum;      /* of PEER_SUM */
 };
 
 /* Appends a frame, copying everything.

@@ -191,6 +191,7 @@ static bool send_message(void *context, const struct raft_message *raft)
     case PEER_CHUNK:
     case PEER_CHUNK_TAKEN:
     case PEER_KNOCK:
+    case PEER_SUM:
         break;
     }
     return false;
@@ -204,6 +205,16 @@ void peers_knock(struct peers *peers, const struct peer_address *at)
 
     peer_address_write(at, address);
     send_frame(peers, take(peers, peer_id(&at->identity, 0), address), &message);
+}
+
+void peers_tell(struct peers *peers, uint64_t id, const struct peer_address *at,
+                const struct peer_sum *sum)
+{
+    struct peer_message message = {.type = PEER_SUM, .sum = *sum};
+    char address[REPLICA_ADDRESS_SIZE];
+
+    peer_address_write(at, address);
+    send_frame(peers, take(peers, id, address), &message);
 }
 
 /* ---- receiving */
@@ -308,6 +319,9 @@ static void handle(struct peers *peers, struct peer_message *message, const char
         break;
     case PEER_KNOCK:
         peers->options.knocked(peers->options.context, message->from, address);
+        break;
+    case PEER_SUM:
+        peers->options.told(peers->options.context, message->from, &message->sum);
         break;
     }
 }

@@ -9,6 +9,7 @@
 #define GROVE_COORDINATOR_REPLICA_PEERS_H
 
 #include "nodes/coordinator/replica/peer_address.h"
+#include "nodes/coordinator/replica/peer_sum.h"
 #include "nodes/coordinator/replica/transport.h"
 #include "nodes/host/bus.h"
 
@@ -34,6 +35,9 @@ struct peers_options {
 
     /* Somebody waits to be added to the ledger. */
     void (*knocked)(void *context, uint64_t id, const char *address);
+
+    /* A coordinator has summed up a stretch of the ledger. */
+    void (*told)(void *context, uint64_t id, const struct peer_sum *sum);
 
     /* Another ledger than ours counts our key among its members. */
     void (*claimed)(void *context);
@@ -68,6 +72,10 @@ void peers_set_ledger(struct peers *peers, const struct id *ledger);
 
 /* Tells a coordinator, which may or may not be of the ledger, that we wait to be added to it. */
 void peers_knock(struct peers *peers, const struct peer_address *at);
+
+/* Tells a member what we have made of a stretch of the ledger. */
+void peers_tell(struct peers *peers, uint64_t id, const struct peer_address *at,
+                const struct peer_sum *sum);
 
 /* Lets time pass: transfers that stand still, connections that nobody uses. Every heartbeat. */
 void peers_tick(struct peers *peers);

@@ -251,7 +251,10 @@ static void what_is_cut_off_or_padded_is_refused(void **state)
         chunk_of("x"),
         message_of(PEER_CHUNK_TAKEN),
         message_of(PEER_KNOCK),
+        message_of(PEER_SUM),
     };
+
+    samples[9].sum.entries = 1;
 
     for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
         const struct bytes whole = frame_of(&samples[i]);

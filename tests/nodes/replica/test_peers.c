@@ -44,6 +44,8 @@ struct node {
     char last_address[REPLICA_ADDRESS_SIZE];
     uint64_t last_snapshot;
     unsigned received, beats, transferred, failed;
+    uint64_t told_by; /* this id, ... */
+    struct peer_sum told;
     uint64_t knocked; /* by this id, ... */
     unsigned claims;  /* of other ledgers */
     char knocked_from[REPLICA_ADDRESS_SIZE];
@@ -128,6 +130,14 @@ static void knocked(void *context, uint64_t id, const char *address)
     snprintf(node->knocked_from, sizeof(node->knocked_from), "%s", address);
 }
 
+static void told(void *context, uint64_t id, const struct peer_sum *sum)
+{
+    struct node *node = context;
+
+    node->told_by = id;
+    node->told = *sum;
+}
+
 static void claimed(void *context)
 {
     struct node *node = context;
@@ -192,6 +202,7 @@ static void open_node(struct fixture *f, struct node *node)
                                               .snapshot_file = snapshot_file,
                                               .incoming_file = incoming_file,
                                               .knocked = knocked,
+                                              .told = told,
                                               .claimed = claimed};
         node->peers = peers_create(&options);
         status = peers_bind(node->peers);
@@ -531,6 +542,29 @@ static void a_strangers_key_and_a_clients_stay_outside(void **state)
     assert_int_equal(f->node[1].received, 0);
 }
 
+static bool second_is_told(struct fixture *f)
+{
+    const struct peer_sum sum = {.entries = 1024, .stretch = 3, .sum = 4711};
+    struct peer_address at;
+
+    assert_true(peer_address_read(f->node[1].address, &at));
+    if (f->node[1].told_by == 0) { /* it may not be connected yet */
+        peers_tell(f->node[0].peers, f->node[1].id, &at, &sum);
+    }
+    return f->node[1].told_by != 0;
+}
+
+static void what_became_of_the_ledger_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    run_until(f, second_is_told);
+    assert_int_equal(f->node[1].told_by, f->node[0].id);
+    assert_int_equal(f->node[1].told.entries, 1024);
+    assert_int_equal(f->node[1].told.stretch, 3);
+    assert_int_equal(f->node[1].told.sum, 4711);
+}
+
 /* Says so until it is heard, as one that waits does. */
 static bool second_hears_a_knock(struct fixture *f)
 {
@@ -777,6 +811,7 @@ int main(void)
         TEST(another_ledger_claims_its_member_by_an_old_id),
         TEST(what_another_ledger_says_to_others_claims_nobody),
         TEST(a_strangers_key_and_a_clients_stay_outside),
+        TEST(what_became_of_the_ledger_is_told),
         TEST(one_that_waits_is_heard_by_those_whose_id_it_does_not_know),
         TEST(a_snapshot_arrives_whole),
         TEST(a_follower_hears_its_leader_while_the_snapshot_comes),
