@@ -118,7 +118,8 @@ void voter_init(struct voter *voter, struct raft_io *io, const struct voter_opti
     guard_install(&voter->guard, &voter->raft, options->transport, options->host.fatal,
                   options->host.context);
     raft_set_heartbeat_timeout(&voter->raft, options->heartbeat_ms);
-    raft_set_election_timeout(&voter->raft, ELECTION_HEARTBEATS * options->heartbeat_ms);
+    voter->election_ms = ELECTION_HEARTBEATS * options->heartbeat_ms;
+    raft_set_election_timeout(&voter->raft, voter->election_ms);
     voter_expect_install(voter, 0);
     raft_set_snapshot_threshold(&voter->raft, VOTER_NEVER);
     raft_set_snapshot_trailing(&voter->raft, 1);
@@ -148,9 +149,32 @@ int voter_start(struct voter *voter)
     return error;
 }
 
+/* One that waits already waits as though it had begun to only now that it knows how long. */
+static void set_election_timeout(struct raft *raft, unsigned timeout_ms)
+{
+    const unsigned wait_ms =
+        (unsigned)raft->io->random(raft->io, (int)timeout_ms, 2 * (int)timeout_ms);
+
+    raft_set_election_timeout(raft, timeout_ms);
+    if (raft->state == RAFT_FOLLOWER) {
+        raft->follower_state.randomized_election_timeout = wait_ms;
+    } else if (raft->state == RAFT_CANDIDATE) {
+        raft->candidate_state.randomized_election_timeout = wait_ms;
+    }
+}
+
 void voter_tick(struct voter *voter)
 {
+    struct raft *raft = &voter->raft;
+
     guard_tick(&voter->guard);
+    const unsigned timeout_ms =
+        voter->election_ms * patience_look(&voter->patience, raft->current_term,
+                                           voter_leader(voter) != 0, raft->io->time(raft->io));
+
+    if (timeout_ms != raft->election_timeout) {
+        set_election_timeout(raft, timeout_ms);
+    }
 }
 
 void voter_turn(struct voter *voter)

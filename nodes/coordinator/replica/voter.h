@@ -8,6 +8,7 @@
 #define GROVE_COORDINATOR_REPLICA_VOTER_H
 
 #include "nodes/coordinator/replica/guard.h"
+#include "nodes/coordinator/replica/patience.h"
 #include "nodes/coordinator/replica/replica.h"
 
 #define VOTER_NEVER (~0u) /* entries: a snapshot threshold that no log reaches */
@@ -48,6 +49,8 @@ struct voter {
     struct raft raft;
     struct raft_fsm fsm;
     struct guard guard;
+    struct patience patience;
+    unsigned election_ms; /* how long it waits for word of a leader, at the least */
 
     bool busy; /* a group or a barrier of ours is in flight */
     struct raft_apply apply;
