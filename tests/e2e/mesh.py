@@ -31,7 +31,7 @@ PATIENCE = 60  # seconds for what should happen at once: a machine may stand sti
 BEAT = 0.5     # seconds between two heartbeats of a peer
 
 HELLO, WELCOME, REFUSED, HEARTBEAT, GOODBYE = 10, 11, 12, 13, 14
-NO_LEADER = 12  # a refusal
+NO_SESSION, NO_LEADER = 4, 12  # refusals
 SUBMIT, ACCEPTED, WAIT, NOTIFY = 20, 21, 22, 23
 ENLIST, ASSIGN, EXPAND, RESUME, REPORT, RETURN, CHECKPOINT, STOP = 30, 31, 32, 33, 34, 35, 36, 37
 ADMIT, SNAPSHOT, DONE = 40, 41, 42
@@ -633,12 +633,16 @@ class Peer:
                 return None
 
     def ask(self, kind, body=b"", seconds=PATIENCE):
-        self.correlation += 1
-        mine = self.correlation
-        self.send(kind, body, mine)
-        answer = self.next(seconds, lambda message: message.correlation == mine)
-        check(answer is not None, "no answer to", kind)
-        return answer
+        """The answer; asks again if its session has ended, for it or the mesh stood still."""
+        while True:
+            self.correlation += 1
+            mine = self.correlation
+            self.send(kind, body, mine)
+            answer = self.next(seconds, lambda message: message.correlation == mine)
+            check(answer is not None, "no answer to", kind)
+            if answer.refusal() != NO_SESSION or self not in self.tended:
+                return answer
+            self.enter()
 
     def task_item(self, function, payload=b"", **more):
         """A TaskItem; `more` by field number: f5="key"."""

@@ -69,7 +69,8 @@ def one_bit_of_a_task():
         batch = peer.seal(TASK, [item])
         part = part or decode(batch)[4][0]  # the signature itself
         expect(BAD_SIGNATURE, lambda: peer.submit([], batch=flipped(batch, part)), part)
-        check(peer.submit([], batch=batch).kind == ACCEPTED, "the honest one is accepted")
+        answer = peer.submit([], batch=batch)
+        check(answer.kind == ACCEPTED, "the honest one is accepted", answer.refusal())
 
 
 def every_bit_of_a_small_batch():
