@@ -21,7 +21,8 @@ struct thread {
     uint64_t life;       /* of the process */
     sem_t turn;          /* posted to let it run */
     const void *waiting; /* for this; NULL: it runs, or will */
-    bool is_over;
+    bool is_over, is_joined;
+    bool is_forgotten;   /* with its world: it only ends */
     struct thread *next; /* made after it */
 };
 
@@ -33,6 +34,9 @@ static bool is_ready;
 static void take_turn(struct thread *thread)
 {
     while (__real_sem_wait(&thread->turn) != 0) {
+    }
+    if (thread->is_forgotten) {
+        pthread_exit(NULL);
     }
 }
 
@@ -98,9 +102,21 @@ void threads_wake(const void *key, bool all)
     }
 }
 
+/* What they had taken is left where it is; only they and their stacks go. */
 void threads_forget_all(void)
 {
-    first = NULL; /* they stand where they are, and their memory with them */
+    struct thread *next;
+
+    for (struct thread *thread = first; thread != NULL; thread = next) {
+        next = thread->next;
+        thread->is_forgotten = true;
+        __real_sem_post(&thread->turn);
+        if (!thread->is_joined) {
+            __real_pthread_join(thread->id, NULL);
+        }
+        free(thread);
+    }
+    first = NULL;
     last = &first;
 }
 
@@ -142,7 +158,7 @@ static struct thread *find(pthread_t id)
 {
     struct thread *thread = first;
 
-    while (!pthread_equal(thread->id, id)) {
+    while (thread->is_joined || !pthread_equal(thread->id, id)) { /* which may come again */
         thread = thread->next;
         assert(thread != NULL);
     }
@@ -159,6 +175,7 @@ int __wrap_pthread_join(pthread_t id, void **result)
     if (result != NULL) {
         *result = thread->result;
     }
+    thread->is_joined = true;
     return __real_pthread_join(id, NULL);
 }
 
