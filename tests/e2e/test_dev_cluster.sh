@@ -27,17 +27,6 @@ await_whole() {
     done
 }
 
-# As expect, but again while nobody leads: expect_led CODE COMMAND...
-expect_led() {
-    local wanted=$1 tries=0
-    shift
-    run "$@"
-    while [ "$code" -eq 5 ] && [ "$tries" -lt 20 ]; do
-        tries=$((tries + 1))
-        run "$@"
-    done
-    [ "$code" -eq "$wanted" ] || fail "$*: exit $code, not $wanted; stdout: $out; stderr: $err"
-}
 # As cluster transfer, again while nobody takes it in time.
 transfer() {
     local tries=0
@@ -55,18 +44,18 @@ await_whole
 [ "$(json "[m['role'] for m in j['members']]")" = "['voter', 'voter', 'voter']" ] || fail "voters: $out"
 expect 0 "$grove" cluster status
 [ "$(grep -c "^c[123] .*term .*index .*lag .*pid .*tcp://" <<<"$out")" -eq 3 ] || fail "status: $out"
-expect_led 0 "$grove" run -t echo before
+expect 0 "$grove" run -t echo before
 says before
-expect_led 0 "$grove" submit -t echo kept
+expect 0 "$grove" submit -t echo kept
 id=$out
 
 # ---- the leader is killed
 await_whole
 first=$(leader) pid=$(of "$(leader)" pid)
 kill -KILL "$pid"
-expect_led 0 "$grove" run -t echo after
+expect 0 "$grove" run -t echo after
 says after
-expect_led 0 "$grove" result "$id"
+expect 0 "$grove" result "$id"
 says kept
 await_whole
 [ "$(of "$first" pid)" != "$pid" ] || fail "$first is not started again: $out"
@@ -105,12 +94,12 @@ for _ in $(seq 300); do # whoever answers may not have heard of it yet
     sleep 0.05
 done
 [ "$(json "len(j['members'])")" -eq 2 ] || fail "$other is still there: $out"
-expect_led 3 "$grove" cluster remove "$other"
+expect 3 "$grove" cluster remove "$other"
 complains "no coordinator of that name"
-expect_led 3 "$grove" cluster add nobody
+expect 3 "$grove" cluster add nobody
 expect 2 "$grove" cluster add
 expect 2 "$grove" cluster shuffle
-expect_led 0 "$grove" run -t echo two
+expect 0 "$grove" run -t echo two
 says two
 
 # ---- nothing is left of it, and all of it comes back
@@ -119,6 +108,6 @@ end "$dev" || fail "grove dev ended with $?"
 expect 2 "$grove" dev --data "$scratch/mesh" -- true
 complains "give --coordinators"
 serve again "$grove" dev --coordinators 3 --data "$scratch/mesh"
-expect_led 0 "$grove" result "$id"
+expect 0 "$grove" result "$id"
 says kept
 end "$server" || fail "grove dev ended with $?"
