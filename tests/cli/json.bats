@@ -5,7 +5,7 @@ load support
 
 setup_file() {
     enter
-    start_mesh --data "$scratch/mesh"
+    start_mesh --data "$scratch/mesh" --slots 4 # also where there is one core
     succeeded=$("$grove" submit -t echo hello)
     failed=$("$grove" submit -t fail 'no luck')
     open=$("$grove" submit -t sleep --delay 1h 1)

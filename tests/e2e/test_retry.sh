@@ -3,7 +3,7 @@
 # What has failed is run again, once however often that is asked for; by those who may.
 source "$(dirname "$0")/support.sh"
 
-serve dev "$grove" dev --data "$scratch/mesh" --exec "picky=test -e $scratch/ready && cat"
+serve dev "$grove" dev --slots 4 --data "$scratch/mesh" --exec "picky=test -e $scratch/ready && cat"
 export GROVE_CREDENTIAL
 GROVE_CREDENTIAL=$(field credential)
 
