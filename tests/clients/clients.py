@@ -20,7 +20,7 @@ COMMANDS = {"python": ["/usr/bin/python3", os.path.join(HERE, "actors", "peer.py
             "node": ["node", os.path.join(HERE, "actors", "peer.mjs")]}
 SAMPLES = {"python": ["/usr/bin/python3", os.path.join(CLIENTS, "python", "samples.py")],
            "node": ["node", os.path.join(CLIENTS, "node", "samples.mjs")]}
-SECONDS = 60
+SECONDS = 120
 SKIPPED = 77  # exit status of a test that cannot run here
 
 

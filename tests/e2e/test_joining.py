@@ -80,7 +80,7 @@ def mapped(mesh, count, limit):
     mapping = begin(mesh, "map", "-", limit, 0, *["work=" + each for each in payloads])
     until(lambda: len(mesh.executions()) - seen == most, 60, "it uses all of its limit")
     mesh.release()
-    done = Joined(end(mapping))
+    done = Joined(end(mapping, 240))
     check(done.status == "ok", done.__dict__)
     check(done.inputs == [("succeeded", each) for each in payloads], "in input order", done.inputs)
     ran = mesh.executions()[seen:]
