@@ -2,6 +2,7 @@
 #include "nodes/client/places.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static unsigned take(struct places *places, const struct certificate *certificate)
 {
@@ -23,10 +24,26 @@ static unsigned set(struct places *places, const struct certificate *certificate
 
         place->identity = certificate->sign_key;
         place->link = certificate->link_key;
-        snprintf(place->endpoint, sizeof(place->endpoint), "%.*s", (int)endpoint.size,
-                 (const char *)endpoint.data);
+        if (!bytes_equal(endpoint, bytes_of_text(place->endpoint)) &&
+            !bytes_equal(endpoint, bytes_of_text(place->other))) {
+            memcpy(place->other, place->endpoint, sizeof(place->other));
+            snprintf(place->endpoint, sizeof(place->endpoint), "%.*s", (int)endpoint.size,
+                     (const char *)endpoint.data);
+        }
     }
     return at;
+}
+
+void places_turn(struct places *places, unsigned at)
+{
+    struct place_known *place = &places->list[at];
+    char endpoint[sizeof(place->endpoint)];
+
+    if (place->other[0] != '\0') {
+        memcpy(endpoint, place->endpoint, sizeof(endpoint));
+        memcpy(place->endpoint, place->other, sizeof(endpoint));
+        memcpy(place->other, endpoint, sizeof(endpoint));
+    }
 }
 
 void places_init(struct places *places, const struct credential *credential)

@@ -11,6 +11,7 @@
 
 struct place_known {
     char endpoint[LIMIT_ENDPOINT_LENGTH + 1];
+    char other[LIMIT_ENDPOINT_LENGTH + 1]; /* where it was known to be before; or empty */
     struct key identity, link;
 };
 
@@ -23,9 +24,13 @@ struct places {
 void places_init(struct places *places, const struct credential *credential);
 
 /* Takes a location, whose certificate must be a coordinator's of this mesh. One that is known may
- * have moved.
+ * have moved; or its name is one that other hosts know and this one does not, so that where it was
+ * before is kept.
  *
  *   returns   its position; PLACES_MOST when it is refused, or there is no room */
 unsigned places_add(struct places *places, const struct location *location);
+
+/* Nobody is where it is said to be: the next try goes to where it was before. */
+void places_turn(struct places *places, unsigned at);
 
 #endif

@@ -272,6 +272,9 @@ static void search(struct session *session, uint64_t now_ms)
     const uint64_t patience_ms = is_connected ? SESSION_GIVE_UP_MS : SESSION_TRY_MS;
 
     if (session->places.count > 1 && now_ms - session->connected_ms > patience_ms) {
+        if (!is_connected) {
+            places_turn(&session->places, session->coordinator);
+        }
         move_on(session);
     }
     if (session->hello_ms == 0 || now_ms >= session->hello_ms + SESSION_HELLO_MS) {

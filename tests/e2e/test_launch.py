@@ -89,6 +89,12 @@ def coordinators_on_three_hosts(operator):
           [(name, "voter") for name in COORDINATORS], members)
 
 
+def a_leader_is_found_whose_name_this_host_does_not_know(operator):
+    """As launched, the others say that it is at c2:7310; the operator's credential has addresses."""
+    operator.attempt("cluster", "transfer", "c2")
+    operator.grove("keys", "admit", operator.credential)
+
+
 def workers(operator):
     return {worker["name"]: worker
             for worker in json.loads(operator.grove("stats", "workers"))["workers"]}
@@ -229,7 +235,8 @@ def end_all(remote, names):
         remote.run(name, "for pid in $(cat .grove/*/pid); do kill -KILL $pid; done")
 
 
-TESTS = (coordinators_on_three_hosts, a_worker_joins_with_its_credential_file_alone,
+TESTS = (coordinators_on_three_hosts, a_leader_is_found_whose_name_this_host_does_not_know,
+         a_worker_joins_with_its_credential_file_alone,
          nothing_is_readable_for_others, what_fails_is_said, wrong_options_touch_no_host, by_systemd)
 
 

@@ -41,6 +41,33 @@ static void it_learns_of_another_and_where_it_has_moved(void **state)
     party_clear(&party);
 }
 
+/* Who is told a name that this host does not know goes on by the address that its credential has,
+ * however often it is told the name. */
+static void where_it_was_before_is_tried_when_nobody_is_there(void **state)
+{
+    struct party party;
+    struct places places;
+
+    (void)state;
+    party_make(&party);
+    places_init(&places, &party.client);
+    const struct location named = at(&party.coordinator, "tcp://10.0.0.1:7310");
+    const struct location told = at(&party.coordinator, "tcp://c1:7310");
+    const unsigned known = places_add(&places, &named);
+
+    places_turn(&places, known);
+    assert_string_equal(places.list[known].endpoint, "tcp://10.0.0.1:7310");
+    assert_int_equal(places_add(&places, &told), known);
+    assert_string_equal(places.list[known].endpoint, "tcp://c1:7310");
+    places_turn(&places, known);
+    assert_string_equal(places.list[known].endpoint, "tcp://10.0.0.1:7310");
+    assert_int_equal(places_add(&places, &told), known);
+    assert_string_equal(places.list[known].endpoint, "tcp://10.0.0.1:7310");
+    places_turn(&places, known);
+    assert_string_equal(places.list[known].endpoint, "tcp://c1:7310");
+    party_clear(&party);
+}
+
 static void only_coordinators_of_this_mesh_are_taken(void **state)
 {
     struct party party, others;
@@ -89,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns_of_another_and_where_it_has_moved),
+        cmocka_unit_test(where_it_was_before_is_tried_when_nobody_is_there),
         cmocka_unit_test(only_coordinators_of_this_mesh_are_taken),
         cmocka_unit_test(it_knows_but_so_many),
     };
