@@ -90,11 +90,12 @@ def others_fill_it(mesh, mount):
     check(room(mesh) == ("enough", "ok"), "before:", room(mesh))
     fill(mount, "others")
     until(lambda: room(mesh) == ("low", "disk nearly full"), PATIENCE, "it is noticed")
+    until(lambda: "room-changed" in [event["event"] for event in mesh.ask("events 0")["events"]],
+          PATIENCE, "an event")
     with mesh.peer() as peer:
         refused = submit(peer, "nap", "refused")
         check(refused.refusal() == DISK and one(refused.body, 3) == 1, "retryable:", refused.body)
     check(mesh.refused("disk") >= 1, "and counted:", mesh.stats()["refusals"])
-    check("room-changed" in [event["event"] for event in mesh.ask("events 0")["events"]], "an event")
     check("event=\"disk\" room=low" in mesh.said(), "a line:", mesh.said()[-2000:])
     mesh.worker(slots=4)
     outcomes = mesh.outcomes(begun)
