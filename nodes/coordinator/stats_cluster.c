@@ -60,12 +60,30 @@ static json_t *member_of(const struct stats *stats, const struct member *member)
     return made;
 }
 
+/* By our own ledger. One that is removed may never hear so: then it keeps its role here, and it is
+ * by `stale_ms` that this is known to be old. */
+static const char *own_role(const struct stats *stats, const struct replica_status *status)
+{
+    const struct id none = {{0}};
+    const struct member *self;
+
+    if (stats->members == NULL) {
+        return role_name(REPLICA_VOTER);
+    }
+    self = members_find(stats->members, status->id);
+    if (self != NULL) {
+        return role_name(self->role);
+    }
+    return id_equal(&status->ledger, &none) ? "waiting" : "removed";
+}
+
 static json_t *ourselves(const struct stats *stats, const struct replica_status *status)
 {
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "name",
-                     stats->egress->credential->certificate.name, "id", hex_of(status->id), "pid",
-                     (json_int_t)getpid(), "term", (json_int_t)status->term, "index",
-                     (json_int_t)status->index, "log_size", (json_int_t)status->log_size);
+    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I}", "name",
+                     stats->egress->credential->certificate.name, "id", hex_of(status->id), "role",
+                     own_role(stats, status), "pid", (json_int_t)getpid(), "term",
+                     (json_int_t)status->term, "index", (json_int_t)status->index, "log_size",
+                     (json_int_t)status->log_size);
 }
 
 json_t *stats_cluster(struct stats *stats, const char **error)

@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "nodes/programs/connect.h"
+#include "nodes/programs/figures.h"
 #include "nodes/programs/observer.h"
 #include "nodes/programs/outcome.h"
+
+#define CURRENT_MS 3000 /* a leader speaks many times a second; more than an election takes */
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -31,10 +34,20 @@ static json_t *ask_at(struct observer *observer, const json_t *member)
     return observer_ask_at(observer, text_of(member, "endpoint"), &server, "cluster");
 }
 
-/* Adds to a member what it says of itself: pid, term, index; nothing when it is down. */
-static void ask_member(struct observer *observer, json_t *member)
+/* Whether who answers takes part, and hears a leader. */
+static bool is_current(const json_t *answer)
 {
-    json_t *answer = ask_at(observer, member);
+    const char *role = text_of(json_object_get(answer, "self"), "role");
+    const json_t *stale_ms = json_object_get(answer, "stale_ms");
+
+    return strcmp(role, "removed") != 0 && strcmp(role, "waiting") != 0 &&
+           json_is_string(json_object_get(answer, "leader")) && json_is_integer(stale_ms) &&
+           json_integer_value(stale_ms) < CURRENT_MS;
+}
+
+/* Adds to a member what it says of itself: pid, term, index; nothing when it is down. */
+static void put_self(json_t *member, const json_t *answer)
+{
     const json_t *self = json_object_get(answer, "self");
     static const char *const names[] = {"pid", "term", "index"};
 
@@ -42,7 +55,27 @@ static void ask_member(struct observer *observer, json_t *member)
         json_object_set(member, names[i], json_object_get(self, names[i]));
     }
     json_object_set_new(member, "answers", json_boolean(self != NULL));
-    json_decref(answer);
+}
+
+/* Each says how it is itself.  Who was removed, or is cut off, shows who took part then: when
+ * one of these knows better, that one's answer is returned, and is the one to go on with. */
+static json_t *ask_members(struct observer *observer, const json_t *answer)
+{
+    const bool current = is_current(answer);
+    json_t *member;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "members"), i, member)
+    {
+        json_t *other = ask_at(observer, member);
+
+        if (!current && is_current(other)) {
+            return other;
+        }
+        put_self(member, other);
+        json_decref(other);
+    }
+    return NULL;
 }
 
 /* How many entries it lacks of the furthest. */
@@ -109,16 +142,35 @@ static void print_text_form(json_t *answer)
     }
 }
 
+/* What is shown may be old: by whom, and how old. */
+static void say_old(const json_t *answer)
+{
+    const json_t *self = json_object_get(answer, "self");
+    const json_t *stale_ms = json_object_get(answer, "stale_ms");
+    const char *name = text_of(self, "name"), *role = text_of(self, "role");
+    char text[DURATION_TEXT_SIZE];
+
+    if (strcmp(role, "removed") == 0) {
+        complain("%s was removed from the ledger: this is what it knew then", name);
+    } else if (strcmp(role, "waiting") == 0) {
+        complain("%s waits to be added to a ledger, and knows of none", name);
+    } else if (json_is_integer(stale_ms)) {
+        complain("%s has heard no leader for %s: this may be as old", name,
+                 duration_text((uint64_t)json_integer_value(stale_ms), text));
+    } else {
+        complain("%s has heard no leader since it was started: this is from before", name);
+    }
+}
+
 enum exit_code cluster_ask(struct observer *observer, json_t **answer)
 {
     const enum exit_code code = observer_ask(observer, "cluster", answer);
-    json_t *member;
-    size_t i;
+    json_t *better;
 
     if (code == EXIT_DONE) {
-        json_array_foreach(json_object_get(*answer, "members"), i, member)
-        {
-            ask_member(observer, member);
+        while ((better = ask_members(observer, *answer)) != NULL) {
+            json_decref(*answer);
+            *answer = better;
         }
         set_lag(json_object_get(*answer, "members"));
     }
@@ -176,6 +228,9 @@ enum exit_code cluster_status(const struct arguments *arguments)
     }
     code = cluster_ask(observer, &answer);
     if (code == EXIT_DONE) {
+        if (!is_current(answer)) {
+            say_old(answer);
+        }
         if (argument_json(arguments)) {
             json_object_set_new(answer, "schema", json_string("grove.members/1"));
             print_json(answer);

@@ -9,8 +9,9 @@
 enum exit_code cluster_status(const struct arguments *arguments);
 
 /* Asks who keeps the ledger, and then each of these whether it answers, and how far it is: members
- * of the answer have `answers`, and if so `pid`, `term`, `index` and `lag`. As observer_ask; but
- * from then on the observer asks the last of them alone. */
+ * of the answer have `answers`, and if so `pid`, `term`, `index` and `lag`. Of one that was
+ * removed or hears no leader the answer is not taken when a member that does has a better one. As
+ * observer_ask; but from then on the observer asks the last of them alone. */
 enum exit_code cluster_ask(struct observer *observer, json_t **answer);
 
 /* The name of the coordinator that leads and says so itself; false: there is none now.

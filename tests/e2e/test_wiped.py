@@ -136,6 +136,36 @@ def who_leads_is_not_removed():
         check(voters(mesh) == before, "all vote as before", voters(mesh))
 
 
+def status_by(mesh, name):
+    """What `cluster status` prints of an operator who knows of that coordinator alone."""
+    operator, every = mesh.nodes["operator"], mesh.coordinators
+    mesh.coordinators = lambda: [(name, mesh.ports[name])]
+    operator.save(mesh)
+    code, out, error = mesh.grove("cluster", "status", seconds=60)
+    mesh.coordinators = every
+    operator.save(mesh)
+    check(code == 0, "status:", code, error)
+    return out, error
+
+
+def one_that_was_removed_shows_no_old_view():
+    """It may never hear so: others are asked, too; and without these it says how old its view is."""
+    with Cluster() as mesh:
+        leader = mesh.leader()
+        name = next(name for name in NAMES if name != leader)
+        code, _, error = mesh.grove("cluster", "remove", name)
+        check(code == 0, "removed:", error)
+        until(lambda: status_by(mesh, name)[0].count(" voter ") == 1, 60, "a leader, and one beside it")
+        for other in set(NAMES) - {name}:
+            mesh.running[other].kill()
+
+        def is_told():
+            error = status_by(mesh, name)[1]
+            return "has heard no leader for" in error or "was removed from the ledger" in error
+        until(is_told, 60, "that this is old is said")
+
+
 run_tests([a_lost_disk_begins_no_second_ledger, a_lost_disk_gets_another_id,
            an_id_is_not_made_of_a_clock, a_ledger_without_its_id_is_refused,
-           a_ledger_of_another_key_is_refused, who_leads_is_not_removed])
+           a_ledger_of_another_key_is_refused, who_leads_is_not_removed,
+           one_that_was_removed_shows_no_old_view])
