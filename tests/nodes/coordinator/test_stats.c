@@ -318,12 +318,13 @@ static void fill(struct harness *h, unsigned count)
     }
 }
 
-/* The best of several, so that nothing but the work is measured. */
-static uint64_t time_of(struct harness *h, const char *request)
+/* The best of 20, so that nothing but the work is measured; of 2,000, while the machine is so slow
+ * that none takes less than `enough_ns`. */
+static uint64_t time_of(struct harness *h, const char *request, uint64_t enough_ns)
 {
     uint64_t best = UINT64_MAX;
 
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20 || (i < 2000 && best >= enough_ns); i++) {
         struct stats stats = stats_of(h);
         struct buffer out = {.size = 0};
         const uint64_t before_ns = clock_monotonic_ns();
@@ -346,12 +347,12 @@ static void no_answer_walks_the_forest(void **state)
     greet(h, 1, &h->party.client);
     fill(h, 300);
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        few_ns[i] = time_of(h, requests[i]);
+        few_ns[i] = time_of(h, requests[i], UINT64_MAX);
     }
     fill(h, 100000);
     assert_int_equal(forest_counters(h->machine.forest)->submitted, 100000);
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
-        const uint64_t many_ns = time_of(h, requests[i]);
+        const uint64_t many_ns = time_of(h, requests[i], 3 * few_ns[i]);
 
         print_message("%-10s %8llu ns with 300 tasks, %8llu with 100,000\n", requests[i],
                       (unsigned long long)few_ns[i], (unsigned long long)many_ns);
