@@ -80,7 +80,8 @@ def polite_stop_and_kill_lose_nothing():
         for name, finish, first in (("w1", "terminate", 30), ("w2", "kill", 60)):
             mesh.hold(first)
             worker = mesh.worker(name, slots=4)
-            until(lambda: len(starts(mesh)) > first, 60, "some have run")  # pylint: disable=cell-var-from-loop
+            until(lambda: len(starts(mesh)) == first + 4 and
+                  mesh.stats()["totals"]["succeeded"] == first, 60, "the others are held")
             getattr(worker, finish)()
             mesh.release()
             check(worker.wait(60) == (0 if finish == "terminate" else -9), "it ends")
