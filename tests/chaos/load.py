@@ -245,9 +245,11 @@ class Load:
 
 
 def is_unanswered(code, error):
-    """Whether nobody answered a command. One whose connection is cut off in its handshake, for that takes
-    long on a machine that stands still, cannot tell that from a key that is not known."""
-    return code == 5 or (code == 4 and "it does not know this key" in error)
+    """Whether nobody answered a command, or not within the 30 s after which its request expires. One whose
+    connection is cut off in its handshake, for that takes long on a machine that stands still, cannot tell
+    that from a key that is not known."""
+    return code == 5 or (code == 6 and "(timeout)" in error) or (
+        code == 4 and "it does not know this key" in error)
 
 
 def state_of(task):
