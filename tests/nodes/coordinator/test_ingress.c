@@ -183,13 +183,13 @@ static void no_flipped_bit_comes_through(void **state)
 {
     struct harness *h = *state;
     struct task_item item = party_root(1, "echo", "some payload", h->egress.stamp_ms);
-    struct buffer whole = {.size = 0};
     uint64_t refused = 0;
 
     greet(h, 1, &h->party.client);
     put_submit(h, &h->party.client, &item, 1, NULL);
-    buffer_append(&whole, h->frame.data, h->frame.size);
-    buffer_reset(&h->frame);
+    struct buffer whole = h->frame;
+
+    h->frame = (struct buffer){.size = 0};
     /* Before the batch come version and correlation, after it `wait`: nobody
      * signs these. */
     for (size_t i = 20; i < whole.size - 2; i++) {

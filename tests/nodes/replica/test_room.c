@@ -22,6 +22,7 @@
 static atomic_uint_fast64_t left; /* bytes of the disk, whatever it really has */
 
 /* In place of the C library's. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): its names are reserved */
 int fstatvfs(int fd, struct statvfs *disk)
 {
     (void)fd;

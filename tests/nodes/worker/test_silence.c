@@ -134,7 +134,8 @@ static void go_through(struct mesh *mesh, struct course *course)
     mesh_worker_run(&worker);
     once = submit(client, true);
     often = submit(client, false);
-    course->have_begun = is_posted(&seen.entered) && is_posted(&seen.entered);
+    course->have_begun = is_posted(&seen.entered);
+    course->have_begun = is_posted(&seen.entered) && course->have_begun;
 
     silent_ms = clock_monotonic_ms();
     mesh_fall_silent(mesh);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define TEXT_SIZE 32
 #define PATH_SIZE 4096
 #define LOOK_US 5000 /* between two looks at the file */
 
@@ -29,15 +30,17 @@ static long number_of(const char *payload)
 static bool is_held(const char *path, long number)
 {
     FILE *file = fopen(path, "re");
-    long first;
+    char text[TEXT_SIZE], *end = text;
+    long first = 0;
 
     if (file == NULL) {
         return false;
     }
-    const bool is_read = fscanf(file, "%ld", &first) == 1;
-
+    if (fgets(text, sizeof(text), file) != NULL) {
+        first = strtol(text, &end, 10);
+    }
     (void)fclose(file);
-    return is_read && number >= first;
+    return end != text && number >= first;
 }
 
 void hold(const char *payload)
