@@ -245,11 +245,11 @@ class Load:
 
 
 def is_unanswered(code, error):
-    """Whether nobody answered a command, or not within the 30 s after which its request expires. One whose
-    connection is cut off in its handshake, for that takes long on a machine that stands still, cannot tell
-    that from a key that is not known."""
+    """Whether a command had no answer but to come again later: nobody was there, or not within the 30 s after
+    which its request expires, or the disk was nearly full. One whose connection is cut off in its handshake,
+    for that takes long on a machine that stands still, cannot tell that from a key that is not known."""
     return code == 5 or (code == 6 and "(timeout)" in error) or (
-        code == 4 and "it does not know this key" in error)
+        code == 4 and ("(disk)" in error or "it does not know this key" in error))
 
 
 def state_of(task):
