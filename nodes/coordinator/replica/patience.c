@@ -16,18 +16,24 @@ static void begin_term(struct patience *patience, uint64_t term)
     patience->stayed = false;
 }
 
+static void forgive(struct patience *patience)
+{
+    patience->hasty -= patience->hasty > 0;
+}
+
 static void follow(struct patience *patience, uint64_t now_ms)
 {
     if (!patience->leads) {
         patience->leads = true;
         patience->since_ms = now_ms;
     }
-    if (now_ms - patience->since_ms >= PATIENCE_STAYS_MS) {
+    if (!patience->stayed && now_ms - patience->since_ms >= PATIENCE_STAYS_MS) {
         patience->stayed = true;
+        forgive(patience);
     }
     if (now_ms - patience->since_ms >= PATIENCE_FORGIVE_MS) {
         patience->since_ms = now_ms;
-        patience->hasty -= patience->hasty > 0;
+        forgive(patience);
     }
 }
 

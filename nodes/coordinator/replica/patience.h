@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PATIENCE_STAYS_MS 2000u    /* so long a leader must have led for its end to be no haste */
-#define PATIENCE_FORGIVE_MS 10000u /* of one leader make good for one hasty term */
+#define PATIENCE_STAYS_MS 800u     /* so long a leader must have led for its end to be no haste */
+#define PATIENCE_FORGIVE_MS 10000u /* ... make good for one hasty term, as its first 800 do */
 #define PATIENCE_FREE 2u           /* hasty terms: split votes are no reason to wait */
 #define PATIENCE_DOUBLINGS 3u
 

@@ -29,11 +29,11 @@ static void terms_that_follow_each_other_double_the_wait_up_to_a_bound(void **st
 
     (void)state;
     for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
-        const uint64_t now_ms = 1000 + 1500 * i;
+        const uint64_t now_ms = 1000 + 1000 * i;
 
         assert_int_equal(patience_look(&patience, 1 + i, false, now_ms), waits[i]);
         assert_int_equal(patience_look(&patience, 1 + i, true, now_ms + 1), waits[i]);
-        assert_int_equal(patience_look(&patience, 1 + i, true, now_ms + 1400), waits[i]);
+        assert_int_equal(patience_look(&patience, 1 + i, true, now_ms + 800), waits[i]);
     }
 }
 
@@ -51,7 +51,7 @@ static void many_terms_at_once_are_one(void **state)
 static void a_leader_that_stays_makes_good_for_them_one_by_one(void **state)
 {
     struct patience patience = {0};
-    const unsigned waits[] = {4, 2, 1, 1};
+    const unsigned waits[] = {2, 1, 1};
     uint64_t now_ms = 1000;
 
     (void)state;
@@ -59,10 +59,28 @@ static void a_leader_that_stays_makes_good_for_them_one_by_one(void **state)
         patience_look(&patience, term, false, now_ms);
     }
     assert_int_equal(patience_look(&patience, 8, true, now_ms), 8);
+    assert_int_equal(patience_look(&patience, 8, true, now_ms + PATIENCE_STAYS_MS - 1), 8);
+    assert_int_equal(patience_look(&patience, 8, true, now_ms + PATIENCE_STAYS_MS), 4);
     for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
         now_ms += PATIENCE_FORGIVE_MS - 1;
-        assert_int_equal(patience_look(&patience, 8, true, now_ms), i == 0 ? 8 : waits[i - 1]);
+        assert_int_equal(patience_look(&patience, 8, true, now_ms), i == 0 ? 4 : waits[i - 1]);
         assert_int_equal(patience_look(&patience, 8, true, ++now_ms), waits[i]);
+    }
+}
+
+/* As when one leader is killed after the other, and every third vote is split. */
+static void a_split_vote_is_forgiven_when_somebody_leads(void **state)
+{
+    struct patience patience = {0};
+    uint64_t now_ms = 1000, term = 1;
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        term += i % 3 == 0;
+        assert_int_equal(patience_look(&patience, term, false, now_ms), 1);
+        assert_int_equal(patience_look(&patience, ++term, false, now_ms += 200), 1);
+        assert_int_equal(patience_look(&patience, term, true, now_ms += 100), 1);
+        assert_int_equal(patience_look(&patience, term, true, now_ms += PATIENCE_STAYS_MS), 1);
     }
 }
 
@@ -77,6 +95,7 @@ static void one_that_comes_and_goes_does_not(void **state)
     }
     for (uint64_t now_ms = 1000; now_ms < 61000; now_ms += 1000) {
         assert_int_equal(patience_look(&patience, 8, true, now_ms), 8);
+        assert_int_equal(patience_look(&patience, 8, true, now_ms + 700), 8);
         assert_int_equal(patience_look(&patience, 8, false, now_ms + 900), 8);
     }
 }
@@ -88,6 +107,7 @@ int main(void)
         cmocka_unit_test(terms_that_follow_each_other_double_the_wait_up_to_a_bound),
         cmocka_unit_test(many_terms_at_once_are_one),
         cmocka_unit_test(a_leader_that_stays_makes_good_for_them_one_by_one),
+        cmocka_unit_test(a_split_vote_is_forgiven_when_somebody_leads),
         cmocka_unit_test(one_that_comes_and_goes_does_not),
     };
 
