@@ -423,3 +423,10 @@ void egress_flush(struct egress *egress)
     leave_served(egress);
     verdicts_reset(&egress->verdicts);
 }
+
+bool egress_keeps_another(const struct egress *egress, const struct id *ledger)
+{
+    const struct id none = {{0}};
+
+    return !id_equal(&egress->ledger, &none) && !id_equal(&egress->ledger, ledger);
+}

@@ -144,6 +144,10 @@ struct outcomes {
     uint32_t field, certificate_field; /* of the message */
 };
 
+/* Whether the ledger here is another one than this. One that waits to be added keeps none: it sends
+ * away, and refuses nobody for good. */
+bool egress_keeps_another(const struct egress *egress, const struct id *ledger);
+
 /* Puts as many as fit, with certificates of signers that the session has not seen. Returns how many
  * ids it took; tasks that are open or forgotten are passed over. */
 size_t egress_put_outcomes(struct egress *egress, struct session *session,

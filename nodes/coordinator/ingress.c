@@ -141,7 +141,7 @@ static enum refusal judge_hello(const struct ingress *ingress, const struct inco
         return REFUSED_MALFORMED;
     }
     if (!key_equal(&hello->mesh, &egress->credential->mesh) ||
-        (hello->has_ledger && !id_equal(&hello->ledger, &egress->ledger))) {
+        (hello->has_ledger && egress_keeps_another(egress, &hello->ledger))) {
         return REFUSED_WRONG_MESH;
     }
     return ingress->is_leader ? REFUSED_NOT : REFUSED_NO_LEADER;

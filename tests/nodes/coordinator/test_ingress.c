@@ -73,10 +73,25 @@ static void another_mesh_or_ledger_is_refused(void **state)
     hello.mesh = h->party.mesh.public_key;
     hello.has_ledger = true;
     hello.ledger = (struct id){{9}};
+    h->egress.ledger = (struct id){{8}};
     wire_hello_encode(&h->frame, 1, &hello);
     receive(h, 1, &h->party.client);
     expect_refused(1, REFUSED_WRONG_MESH);
     assert_int_equal(counted(h, REFUSED_WRONG_MESH), 2);
+}
+
+/* It may be one whose disk was lost, at an address that workers know. */
+static void one_that_waits_to_be_added_sends_away(void **state)
+{
+    struct harness *h = *state;
+    const struct hello hello = {
+        .mesh = h->party.mesh.public_key, .boot = {{2}}, .has_ledger = true, .ledger = {{9}}};
+
+    h->egress.ledger = (struct id){{0}};
+    h->ingress.is_leader = false;
+    wire_hello_encode(&h->frame, 1, &hello);
+    receive(h, 1, &h->party.client);
+    expect_refused(1, REFUSED_NO_LEADER);
 }
 
 static void a_stranger_is_refused(void **state)
@@ -421,6 +436,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(hello_comes_first_and_is_small, setup, teardown),
         cmocka_unit_test_setup_teardown(another_mesh_or_ledger_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_waits_to_be_added_sends_away, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stranger_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_route_under_another_user_loses_its_session, setup,
                                         teardown),
