@@ -319,6 +319,15 @@ class Mesh:
         with open(os.path.join(self.directory, "coordinator.log"), encoding="utf-8") as file:
             return file.read()
 
+    def credential_for(self, name, port):
+        """The path of that node's credential, which leads to this port of the host instead."""
+        path = os.path.join(self.directory, "%s-%d.credential" % (name, port))
+        with open(self.nodes[name].path, encoding="utf-8") as file:
+            text = file.read().replace("127.0.0.1:%d" % self.port, "127.0.0.1:%d" % port)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
     def spawn(self, name, command, credential, host=None, **options):
         """Starts a process, on the host of its credential or another; its stderr goes to NAME.log."""
         host = host or self.hosts.get(credential)

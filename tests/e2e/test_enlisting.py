@@ -51,11 +51,7 @@ class Late(threading.Thread):
 def one_that_is_always_answered_late_enlists():
     with Mesh() as mesh:
         late = Late(mesh)
-        path = os.path.join(mesh.directory, "late.credential")
-        with open(mesh.nodes["w1"].path, encoding="utf-8") as file:
-            text = file.read().replace("127.0.0.1:%d" % mesh.port, "127.0.0.1:%d" % late.port)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+        path = mesh.credential_for("w1", late.port)
         worker = mesh.spawn("w1", [GROVE, "worker", "--exec", "x=cat", "--credential", path], "w1")
         mesh.processes.append(worker)
         until(lambda: 'event="enlisted"' in mesh.complaints(), PATIENCE, "it enlists")

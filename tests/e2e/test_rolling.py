@@ -129,11 +129,7 @@ def a_command_that_is_late_for_the_leader_asks_again():
     """It was welcomed by one that led, and asks one that leads no more; which has done nothing."""
     with Mesh() as mesh:
         late = NoLeaderAnyMore(mesh)
-        path = os.path.join(mesh.directory, "late.credential")
-        with open(mesh.nodes["operator"].path, encoding="utf-8") as file:
-            text = file.read().replace("127.0.0.1:%d" % mesh.port, "127.0.0.1:%d" % late.port)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+        path = mesh.credential_for("operator", late.port)
         code, _, error = mesh.grove("keys", "admit", mesh.nodes["w1"].path, "--credential", path)
         late.join(10)
         late.socket.close()

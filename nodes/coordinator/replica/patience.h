@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define PATIENCE_STAYS_MS 800u     /* so long a leader must have led for its end to be no haste */
-#define PATIENCE_FORGIVE_MS 10000u /* ... make good for one hasty term, as its first 800 do */
+#define PATIENCE_FORGIVE_MS 10000u /* ... to be forgiven one hasty term beside its first */
 #define PATIENCE_FREE 2u           /* hasty terms: split votes are no reason to wait */
 #define PATIENCE_DOUBLINGS 3u
 
